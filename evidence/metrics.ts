@@ -1,0 +1,9 @@
+import type { UnavailableCause } from "../policy/outcome.ts";
+
+/** What evidence tells the metrics (design.md section 6); `operator/metrics.ts` implements it with prom-client. */
+export interface EvidenceMetrics {
+  /** `code`: HTTP status, or the cause of a failure. `registry` is bounded by the implementation. */
+  readonly registryRequest: (registry: string, operation: string, code: string, seconds: number) => void;
+  readonly cacheRequest: (kind: string, result: "hit" | "miss" | "stale") => void;
+  readonly unavailable: (kind: string, cause: UnavailableCause) => void;
+}

@@ -1,0 +1,57 @@
+import type { KeyObject } from "node:crypto";
+
+/** A public key in force. */
+export interface TrustedKey {
+  readonly key: KeyObject;
+  /** `sha256:<hex>` over the DER SubjectPublicKeyInfo. */
+  readonly fingerprint: string;
+}
+
+/** Where an authority's trust root comes from; `document` is a checked `trusted_root.json`. */
+export type TrustRootSource =
+  | { readonly type: "publicGood" }
+  | { readonly type: "document"; readonly json: string }
+  | { readonly type: "tuf"; readonly mirror: string; readonly root: string };
+
+/** One accepted signer identity; `issuer` and `subject` match the whole value. */
+export interface CompiledIdentity {
+  readonly issuer: (value: string) => boolean;
+  readonly subject: (value: string) => boolean;
+  /** Fulcio certificate extensions by name, exact. */
+  readonly claims: Readonly<Record<string, string>>;
+  /** For messages: the identity as the policy writes it. */
+  readonly text: string;
+}
+
+interface AuthorityBase {
+  readonly name: string;
+  /**
+   * Hash of everything that a verification by this authority depends on (keys, identities, roots, settings):
+   * part of every cache key. For a KMS key the URI stands for it; the fetched key's fingerprint is added by the verifier.
+   */
+  readonly id: string;
+  /** Where the signatures are, if not beside the image: `registry/repository`. */
+  readonly repository?: string;
+}
+
+export interface KeyAuthority extends AuthorityBase {
+  readonly type: "key";
+  /** Literal keys; empty where `kms` is set. */
+  readonly keys: readonly TrustedKey[];
+  readonly kms?: string;
+  readonly transparencyLog: "Required" | "Ignored";
+  readonly trustRoot: TrustRootSource;
+  /** Must be in the signed payload. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface KeylessAuthority extends AuthorityBase {
+  readonly type: "keyless";
+  readonly identities: readonly CompiledIdentity[];
+  readonly transparencyLog: "Required" | "Ignored";
+  readonly trustRoot: TrustRootSource;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** A notation authority does not compile yet: its policy carries the fault NotSupported. */
+export type CompiledAuthority = KeyAuthority | KeylessAuthority;

@@ -1,0 +1,73 @@
+import type { EnforcementAction } from "./finding.ts";
+import type { ImagePattern } from "./pattern.ts";
+import type { Reference } from "./reference.ts";
+import type { Subject } from "./subject.ts";
+import type { CompiledAuthority } from "./authority.ts";
+import type {
+  AttestationRule,
+  BaseImagesRule,
+  DigestRule,
+  RegistriesRule,
+  ScanRule,
+  SignaturesRule,
+} from "./compiledRules.ts";
+
+/**
+ * What only the operator can see to be wrong with a policy that the API server took. The policy stays in force:
+ * the rules that need the faulty part answer EvidenceUnavailable with the enforcement action.
+ */
+export interface PolicyFault {
+  /** Becomes the reason of `Ready=False`. */
+  readonly reason:
+    | "NotSupported"
+    | "NamespaceNotTrusted"
+    | "ReferenceNotFound"
+    | "KeyInvalid"
+    | "TrustRootInvalid"
+    | "CertificateInvalid"
+    | "ExpressionInvalid"
+    | "PatternInvalid"
+    | "InvalidSpec";
+  /** Field path, such as `spec.authorities[0].key.secretRef`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A remark for the policy's author that does not make it unready. */
+export interface PolicyAdvice {
+  readonly type: "ForgeableSource" | "ScanAfterAdmission";
+  readonly message: string;
+}
+
+/** A policy, ready to judge. Frozen; made by `compilePolicy`. */
+export interface CompiledPolicy {
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  /** Hash of the specification and of every key, certificate and root it resolved to: equal keys judge equally. */
+  readonly key: string;
+  readonly onUnavailable: "deny" | "warn" | "allow";
+  /** The action in force in a namespace: the first override that names it, else `enforcementAction`. */
+  readonly actionIn: (namespace: string, labels: Subject["namespaceLabels"]) => EnforcementAction;
+  /** Namespaces, selectors and workloads. `match.images` is asked separately, image by image. */
+  readonly matchesSubject: (subject: Subject) => boolean;
+  /** undefined: the reference does not parse, and the policy's match could hold for it. */
+  readonly matchesImage: (reference: Reference | undefined) => boolean;
+  readonly registries?: RegistriesRule;
+  readonly digest?: DigestRule;
+  readonly scan?: ScanRule;
+  readonly signatures?: SignaturesRule;
+  readonly attestations: readonly AttestationRule[];
+  readonly baseImages?: BaseImagesRule;
+  /** By name, in the order of the policy; those with faults are left out and their users carry the fault. */
+  readonly authorities: ReadonlyMap<string, CompiledAuthority>;
+  /** Pull secrets that this policy lends to the repositories it matches. */
+  readonly credentials: readonly { readonly namespace: string; readonly name: string }[];
+  readonly audited: boolean;
+  readonly faults: readonly PolicyFault[];
+  readonly advice: readonly PolicyAdvice[];
+  /** Registry hosts that the policy names literally: they bound the `registry` metric label and own credentials. */
+  readonly registryHosts: ReadonlySet<string>;
+  /** `match.images` and the like, for credentials that serve only repositories a policy names. */
+  readonly namedPatterns: readonly ImagePattern[];
+}

@@ -1,0 +1,91 @@
+import type { CompiledAuthority } from "./authority.ts";
+import type { ImagePattern } from "./pattern.ts";
+import type { Severity } from "./scanReport.ts";
+
+export interface RegistriesRule {
+  /** undefined: no allowlist; empty: nothing is allowed. */
+  readonly allow: readonly ImagePattern[] | undefined;
+  readonly deny: readonly ImagePattern[];
+  readonly namespaces: readonly {
+    readonly names: (namespace: string) => boolean;
+    readonly allow: readonly ImagePattern[];
+  }[];
+}
+
+export interface DigestRule {
+  readonly required: boolean;
+  readonly allowTag: boolean;
+  readonly verify: boolean;
+  readonly pin: "Never" | "Pods" | "All";
+  readonly tagDrift: "Ignore" | "Report" | "Deny";
+}
+
+/**
+ * The authorities that a content rule counts. A named authority whose compilation failed is in `faulty`:
+ * the rule then answers EvidenceUnavailable (configuration) unless enough others hold.
+ */
+export interface AuthoritySet {
+  readonly trusted: readonly CompiledAuthority[];
+  readonly faulty: readonly { readonly name: string; readonly message: string }[];
+}
+
+export interface SignaturesRule {
+  readonly authorities: AuthoritySet;
+  readonly count: number;
+}
+
+/** A CEL condition, parsed. `check` gives undefined where it holds, else why not; it never throws. */
+export interface CompiledCondition {
+  readonly expression: string;
+  readonly message: string;
+  readonly check: (context: {
+    readonly predicate: unknown;
+    readonly statement: unknown;
+    readonly image: unknown;
+  }) => string | undefined;
+}
+
+export interface AttestationRule {
+  /** Full URI; short names are expanded by the compiler. */
+  readonly predicateType: string;
+  readonly authorities: AuthoritySet;
+  readonly count: number;
+  /** Milliseconds. */
+  readonly maxAge?: number;
+  readonly conditions: readonly CompiledCondition[];
+}
+
+export type ScanSource =
+  | { readonly type: "attestation"; readonly id: string; readonly authorities: AuthoritySet }
+  | { readonly type: "imageAnnotation"; readonly id: string; readonly key: string }
+  | {
+      readonly type: "vulnerabilityReport";
+      readonly id: string;
+      readonly namespaces: (namespace: string) => boolean;
+      /** Milliseconds. */
+      readonly grace: number;
+    }
+  | { readonly type: "podAnnotation"; readonly id: string; readonly key: string };
+
+export interface ScanRule {
+  readonly sources: readonly ScanSource[];
+  readonly maxVulnerabilities: Readonly<Partial<Record<Severity, number>>>;
+  readonly onlyFixable: boolean;
+  /** Milliseconds. */
+  readonly maxAge?: number;
+  readonly minScore?: number;
+  readonly maxCVSS?: number;
+  readonly denyCVEs: ReadonlySet<string>;
+  /** By id; `expires` in milliseconds since the epoch. */
+  readonly allowCVEs: ReadonlyMap<string, { readonly reason: string; readonly expires?: number }>;
+  readonly vex?: AuthoritySet;
+  readonly runningImages: "Deny" | "Warn";
+}
+
+export interface BaseImagesRule {
+  readonly allow: readonly ImagePattern[] | undefined;
+  readonly deprecated: readonly { readonly image: ImagePattern; readonly replacement: string }[];
+  readonly required: boolean;
+  /** Only attested provenance counts where it is set. */
+  readonly authorities?: AuthoritySet;
+}

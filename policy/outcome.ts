@@ -1,0 +1,25 @@
+/** Why evidence could not be had; a closed set, it is a metric label. */
+export const UNAVAILABLE_CAUSES = [
+  "timeout",
+  "network",
+  "tls",
+  "unauthorised",
+  "rateLimited",
+  "serverError",
+  "overloaded",
+  "kms",
+  "trustRoot",
+  "cluster",
+] as const;
+export type UnavailableCause = (typeof UNAVAILABLE_CAUSES)[number];
+
+/**
+ * What became of one piece of evidence (design.md section 2). *Denied* and *could not tell* stay apart all the way:
+ * `unavailable` is network, service and time only; content that breaks a limit or a format is `invalid`.
+ * `message` is safe to show to whoever made the request: it names no address or credential of the operator.
+ */
+export type Outcome<T, R = string> =
+  | { readonly status: "verified"; readonly value: T }
+  | { readonly status: "absent"; readonly message: string }
+  | { readonly status: "invalid"; readonly reason: R; readonly message: string }
+  | { readonly status: "unavailable"; readonly cause: UnavailableCause; readonly message: string };

@@ -1,0 +1,25 @@
+export type Severity = "critical" | "high" | "medium" | "low" | "unknown";
+
+/** One vulnerability of one package. */
+export interface Vulnerability {
+  /** CVE, GHSA or distribution id. */
+  readonly id: string;
+  readonly severity: Severity;
+  readonly package: string;
+  readonly installedVersion: string;
+  /** Absent: no fix known. */
+  readonly fixedVersion?: string;
+  /** Highest CVSS base score that the report gives, 0 to 10. */
+  readonly cvss?: number;
+  /** Package URL, for VEX. */
+  readonly purl?: string;
+}
+
+/** The one internal form of Trivy, Grype, SARIF and VulnerabilityReport. */
+export interface ScanReport {
+  /** Name of the scanner, for messages. */
+  readonly scanner: string;
+  /** RFC 3339; absent where the format has no date. */
+  readonly scannedAt?: string;
+  readonly vulnerabilities: readonly Vulnerability[];
+}

@@ -1,0 +1,8 @@
+import type { Finding } from "../policy/finding.ts";
+
+/** What admission tells the metrics (design.md section 6); `operator/metrics.ts` implements it with prom-client. */
+export interface AdmissionMetrics {
+  readonly admission: (kind: string, operation: string, decision: string, seconds: number) => void;
+  /** Not called for dryRun requests. */
+  readonly findings: (findings: readonly Finding[]) => void;
+}
