@@ -58,8 +58,25 @@ export type AttestationOutcome = Outcome<
   Extract<Reason, "AttestationInvalid" | "AttestationUntrusted">
 >;
 
-/** What one scan source says of an image: the report that counts, or why there is none. */
-export type ScanOutcome = Outcome<ScanReport, Extract<Reason, "ScanInvalid" | "ScanMismatch">>;
+/** The reports that cover one part of an image: a platform child of an index, or (without `platform`) all of it. */
+export interface ScanCoverage {
+  /** `os/architecture[/variant]`. */
+  readonly platform?: string;
+  /** At least one. Several say different things of the same digest (VulnerabilityReports): the worst counts. */
+  readonly reports: readonly ScanReport[];
+}
+
+/** What one scan source says of an image: reports that cover it whole, or why there are none. */
+export type ScanOutcome = Outcome<readonly ScanCoverage[], Extract<Reason, "ScanInvalid" | "ScanMismatch">>;
+
+/** What an image says of the image it was built on (`org.opencontainers.image.base.*`). */
+export interface BaseClaim {
+  /** The reference as written. */
+  readonly name: string;
+  readonly digest?: string;
+  /** The platform child that says so; absent: the image itself. */
+  readonly platform?: string;
+}
 
 /** Everything that was gathered about one image under one set of policies. Only what was asked for is there. */
 export interface ImageFacts {
@@ -81,4 +98,8 @@ export interface ImageFacts {
   readonly attestations: ReadonlyMap<string, AttestationOutcome>;
   /** By `ScanSource.id`. */
   readonly scans: ReadonlyMap<string, ScanOutcome>;
+  /** A Running pod of the subject's namespace runs the judged digest already; asked by `scan.runningImages: Warn`. */
+  readonly runsAlready?: boolean;
+  /** What the image declares of its base, for each platform; `absent` where any part of it says nothing. */
+  readonly bases?: Outcome<readonly BaseClaim[]>;
 }

@@ -1,9 +1,13 @@
-export type Severity = "critical" | "high" | "medium" | "low" | "unknown";
+/** Worst first. */
+export const SEVERITIES = ["critical", "high", "medium", "low", "unknown"] as const;
+export type Severity = (typeof SEVERITIES)[number];
 
 /** One vulnerability of one package. */
 export interface Vulnerability {
   /** CVE, GHSA or distribution id. */
   readonly id: string;
+  /** Other ids of the same vulnerability (a GHSA's CVE): allow and deny lists may name any of them. */
+  readonly aliases?: readonly string[];
   readonly severity: Severity;
   readonly package: string;
   readonly installedVersion: string;

@@ -1,0 +1,47 @@
+/** Reading of JSON that somebody else wrote: every accessor takes anything and gives the wanted type or nothing. */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export const asObject = (value: unknown): JsonObject | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? // Any non-null, non-array object can be read by string keys.
+      (value as JsonObject)
+    : undefined;
+
+export const asArray = (value: unknown): readonly unknown[] | undefined => (Array.isArray(value) ? value : undefined);
+
+/** The objects of a list; everything else in it is left out. */
+export const objectsIn = (value: unknown): JsonObject[] => {
+  const objects: JsonObject[] = [];
+  for (const entry of asArray(value) ?? []) {
+    const object = asObject(entry);
+    if (object !== undefined) objects.push(object);
+  }
+  return objects;
+};
+
+/** A string that says something. */
+export const asText = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined;
+
+export const texts = (value: unknown): string[] =>
+  (asArray(value) ?? []).flatMap((entry) => (typeof entry === "string" && entry !== "" ? [entry] : []));
+
+/** A CVSS base score, as a number or as text; 0 means "not scored" in every format that we read. */
+export const asScore = (value: unknown): number | undefined => {
+  const score = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  return typeof score === "number" && score > 0 && score <= 10 ? score : undefined;
+};
+
+/** RFC 3339. Go's zero time means "no date". */
+export const asDate = (value: unknown): string | undefined => {
+  const text = asText(value);
+  if (text === undefined || text.startsWith("0001-01-01T")) return undefined;
+  return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i.test(text) && !Number.isNaN(Date.parse(text))
+    ? text
+    : undefined;
+};
+
+/** The `sha256:...` part of `repository@sha256:...`. */
+export const digestOf = (text: string): string | undefined =>
+  /(?:^|@)(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.exec(text)?.[1];

@@ -1,0 +1,25 @@
+import { asObject, type JsonObject } from "./json.ts";
+import { isGrype, parseGrype } from "./grype.ts";
+import { broken, type ScanParse } from "./parsedScan.ts";
+import { isSarif, parseSarif } from "./sarif.ts";
+import { isTrivy, parseTrivy } from "./trivy.ts";
+
+/** Trivy JSON, Grype JSON or SARIF, told apart by what each must have. Anything else is broken, never empty. */
+export const parseScanDocument = (document: JsonObject): ScanParse => {
+  if (isTrivy(document)) return parseTrivy(document);
+  if (isSarif(document)) return parseSarif(document);
+  if (isGrype(document)) return parseGrype(document);
+  return broken("no known scan format (Trivy JSON with SchemaVersion 2, Grype JSON, SARIF 2.1.0)");
+};
+
+/** A report as text, such as an annotation holds it. */
+export const parseScanText = (text: string): ScanParse => {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return broken("scan report that is not JSON");
+  }
+  const object = asObject(document);
+  return object === undefined ? broken("scan report that is not a JSON object") : parseScanDocument(object);
+};

@@ -1,0 +1,123 @@
+import type { Severity, Vulnerability } from "../../policy/scanReport.ts";
+import { asArray, asDate, asObject, asScore, asText, digestOf, texts, type JsonObject } from "./json.ts";
+import { broken, type ScanParse } from "./parsedScan.ts";
+import { severityByName, severityByScore } from "./severity.ts";
+
+/** `Name: value` lines, as Trivy writes them into a result's message and Grype into a rule's help text. */
+const lines = (text: string | undefined): ReadonlyMap<string, string> =>
+  new Map(
+    (text ?? "").split("\n").flatMap((line): [string, string][] => {
+      const colon = line.indexOf(": ");
+      return colon > 0 ? [[line.slice(0, colon), line.slice(colon + 2).trim()]] : [];
+    }),
+  );
+
+/** Trivy puts what else it finds into the same run; only vulnerabilities are ours. */
+const OTHER_FINDINGS = new Set(["Misconfiguration", "Secret", "License"]);
+
+interface Rule {
+  readonly name: string;
+  readonly severity?: Severity;
+  readonly score?: number;
+  readonly help: ReadonlyMap<string, string>;
+  /** Grype's rule ids are `<id>-<package>`; both tools begin the help text with the plain id. */
+  readonly vulnerabilityId?: string;
+  readonly purl?: string;
+}
+
+/** Trivy: `properties.tags`; Grype: the help text; both: `properties.security-severity`, a CVSS score. */
+const readRule = (entry: unknown): Rule => {
+  const rule = asObject(entry) ?? {};
+  const properties = asObject(rule["properties"]) ?? {};
+  const helpText = asText(asObject(rule["help"])?.["text"]) ?? "";
+  const help = lines(helpText);
+  const vulnerabilityId = /^Vulnerability (\S+)$/m.exec(helpText)?.[1];
+  const score = asScore(properties["security-severity"]);
+  const severity =
+    texts(properties["tags"]).flatMap((tag) => severityByName(tag) ?? [])[0] ??
+    severityByName(help.get("Severity")) ??
+    (score === undefined ? undefined : severityByScore(score));
+  const purl = texts(properties["purls"])[0];
+  return {
+    name: asText(rule["name"]) ?? "",
+    help,
+    ...(severity === undefined ? {} : { severity }),
+    ...(score === undefined ? {} : { score }),
+    ...(vulnerabilityId === undefined ? {} : { vulnerabilityId }),
+    ...(purl === undefined ? {} : { purl }),
+  };
+};
+
+/** SARIF's own levels, where a tool gives nothing better. `error` is at least high. */
+const BY_LEVEL: Readonly<Record<string, Severity>> = { error: "high", warning: "medium", note: "low" };
+
+const readResult = (entry: unknown, ruleOf: (result: JsonObject) => Rule | undefined): Vulnerability | "other" | undefined => {
+  const result = asObject(entry);
+  const ruleId = asText(result?.["ruleId"]);
+  if (result === undefined || ruleId === undefined) return undefined;
+  const rule = ruleOf(result);
+  if (rule !== undefined && OTHER_FINDINGS.has(rule.name)) return "other";
+  const message = lines(asText(asObject(result["message"])?.["text"]));
+  const say = (...names: readonly string[]): string | undefined => {
+    for (const name of names) {
+      const said = message.get(name) ?? rule?.help.get(name);
+      if (said !== undefined && said !== "") return said;
+    }
+    return undefined;
+  };
+  // One rule stands for a CVE in every package, so what the result itself says comes first.
+  const severity =
+    severityByName(message.get("Severity")) ?? rule?.severity ?? BY_LEVEL[String(result["level"] ?? "warning")] ?? "unknown";
+  const id = rule?.vulnerabilityId ?? ruleId;
+  const fixedVersion = say("Fixed Version", "Fix Version");
+  return {
+    id,
+    severity,
+    package: say("Package") ?? "",
+    installedVersion: say("Installed Version", "Version") ?? "",
+    ...(fixedVersion === undefined ? {} : { fixedVersion }),
+    ...(rule?.score === undefined ? {} : { cvss: rule.score }),
+    ...(rule?.purl === undefined ? {} : { purl: rule.purl }),
+  };
+};
+
+export const isSarif = (document: JsonObject): boolean => "runs" in document;
+
+/** SARIF 2.1.0 as Trivy and Grype write it, one run or several. It has a date only where the tool gives `invocations`. */
+export const parseSarif = (document: JsonObject): ScanParse => {
+  const runs = document["runs"];
+  if (document["version"] !== "2.1.0") return broken(`SARIF version ${JSON.stringify(document["version"])}; 2.1.0 is understood`);
+  if (!Array.isArray(runs) || runs.length === 0) return broken("SARIF without a run");
+  const vulnerabilities: Vulnerability[] = [];
+  const scanners: string[] = [];
+  const digests: string[] = [];
+  const dates: (string | undefined)[] = [];
+  let imageId: string | undefined;
+  for (const entry of runs) {
+    const run = asObject(entry);
+    const driver = asObject(asObject(run?.["tool"])?.["driver"]);
+    const results = run?.["results"];
+    if (run === undefined || driver === undefined || !Array.isArray(results)) return broken("SARIF run without tool or results");
+    const entries = asArray(driver["rules"]) ?? [];
+    const byId = new Map(entries.map((rule) => [asText(asObject(rule)?.["id"]) ?? "", readRule(rule)]));
+    for (const result of results) {
+      const v = readResult(result, (r) => byId.get(asText(r["ruleId"]) ?? ""));
+      if (v === undefined) return broken("SARIF with a result that has no ruleId");
+      if (v !== "other") vulnerabilities.push(v);
+    }
+    const properties = asObject(run["properties"]) ?? {};
+    imageId ??= asText(properties["imageID"]);
+    digests.push(...texts(properties["repoDigests"]).flatMap((text) => digestOf(text) ?? []));
+    dates.push((asArray(run["invocations"]) ?? []).map((i) => asDate(asObject(i)?.["endTimeUtc"])).find((date) => date !== undefined));
+    scanners.push(asText(driver["name"]) ?? "SARIF");
+  }
+  // Several runs are as old as the oldest of them.
+  const scannedAt = dates.every((date) => date !== undefined)
+    ? dates.toSorted((a, b) => Date.parse(a) - Date.parse(b))[0]
+    : undefined;
+  return {
+    status: "ok",
+    report: { scanner: [...new Set(scanners)].join(" and "), vulnerabilities, ...(scannedAt === undefined ? {} : { scannedAt }) },
+    image: { diffIds: [], digests: [...new Set(digests)], ...(imageId === undefined ? {} : { imageId }) },
+  };
+};

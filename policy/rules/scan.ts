@@ -1,0 +1,135 @@
+import type { AuthoritySet, ScanRule, ScanSource } from "../compiledRules.ts";
+import type { ImageFacts, ScanCoverage } from "../facts.ts";
+import type { Reason, RuleFinding } from "../finding.ts";
+import type { ScanReport } from "../scanReport.ts";
+import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
+import { excusedByVex } from "./vex.ts";
+
+/** How far a scan's date may lie ahead of our clock (design.md section 9), in milliseconds. */
+const SKEW = 5 * 60_000;
+
+/** What the scan rule needs to know beside the facts. Times are milliseconds since the epoch. */
+export interface ScanContext {
+  readonly mode: "admission" | "audit";
+  readonly template: boolean;
+  readonly now: number;
+  /** When the object was made; `now` for one that is being created. */
+  readonly createdAt: number;
+}
+
+const sourceName = (source: ScanSource): string => {
+  switch (source.type) {
+    case "attestation":
+      return `attestation by ${[...source.authorities.trusted, ...source.authorities.faulty].map(({ name }) => name).join(", ")}`;
+    case "imageAnnotation":
+      return `image annotation ${source.key}`;
+    case "vulnerabilityReport":
+      return "VulnerabilityReport";
+    case "podAnnotation":
+      return `pod annotation ${source.key}`;
+  }
+};
+
+const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding => ({
+  rule: "scan",
+  reason,
+  detail,
+  ...extra,
+});
+
+/** The configuration faults of the authorities that a source trusts; they count only where nobody else proved a report. */
+const faultOf = ({ faulty }: AuthoritySet): RuleFinding | undefined =>
+  faulty.length === 0
+    ? undefined
+    : finding("EvidenceUnavailable", faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; "), {
+        unavailable: "configuration",
+      });
+
+/** Assessments outlive a review: a report of 20,000 vulnerabilities is counted once for each rule that asks. */
+const assessments = new WeakMap<ScanReport, Map<ScanRule, { readonly until: number; readonly assessment: ScanAssessment }>>();
+
+const assess = (report: ScanReport, rule: ScanRule, excused: Excused | undefined, now: number): ScanAssessment => {
+  // VEX statements are not part of the key, so what they touch is counted anew.
+  if (excused !== undefined) return assessScan(report, rule, excused, now);
+  const known = assessments.get(report)?.get(rule);
+  if (known !== undefined && now < known.until) return known.assessment;
+  const expiries = [...rule.allowCVEs.values()].flatMap(({ expires }) => (expires !== undefined && expires > now ? [expires] : []));
+  const assessment = assessScan(report, rule, () => false, now);
+  const byRule = assessments.get(report) ?? new Map<ScanRule, { until: number; assessment: ScanAssessment }>();
+  byRule.set(rule, { until: Math.min(Infinity, ...expiries), assessment });
+  assessments.set(report, byRule);
+  return assessment;
+};
+
+/** Faults of the dates of one part's reports; the newest says how fresh the knowledge is. */
+const dateFinding = ({ reports }: ScanCoverage, rule: ScanRule, now: number, part: string): RuleFinding | undefined => {
+  const dates = reports.map(({ scannedAt }) => (scannedAt === undefined ? undefined : Date.parse(scannedAt)));
+  if (dates.some((date) => date !== undefined && date > now + SKEW)) {
+    return finding("ScanInvalid", `${part}the scan is dated in the future; check the scanner's clock`);
+  }
+  if (rule.maxAge === undefined) return undefined;
+  const known = dates.filter((date) => date !== undefined);
+  if (known.length === 0) return finding("ScanInvalid", `${part}the scan has no date, and maxAge needs one`);
+  return Math.max(...known) + rule.maxAge < now
+    ? finding("ScanStale", `${part}the scan is older than maxAge allows; scan the image again`)
+    : undefined;
+};
+
+const judgeCoverage = (coverage: ScanCoverage, rule: ScanRule, excused: Excused | undefined, now: number): RuleFinding[] => {
+  const part = coverage.platform === undefined ? "" : `${coverage.platform}: `;
+  const found = coverage.reports.map((report) => assess(report, rule, excused, now));
+  const findings: RuleFinding[] = [];
+  const date = dateFinding(coverage, rule, now, part);
+  if (date !== undefined) findings.push(date);
+  const vulnerable = [...new Set(found.flatMap((assessment) => assessment.vulnerable))];
+  if (vulnerable.length > 0) {
+    findings.push(finding("ScanVulnerable", `${part}${vulnerable.join("; ")}; update the packages or the base image`));
+  }
+  const score = Math.min(...found.map((assessment) => assessment.score));
+  if (rule.minScore !== undefined && score < rule.minScore) {
+    findings.push(finding("ScanScoreLow", `${part}scan score ${score}, at least ${rule.minScore} is required`));
+  }
+  return findings;
+};
+
+/** Time alone must not refuse a node drain or a scale-out of what the namespace already runs. */
+const SOFTENED_BY_RUNNING: ReadonlySet<Reason> = new Set(["ScanStale", "ScanVulnerable", "ScanScoreLow"]);
+
+const judgeReports = (rule: ScanRule, coverage: readonly ScanCoverage[], facts: ImageFacts, context: ScanContext): RuleFinding[] => {
+  const excused = rule.vex === undefined ? undefined : excusedByVex(rule.vex, facts);
+  const findings = coverage.flatMap((part) => judgeCoverage(part, rule, excused, context.now));
+  const soften = rule.runningImages === "Warn" && context.mode === "admission" && facts.runsAlready === true;
+  return soften
+    ? findings.map((one) => (SOFTENED_BY_RUNNING.has(one.reason) ? { ...one, atMost: "warn" } : one))
+    : findings;
+};
+
+/**
+ * Judges an image's vulnerability scan: sources are asked in their order, and the first that has a report decides.
+ * A source that could not be asked ends the search: a later one might say less.
+ */
+export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContext): RuleFinding[] => {
+  const onlyReports = rule.sources.every(({ type }) => type === "vulnerabilityReport");
+  // trivy-operator scans what already exists: a template's image may not have run yet.
+  if (onlyReports && context.template) return [];
+
+  const notes: string[] = [];
+  for (const source of rule.sources) {
+    const outcome = facts.scans.get(source.id);
+    if (outcome === undefined) {
+      return [finding("EvidenceUnavailable", `${sourceName(source)} was not asked`, { unavailable: "evidence" })];
+    }
+    if (outcome.status === "verified") return judgeReports(rule, outcome.value, facts, context);
+    const fault = source.type === "attestation" ? faultOf(source.authorities) : undefined;
+    if (fault !== undefined) return [fault];
+    if (outcome.status === "invalid") return [finding(outcome.reason, `${sourceName(source)}: ${outcome.message}`)];
+    if (outcome.status === "unavailable") {
+      return [finding("EvidenceUnavailable", `${sourceName(source)}: ${outcome.message}`, { unavailable: "evidence" })];
+    }
+    notes.push(`${sourceName(source)}: ${outcome.message}`);
+  }
+
+  const grace = onlyReports ? Math.max(0, ...rule.sources.map((s) => (s.type === "vulnerabilityReport" ? s.grace : 0))) : 0;
+  const missing = finding("ScanMissing", `no vulnerability scan (${notes.join("; ")}); scan this digest and publish the report`);
+  return [context.now - context.createdAt < grace ? { ...missing, atMost: "warn" } : missing];
+};
