@@ -1,0 +1,22 @@
+import type { CompiledAuthority } from "../policy/authority.ts";
+import type { AttestationOutcome } from "../policy/facts.ts";
+import type { FactContext } from "./gather.ts";
+
+/** A question about a digest: which statements of this type did this authority sign? */
+export interface AttestationWant {
+  /** Full URI, exact. */
+  readonly predicateType: string;
+  readonly authority: CompiledAuthority;
+}
+
+/**
+ * Finds and proves the in-toto statements about `digest`, which is the judged one or, for an index, one of its children;
+ * all signatures in reach are fetched once for all wants. By `attestationKey(predicateType, authority.id)`, one outcome for
+ * every want: `verified` holds every statement found, the other outcomes say why there is none. Never rejects; ends with
+ * the request's signal; synchronous where everything is cached.
+ */
+export type ProveAttestations = (
+  context: FactContext,
+  digest: string,
+  wanted: readonly AttestationWant[],
+) => ReadonlyMap<string, AttestationOutcome> | Promise<ReadonlyMap<string, AttestationOutcome>>;
