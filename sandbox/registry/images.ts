@@ -1,5 +1,5 @@
-import { digestOf, type DigestAlgorithm } from "./digest.ts";
-import type { Descriptor } from "./manifest.ts";
+import { digestOf, type DigestAlgorithm } from "./content/digest.ts";
+import type { Descriptor } from "./content/manifest.ts";
 import {
   dockerConfig,
   dockerIndex,
@@ -10,8 +10,8 @@ import {
   ociIndex,
   ociLayer,
   ociManifest,
-} from "./mediaTypes.ts";
-import { tar } from "./tar.ts";
+} from "./content/mediaTypes.ts";
+import { tar } from "./content/tar.ts";
 
 /** Bytes with the type and digest that descriptors give them. */
 export interface Content {

@@ -1,8 +1,8 @@
-import { fallbackTag } from "./digest.ts";
+import { fallbackTag } from "./content/digest.ts";
 import type { Pushable } from "./images.ts";
-import { readManifest, type Descriptor } from "./manifest.ts";
-import { ociIndex } from "./mediaTypes.ts";
-import { describe, referrersIndex } from "./referrers.ts";
+import { readManifest, type Descriptor } from "./content/manifest.ts";
+import { ociIndex } from "./content/mediaTypes.ts";
+import { describe, referrersIndex } from "./api/referrers.ts";
 import type { Store } from "./store.ts";
 
 /** Puts an image, index or artifact with all its parts into the store, tagged or not. Gives its digest. */

@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { noAuth, type Action, type Authenticator } from "./authenticator.ts";
-import { basicAuth, type BasicSettings } from "./basicAuth.ts";
-import { BearerAuth, type BearerSettings } from "./bearerAuth.ts";
-import { answer, type ApiSettings } from "./endpoints.ts";
-import { errorReply } from "./errors.ts";
+import { noAuth, type Action, type Authenticator } from "./auth/authenticator.ts";
+import { basicAuth, type BasicSettings } from "./auth/basicAuth.ts";
+import { BearerAuth, type BearerSettings } from "./auth/bearerAuth.ts";
+import { answer, type ApiSettings } from "./api/endpoints.ts";
+import { errorReply } from "./api/errors.ts";
 import { listen, type Listener, type TlsFiles } from "./listener.ts";
-import { Rules, type Rule } from "./misbehaviour.ts";
-import { send, type Reply } from "./reply.ts";
-import { fullAccess, headersOf, readBody, type RegistryRequest } from "./request.ts";
+import { Rules, type Rule } from "./misbehaviour/rules.ts";
+import { send, type Reply } from "./api/reply.ts";
+import { fullAccess, headersOf, readBody, type RegistryRequest } from "./api/request.ts";
 import { RequestLog, type LoggedRequest } from "./requestLog.ts";
-import { routeOf, type Route } from "./routes.ts";
+import { routeOf, type Route } from "./api/routes.ts";
 import { Store } from "./store.ts";
-import { giveToken } from "./tokens.ts";
-import { Uploads } from "./uploads.ts";
+import { giveToken } from "./auth/tokens.ts";
+import { Uploads } from "./api/uploads.ts";
 
 export interface RegistryOptions extends ApiSettings {
   /** Any free port by default. */

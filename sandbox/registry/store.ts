@@ -1,5 +1,5 @@
-import { digestOf } from "./digest.ts";
-import { readManifest, type ManifestContent } from "./manifest.ts";
+import { digestOf } from "./content/digest.ts";
+import { readManifest, type ManifestContent } from "./content/manifest.ts";
 
 export interface StoredManifest {
   readonly digest: string;

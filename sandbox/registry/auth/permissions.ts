@@ -1,4 +1,4 @@
-import type { Access } from "./request.ts";
+import type { Access } from "../api/request.ts";
 
 /** Repositories by name, `team/*` for everything below `team`, `*` for all. */
 export interface Permissions {

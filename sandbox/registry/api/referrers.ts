@@ -1,10 +1,10 @@
-import { isDigest } from "./digest.ts";
+import { isDigest } from "../content/digest.ts";
 import { errorReply } from "./errors.ts";
-import { isImageType, ociIndex } from "./mediaTypes.ts";
-import type { Descriptor } from "./manifest.ts";
+import { isImageType, ociIndex } from "../content/mediaTypes.ts";
+import type { Descriptor } from "../content/manifest.ts";
 import { nextLink, pageOf } from "./paging.ts";
 import { jsonReply, type Reply } from "./reply.ts";
-import type { Store, StoredManifest } from "./store.ts";
+import type { Store, StoredManifest } from "../store.ts";
 
 /**
  * `api`: the referrers API of distribution-spec 1.1. `off`: 404, as registries before 1.1; clients keep the list under

@@ -1,6 +1,6 @@
-import { errorReply } from "./errors.ts";
-import type { Reply } from "./reply.ts";
-import { fullAccess, type Access } from "./request.ts";
+import { errorReply } from "../api/errors.ts";
+import type { Reply } from "../api/reply.ts";
+import { fullAccess, type Access } from "../api/request.ts";
 
 /** What a request is about to do to a repository. */
 export interface Action {

@@ -1,10 +1,10 @@
-import { digestOf, hashesTo, isDigest } from "./digest.ts";
+import { digestOf, hashesTo, isDigest } from "../content/digest.ts";
 import { errorReply } from "./errors.ts";
-import { manifestFault, readManifest, type Descriptor, type ManifestContent } from "./manifest.ts";
+import { manifestFault, readManifest, type Descriptor, type ManifestContent } from "../content/manifest.ts";
 import { bytesReply, emptyReply, type Reply } from "./reply.ts";
 import type { RegistryRequest } from "./request.ts";
 import { isTag } from "./routes.ts";
-import type { Store, StoredRepository } from "./store.ts";
+import type { Store, StoredRepository } from "../store.ts";
 
 /** GET and HEAD. */
 export function getManifest(store: Store, repository: string, reference: string): Reply {

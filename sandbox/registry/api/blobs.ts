@@ -1,7 +1,7 @@
-import { isDigest } from "./digest.ts";
+import { isDigest } from "../content/digest.ts";
 import { errorReply } from "./errors.ts";
 import { bytesReply, emptyReply, type Reply } from "./reply.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "../store.ts";
 
 /** GET and HEAD, with a single `Range` (RFC 9110, section 14); several ranges are answered with the whole blob. */
 export function getBlob(store: Store, repository: string, digest: string, range: string | undefined): Reply {

@@ -1,6 +1,6 @@
-import type { Reply } from "./reply.ts";
-import type { RegistryRequest } from "./request.ts";
-import type { Route } from "./routes.ts";
+import type { Reply } from "../api/reply.ts";
+import type { RegistryRequest } from "../api/request.ts";
+import type { Route } from "../api/routes.ts";
 
 /**
  * What is done instead of, or with, the right answer. `answer` gives the right one, and only then has a push its effect;

@@ -1,8 +1,8 @@
 import { basicCredentials, unauthorised } from "./authenticator.ts";
 import type { BearerAuth } from "./bearerAuth.ts";
 import type { Permissions } from "./permissions.ts";
-import { jsonReply, type Reply } from "./reply.ts";
-import type { RegistryRequest } from "./request.ts";
+import { jsonReply, type Reply } from "../api/reply.ts";
+import type { RegistryRequest } from "../api/request.ts";
 
 /**
  * The token endpoint: GET with Basic credentials or none ("Token Authentication" of distribution's docs), or POST with

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { allows, refusal, unauthorised, type Authenticator, type RefusalStatus } from "./authenticator.ts";
 import { accessOf, type Permissions, type Users } from "./permissions.ts";
-import type { Access } from "./request.ts";
+import type { Access } from "../api/request.ts";
 import { parseScopes, scopeOf, type Scope } from "./scopes.ts";
 
 export interface BearerSettings {

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { hashesTo, isDigest } from "./digest.ts";
+import { hashesTo, isDigest } from "../content/digest.ts";
 import { errorReply } from "./errors.ts";
 import { emptyReply, type Reply } from "./reply.ts";
 import type { RegistryRequest } from "./request.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "../store.ts";
 
 interface Session {
   readonly repository: string;

@@ -1,7 +1,7 @@
 import { errorReply } from "./errors.ts";
 import { askedLimit, nextLink, pageOf } from "./paging.ts";
 import { jsonReply, type Reply } from "./reply.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "../store.ts";
 
 /** `GET /v2/<name>/tags/list?n=&last=`; `pageSize` bounds what one answer holds. */
 export function listTags(store: Store, name: string, query: URLSearchParams, pageSize: number): Reply {

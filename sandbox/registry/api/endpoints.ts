@@ -5,7 +5,7 @@ import { listReferrers, type ReferrersMode } from "./referrers.ts";
 import { jsonReply, type Reply } from "./reply.ts";
 import type { RegistryRequest } from "./request.ts";
 import type { Route } from "./routes.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "../store.ts";
 import { listRepositories, listTags } from "./tags.ts";
 import type { Uploads } from "./uploads.ts";
 
