@@ -44,11 +44,6 @@ export interface FactContext {
   readonly open: (name: string) => RepositoryReader;
   /** The judged digest's manifest; synchronous where it is cached. */
   readonly manifest: () => Outcome<Manifest, ContentReason> | Promise<Outcome<Manifest, ContentReason>>;
-  /**
-   * Names the credentials behind `repository` and `open`: requests with equal scopes see the same. Part of the key of
-   * whatever a provider keeps of a registry's answers; never shown.
-   */
-  readonly scope: string;
 }
 
 /** What a provider adds to the facts of an image. */
@@ -58,7 +53,7 @@ export type ProvidedFacts = Partial<
 
 /**
  * One source of facts about a digest: signatures and attestations, scans, base images. Plugged into `createGather`.
- * Keeps what it proved by digest, `scope` and what it was proved against; never rejects; ends with `request.signal`.
+ * Keeps what it proved by digest, the reader's `name` and `scope`, and what it was proved against; never rejects; ends with `request.signal`.
  */
 export interface FactProvider {
   readonly name: string;

@@ -34,6 +34,11 @@ export type ContentReason = "DigestMismatch" | "ImageMalformed";
 export interface RepositoryReader {
   /** `registry/repository`, canonical. */
   readonly name: string;
+  /**
+   * Names the credentials behind this reader: readers of equal name and scope see the same. Part of the key of whatever
+   * is kept of this registry's answers; never shown.
+   */
+  readonly scope: string;
   /** What a tag names now: the digest of bytes that we hashed. */
   readonly resolveTag: (tag: string, signal: AbortSignal) => Promise<Outcome<Descriptor, ContentReason>>;
   /** At most 4 MiB. */
