@@ -32,7 +32,8 @@ const worstOf = (methods: readonly unknown[]): { severity: Severity; cvss?: numb
   for (const method of methods) {
     const value = asObject(method)?.["score"];
     const score = asScore(value);
-    const said = score === undefined ? (Number(value) === 0 ? "unknown" : severityByName(value)) : severityByScore(score);
+    const said =
+      score === undefined ? (Number(value) === 0 ? "unknown" : severityByName(value)) : severityByScore(score);
     if (said === undefined) return undefined;
     severity = severity === undefined ? said : worse(severity, said);
     if (score !== undefined) cvss = Math.max(cvss ?? 0, score);
@@ -43,12 +44,14 @@ const worstOf = (methods: readonly unknown[]): { severity: Severity; cvss?: numb
 const parseInTotoVulns = (predicate: JsonObject, finishedOn: string | undefined): ScanParse => {
   const scanner = asObject(predicate["scanner"]);
   const results = scanner?.["result"] ?? [];
-  if (scanner === undefined || !Array.isArray(results)) return broken("in-toto vulns predicate without a list scanner.result");
+  if (scanner === undefined || !Array.isArray(results))
+    return broken("in-toto vulns predicate without a list scanner.result");
   const vulnerabilities: Vulnerability[] = [];
   for (const entry of results) {
     const id = asText(asObject(entry)?.["id"]);
     const worst = worstOf(asArray(asObject(entry)?.["severity"]) ?? []);
-    if (id === undefined || worst === undefined) return broken("in-toto vulns result without an id or with an unreadable severity");
+    if (id === undefined || worst === undefined)
+      return broken("in-toto vulns result without an id or with an unreadable severity");
     vulnerabilities.push({ id, package: "", installedVersion: "", ...worst });
   }
   return {

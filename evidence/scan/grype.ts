@@ -49,13 +49,11 @@ export const parseGrype = (document: JsonObject): ScanParse => {
   const matches = document["matches"];
   if (!Array.isArray(matches)) return broken("Grype report whose matches is not a list");
   const source = asObject(document["source"]);
-  if (source !== undefined && source["type"] !== "image") {
-    return broken(`Grype report of ${JSON.stringify(source["type"] ?? null)}, not of an image`);
-  }
   const vulnerabilities: Vulnerability[] = [];
   for (const entry of matches) {
     const v = match(entry);
-    if (v === undefined) return broken("Grype report with a match without a vulnerability id or artifact, or with an unknown severity");
+    if (v === undefined)
+      return broken("Grype report with a match without a vulnerability id or artifact, or with an unknown severity");
     vulnerabilities.push(v);
   }
   const target = asObject(source?.["target"]) ?? {};

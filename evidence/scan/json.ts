@@ -37,7 +37,8 @@ export const asScore = (value: unknown): number | undefined => {
 export const asDate = (value: unknown): string | undefined => {
   const text = asText(value);
   if (text === undefined || text.startsWith("0001-01-01T")) return undefined;
-  return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i.test(text) && !Number.isNaN(Date.parse(text))
+  return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i.test(text) &&
+    !Number.isNaN(Date.parse(text))
     ? text
     : undefined;
 };

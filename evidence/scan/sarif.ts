@@ -51,7 +51,10 @@ const readRule = (entry: unknown): Rule => {
 /** SARIF's own levels, where a tool gives nothing better. `error` is at least high. */
 const BY_LEVEL: Readonly<Record<string, Severity>> = { error: "high", warning: "medium", note: "low" };
 
-const readResult = (entry: unknown, ruleOf: (result: JsonObject) => Rule | undefined): Vulnerability | "other" | undefined => {
+const readResult = (
+  entry: unknown,
+  ruleOf: (result: JsonObject) => Rule | undefined,
+): Vulnerability | "other" | undefined => {
   const result = asObject(entry);
   const ruleId = asText(result?.["ruleId"]);
   if (result === undefined || ruleId === undefined) return undefined;
@@ -67,7 +70,10 @@ const readResult = (entry: unknown, ruleOf: (result: JsonObject) => Rule | undef
   };
   // One rule stands for a CVE in every package, so what the result itself says comes first.
   const severity =
-    severityByName(message.get("Severity")) ?? rule?.severity ?? BY_LEVEL[String(result["level"] ?? "warning")] ?? "unknown";
+    severityByName(message.get("Severity")) ??
+    rule?.severity ??
+    BY_LEVEL[String(result["level"] ?? "warning")] ??
+    "unknown";
   const id = rule?.vulnerabilityId ?? ruleId;
   const fixedVersion = say("Fixed Version", "Fix Version");
   return {
@@ -86,7 +92,8 @@ export const isSarif = (document: JsonObject): boolean => "runs" in document;
 /** SARIF 2.1.0 as Trivy and Grype write it, one run or several. It has a date only where the tool gives `invocations`. */
 export const parseSarif = (document: JsonObject): ScanParse => {
   const runs = document["runs"];
-  if (document["version"] !== "2.1.0") return broken(`SARIF version ${JSON.stringify(document["version"])}; 2.1.0 is understood`);
+  if (document["version"] !== "2.1.0")
+    return broken(`SARIF version ${JSON.stringify(document["version"])}; 2.1.0 is understood`);
   if (!Array.isArray(runs) || runs.length === 0) return broken("SARIF without a run");
   const vulnerabilities: Vulnerability[] = [];
   const scanners: string[] = [];
@@ -97,7 +104,8 @@ export const parseSarif = (document: JsonObject): ScanParse => {
     const run = asObject(entry);
     const driver = asObject(asObject(run?.["tool"])?.["driver"]);
     const results = run?.["results"];
-    if (run === undefined || driver === undefined || !Array.isArray(results)) return broken("SARIF run without tool or results");
+    if (run === undefined || driver === undefined || !Array.isArray(results))
+      return broken("SARIF run without tool or results");
     const entries = asArray(driver["rules"]) ?? [];
     const byId = new Map(entries.map((rule) => [asText(asObject(rule)?.["id"]) ?? "", readRule(rule)]));
     for (const result of results) {
@@ -108,7 +116,11 @@ export const parseSarif = (document: JsonObject): ScanParse => {
     const properties = asObject(run["properties"]) ?? {};
     imageId ??= asText(properties["imageID"]);
     digests.push(...texts(properties["repoDigests"]).flatMap((text) => digestOf(text) ?? []));
-    dates.push((asArray(run["invocations"]) ?? []).map((i) => asDate(asObject(i)?.["endTimeUtc"])).find((date) => date !== undefined));
+    dates.push(
+      (asArray(run["invocations"]) ?? [])
+        .map((i) => asDate(asObject(i)?.["endTimeUtc"]))
+        .find((date) => date !== undefined),
+    );
     scanners.push(asText(driver["name"]) ?? "SARIF");
   }
   // Several runs are as old as the oldest of them.
@@ -117,7 +129,11 @@ export const parseSarif = (document: JsonObject): ScanParse => {
     : undefined;
   return {
     status: "ok",
-    report: { scanner: [...new Set(scanners)].join(" and "), vulnerabilities, ...(scannedAt === undefined ? {} : { scannedAt }) },
+    report: {
+      scanner: [...new Set(scanners)].join(" and "),
+      vulnerabilities,
+      ...(scannedAt === undefined ? {} : { scannedAt }),
+    },
     image: { diffIds: [], digests: [...new Set(digests)], ...(imageId === undefined ? {} : { imageId }) },
   };
 };

@@ -37,16 +37,14 @@ const vulnerability = (entry: unknown): Vulnerability | undefined => {
 export const isTrivy = (document: JsonObject): boolean => "SchemaVersion" in document;
 
 /**
- * Trivy's JSON report, SchemaVersion 2. A report without `Results` is one that found nothing to scan or nothing at all:
- * Trivy leaves the field out where it is empty. It is only accepted for a container image.
+ * Trivy's JSON report, SchemaVersion 2. Trivy leaves `Results` out where it is empty. Reports of file systems and SBOMs
+ * have the same form but name no image: they count only where an attestation's subject does.
  */
 export const parseTrivy = (document: JsonObject): ScanParse => {
   if (document["SchemaVersion"] !== 2) {
-    return broken(`Trivy report of SchemaVersion ${JSON.stringify(document["SchemaVersion"])}; version 2 is understood`);
-  }
-  const type = document["ArtifactType"];
-  if (type !== undefined && type !== "container_image") {
-    return broken(`Trivy report of ${JSON.stringify(type)}, not of a container image`);
+    return broken(
+      `Trivy report of SchemaVersion ${JSON.stringify(document["SchemaVersion"])}; version 2 is understood`,
+    );
   }
   const results = document["Results"] ?? [];
   if (!Array.isArray(results)) return broken("Trivy report whose Results is not a list");
@@ -56,7 +54,8 @@ export const parseTrivy = (document: JsonObject): ScanParse => {
     if (asObject(result) === undefined || !Array.isArray(found)) return broken("Trivy report with a malformed result");
     for (const entry of found) {
       const v = vulnerability(entry);
-      if (v === undefined) return broken("Trivy report with a vulnerability without a VulnerabilityID or with an unknown Severity");
+      if (v === undefined)
+        return broken("Trivy report with a vulnerability without a VulnerabilityID or with an unknown Severity");
       vulnerabilities.push(v);
     }
   }

@@ -46,14 +46,19 @@ const faultOf = ({ faulty }: AuthoritySet): RuleFinding | undefined =>
       });
 
 /** Assessments outlive a review: a report of 20,000 vulnerabilities is counted once for each rule that asks. */
-const assessments = new WeakMap<ScanReport, Map<ScanRule, { readonly until: number; readonly assessment: ScanAssessment }>>();
+const assessments = new WeakMap<
+  ScanReport,
+  Map<ScanRule, { readonly until: number; readonly assessment: ScanAssessment }>
+>();
 
 const assess = (report: ScanReport, rule: ScanRule, excused: Excused | undefined, now: number): ScanAssessment => {
   // VEX statements are not part of the key, so what they touch is counted anew.
   if (excused !== undefined) return assessScan(report, rule, excused, now);
   const known = assessments.get(report)?.get(rule);
   if (known !== undefined && now < known.until) return known.assessment;
-  const expiries = [...rule.allowCVEs.values()].flatMap(({ expires }) => (expires !== undefined && expires > now ? [expires] : []));
+  const expiries = [...rule.allowCVEs.values()].flatMap(({ expires }) =>
+    expires !== undefined && expires > now ? [expires] : [],
+  );
   const assessment = assessScan(report, rule, () => false, now);
   const byRule = assessments.get(report) ?? new Map<ScanRule, { until: number; assessment: ScanAssessment }>();
   byRule.set(rule, { until: Math.min(Infinity, ...expiries), assessment });
@@ -75,7 +80,12 @@ const dateFinding = ({ reports }: ScanCoverage, rule: ScanRule, now: number, par
     : undefined;
 };
 
-const judgeCoverage = (coverage: ScanCoverage, rule: ScanRule, excused: Excused | undefined, now: number): RuleFinding[] => {
+const judgeCoverage = (
+  coverage: ScanCoverage,
+  rule: ScanRule,
+  excused: Excused | undefined,
+  now: number,
+): RuleFinding[] => {
   const part = coverage.platform === undefined ? "" : `${coverage.platform}: `;
   const found = coverage.reports.map((report) => assess(report, rule, excused, now));
   const findings: RuleFinding[] = [];
@@ -95,7 +105,12 @@ const judgeCoverage = (coverage: ScanCoverage, rule: ScanRule, excused: Excused 
 /** Time alone must not refuse a node drain or a scale-out of what the namespace already runs. */
 const SOFTENED_BY_RUNNING: ReadonlySet<Reason> = new Set(["ScanStale", "ScanVulnerable", "ScanScoreLow"]);
 
-const judgeReports = (rule: ScanRule, coverage: readonly ScanCoverage[], facts: ImageFacts, context: ScanContext): RuleFinding[] => {
+const judgeReports = (
+  rule: ScanRule,
+  coverage: readonly ScanCoverage[],
+  facts: ImageFacts,
+  context: ScanContext,
+): RuleFinding[] => {
   const excused = rule.vex === undefined ? undefined : excusedByVex(rule.vex, facts);
   const findings = coverage.flatMap((part) => judgeCoverage(part, rule, excused, context.now));
   const soften = rule.runningImages === "Warn" && context.mode === "admission" && facts.runsAlready === true;
@@ -129,7 +144,12 @@ export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContex
     notes.push(`${sourceName(source)}: ${outcome.message}`);
   }
 
-  const grace = onlyReports ? Math.max(0, ...rule.sources.map((s) => (s.type === "vulnerabilityReport" ? s.grace : 0))) : 0;
-  const missing = finding("ScanMissing", `no vulnerability scan (${notes.join("; ")}); scan this digest and publish the report`);
+  const grace = onlyReports
+    ? Math.max(0, ...rule.sources.map((s) => (s.type === "vulnerabilityReport" ? s.grace : 0)))
+    : 0;
+  const missing = finding(
+    "ScanMissing",
+    `no vulnerability scan (${notes.join("; ")}); scan this digest and publish the report`,
+  );
   return [context.now - context.createdAt < grace ? { ...missing, atMost: "warn" } : missing];
 };

@@ -80,6 +80,9 @@ export const assessScan = (report: ScanReport, rule: ScanRule, excused: Excused,
     const above = counted.filter((v) => v.cvss !== undefined && v.cvss > maxCVSS);
     if (above.length > 0) vulnerable.push(`${above.length} with a CVSS score above ${maxCVSS} (${list(above)})`);
   }
-  const score = Math.max(0, counted.reduce((rest, v) => rest - POINTS[v.severity], 100));
+  const score = Math.max(
+    0,
+    counted.reduce((rest, v) => rest - POINTS[v.severity], 100),
+  );
   return { vulnerable, score };
 };

@@ -1,6 +1,7 @@
 import { attestationKey } from "../attestationKey.ts";
 import type { AuthoritySet } from "../compiledRules.ts";
 import type { ImageFacts } from "../facts.ts";
+import { parsePackageUrl, samePackage } from "../packageUrl.ts";
 import type { Vulnerability } from "../scanReport.ts";
 import { idsOf, type Excused } from "./scanAssessment.ts";
 
@@ -81,12 +82,9 @@ const statementsOf = (document: unknown): VexStatement[] =>
     };
   });
 
-/** Type, namespace and name; and the version where the statement gives one. Qualifiers and subpath do not count. */
-const samePackage = (said: string, purl: string | undefined): boolean => {
-  if (purl === undefined || !said.startsWith("pkg:")) return false;
-  const bare = (value: string): string => value.replace(/[?#].*$/s, "");
-  const name = (value: string): string => bare(value).replace(/(?<=.)@[^/@]*$/, "");
-  return name(said) === name(purl) && (bare(said) === name(said) || bare(said) === bare(purl));
+const isPackage = (said: string, purl: string | undefined): boolean => {
+  const [a, b] = [parsePackageUrl(said), parsePackageUrl(purl ?? "")];
+  return a !== undefined && b !== undefined && samePackage(a, b);
 };
 
 /**
@@ -94,19 +92,19 @@ const samePackage = (said: string, purl: string | undefined): boolean => {
  * subject has already said which image is meant.
  */
 const isImage = (id: string, digest: string): boolean => {
-  const plain = id.replaceAll("%3A", ":").replaceAll("%3a", ":");
-  return plain.includes("sha256:") ? plain.includes(digest) : plain.startsWith("pkg:oci/") && !plain.replace(/[?#].*$/s, "").includes("@");
+  const url = parsePackageUrl(id);
+  if (url !== undefined) return url.type === "oci" && (url.version === undefined || url.version === digest);
+  return id === digest || id.endsWith(`@${digest}`);
 };
 
 const concerns = (statement: VexStatement, vulnerability: Vulnerability, digest: string): boolean => {
-  if (!idsOf(vulnerability).some((id) => statement.vulnerabilities.has(id))) return false;
   const among = (subcomponents: readonly string[]): boolean =>
-    subcomponents.length === 0 || subcomponents.some((id) => samePackage(id, vulnerability.purl));
+    subcomponents.length === 0 || subcomponents.some((id) => isPackage(id, vulnerability.purl));
   if (statement.products === undefined) return among(statement.subcomponents);
   return statement.products.some(({ ids, subcomponents }) =>
     ids.some((id) => isImage(id, digest))
       ? among([...subcomponents, ...statement.subcomponents])
-      : ids.some((id) => samePackage(id, vulnerability.purl)),
+      : ids.some((id) => isPackage(id, vulnerability.purl)),
   );
 };
 
@@ -123,5 +121,16 @@ export const excusedByVex = (authorities: AuthoritySet, facts: ImageFacts): Excu
     .flatMap(({ predicate }) => statementsOf(predicate))
     .filter(({ time }) => !Number.isNaN(time))
     .toSorted((a, b) => b.time - a.time || Number(a.excuses) - Number(b.excuses));
-  return (vulnerability) => statements.find((statement) => concerns(statement, vulnerability, digest))?.excuses ?? false;
+  const rank = new Map(statements.map((statement, index) => [statement, index]));
+  const byId = new Map<string, VexStatement[]>();
+  for (const statement of statements) {
+    for (const id of statement.vulnerabilities) byId.set(id, [...(byId.get(id) ?? []), statement]);
+  }
+  return (vulnerability) => {
+    const about = idsOf(vulnerability)
+      .flatMap((id) => byId.get(id) ?? [])
+      .filter((statement) => concerns(statement, vulnerability, digest))
+      .sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
+    return about[0]?.excuses ?? false;
+  };
 };

@@ -1,0 +1,95 @@
+import { attestationKey } from "../attestationKey.ts";
+import type { AuthoritySet, BaseImagesRule } from "../compiledRules.ts";
+import type { BaseClaim, ImageFacts } from "../facts.ts";
+import type { Reason, RuleFinding } from "../finding.ts";
+import type { Outcome } from "../outcome.ts";
+import { parseReference } from "../reference.ts";
+import { PROVENANCE_PREDICATES, imagesInProvenance } from "./provenance.ts";
+
+const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding => ({
+  rule: "baseImages",
+  reason,
+  detail,
+  ...extra,
+});
+
+/** What the authorities' verified provenance says the image was built from. One authority that says it is enough. */
+const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<readonly BaseClaim[]> => {
+  const outcomes = trusted.flatMap(({ id }) =>
+    PROVENANCE_PREDICATES.flatMap((type) => facts.attestations.get(attestationKey(type, id)) ?? []),
+  );
+  const proved = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
+  if (proved.length > 0) {
+    const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
+    return images.length > 0
+      ? { status: "verified", value: images.map((name) => ({ name })) }
+      : { status: "absent", message: "its attested provenance names no image among the materials" };
+  }
+  const unavailable = outcomes.find((outcome) => outcome.status === "unavailable");
+  if (unavailable !== undefined) return unavailable;
+  const said = [...new Set(outcomes.flatMap((outcome) => ("message" in outcome ? [outcome.message] : [])))].sort();
+  return {
+    status: "absent",
+    message: `no provenance by a trusted authority${said.length > 0 ? ` (${said.join("; ")})` : ""}`,
+  };
+};
+
+const judgeClaim = (rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] => {
+  const part = claim.platform === undefined ? "" : `${claim.platform}: `;
+  const written = claim.digest === undefined || claim.name.includes("@") ? claim.name : `${claim.name}@${claim.digest}`;
+  const parsed = parseReference(written);
+  if (parsed.status === "malformed") {
+    return [
+      finding(
+        "BaseImageUnknown",
+        `${part}names the base "${written}", which is no image reference (${parsed.message})`,
+      ),
+    ];
+  }
+  const { reference } = parsed;
+  const findings: RuleFinding[] = [];
+  const old = rule.deprecated.find(({ image }) => image.matches(reference));
+  if (old !== undefined) {
+    findings.push(
+      finding("BaseImageDeprecated", `${part}built on ${written}, which is deprecated; rebuild on ${old.replacement}`),
+    );
+  }
+  if (rule.allow !== undefined && !rule.allow.some((pattern) => pattern.matches(reference))) {
+    const allowed = rule.allow.map(({ text }) => text).join(", ");
+    findings.push(finding("BaseImageNotAllowed", `${part}built on ${written}; allowed are ${allowed}`));
+  }
+  return findings;
+};
+
+/**
+ * Judges what an image was built on: by its own declaration (`org.opencontainers.image.base.*`), or, where the rule names
+ * authorities, only by provenance that one of them attested. Every image among the materials counts: provenance
+ * does not say which stage became the base.
+ */
+export const judgeBaseImages = (rule: BaseImagesRule, facts: ImageFacts): RuleFinding[] => {
+  const { authorities } = rule;
+  const outcome = authorities === undefined ? facts.bases : attestedBases(authorities, facts);
+  if (outcome?.status === "verified") return outcome.value.flatMap((claim) => judgeClaim(rule, claim));
+  if (authorities !== undefined && authorities.faulty.length > 0) {
+    const faults = authorities.faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
+    return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
+  }
+  if (outcome === undefined) {
+    return [finding("EvidenceUnavailable", "the base image was not asked for", { unavailable: "evidence" })];
+  }
+  switch (outcome.status) {
+    case "unavailable":
+      return [finding("EvidenceUnavailable", outcome.message, { unavailable: "evidence" })];
+    case "invalid":
+      return [finding("BaseImageUnknown", outcome.message)];
+    case "absent":
+      return rule.required
+        ? [
+            finding(
+              "BaseImageUnknown",
+              `${outcome.message}; set org.opencontainers.image.base.name or attest the provenance`,
+            ),
+          ]
+        : [];
+  }
+};

@@ -1,0 +1,35 @@
+import { imageOfPackageUrl, parsePackageUrl } from "../packageUrl.ts";
+
+/** SLSA provenance, all versions that name their materials. */
+export const PROVENANCE_PREDICATES: readonly string[] = [
+  "https://slsa.dev/provenance/v1",
+  "https://slsa.dev/provenance/v0.2",
+  "https://slsa.dev/provenance/v0.1",
+];
+
+const field = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? // Just shown to be an object with that own key.
+      (value as Record<string, unknown>)[name]
+    : undefined;
+
+const imageOf = (material: unknown): string | undefined => {
+  const uri = field(material, "uri");
+  if (typeof uri !== "string") return undefined;
+  const scheme = /^(?:oci|docker|docker-image):\/\/(.+)$/.exec(uri)?.[1];
+  const url = parsePackageUrl(uri);
+  const name = scheme ?? (url === undefined ? undefined : imageOfPackageUrl(url));
+  const hex = field(field(material, "digest"), "sha256");
+  return name !== undefined && !name.includes("@") && typeof hex === "string" && hex !== ""
+    ? `${name}@sha256:${hex}`
+    : name;
+};
+
+/**
+ * The images among the materials of a SLSA provenance predicate: `buildDefinition.resolvedDependencies` in v1,
+ * `materials` before. Sources and packages are left out.
+ */
+export const imagesInProvenance = (predicate: unknown): string[] => {
+  const listed = field(field(predicate, "buildDefinition"), "resolvedDependencies") ?? field(predicate, "materials");
+  return (Array.isArray(listed) ? listed : []).flatMap((material) => imageOf(material) ?? []);
+};
