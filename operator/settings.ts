@@ -1,35 +1,15 @@
-/** What a running operator can be told. `readSettings` is the only reader of flags and environment (design.md, house rule 3). */
-
-/** Where registries are and how they may be talked to. */
-export interface RegistrySettings {
-  /** By registry host: the base URL that is asked instead. One way: the mirror's own name is judged as itself. */
-  readonly mirrors: ReadonlyMap<string, string>;
-  /** Hosts (with port) that are asked over plain HTTP. */
-  readonly plainHttp: readonly string[];
-  /** PEM files of certificate authorities that are trusted beside the system's, for every registry. */
-  readonly caBundles: readonly string[];
-  /** Addresses or CIDR ranges that may be dialled although they are link-local, loopback or the cluster's services. */
-  readonly allowedAddresses: readonly string[];
-  /** CIDR ranges of the cluster's services, which are refused. */
-  readonly serviceRanges: readonly string[];
-  /** By registry host: token realms that get its credentials although they are on another domain. */
-  readonly tokenRealms: ReadonlyMap<string, string>;
-  /** Whether pods' imagePullSecrets and their ServiceAccounts' are read (needs RBAC on Secrets in every namespace). */
-  readonly readPullSecrets: boolean;
-  /** A dockerconfigjson file with the operator's own credentials. */
-  readonly dockerConfig?: string;
-  readonly proxy: { readonly http?: string; readonly https?: string; readonly none: readonly string[] };
-  /** Requests in flight per registry. */
-  readonly concurrency: number;
-  /** Bytes that the evidence cache may hold. */
-  readonly cacheBytes: number;
-}
+import type { RegistrySettings } from "../evidence/registry/settings.ts";
+import { describeOptions } from "./settings/help.ts";
+import { OPTIONS, type OptionValues } from "./settings/options.ts";
+import { readValues } from "./settings/read.ts";
 
 /** How the API server reaches the webhook: by a URL, or by the Service of this name in the operator's namespace. */
 export type WebhookAddress =
+  /** Without a URL: `https://<webhookHost>:<the port that was taken>`. */
   | { readonly type: "url"; readonly url?: string }
   | { readonly type: "service"; readonly name: string; readonly port: number };
 
+/** What a running operator can be told. Times are milliseconds. */
 export interface Settings {
   /** Path; absent: `KUBECONFIG`, `~/.kube/config`, or the Pod's own ServiceAccount, as kubectl does. */
   readonly kubeconfig?: string;
@@ -43,20 +23,19 @@ export interface Settings {
   readonly webhookHost: string;
   /** 0: any free one. */
   readonly webhookPort: number;
-  /** `url` without a URL stands for `https://<webhookHost>:<the port that was taken>`. */
   readonly webhookAddress: WebhookAddress;
   /** Name of the Secret with the webhook's certificates, in the own namespace. */
   readonly certificateSecret: string;
-  /** Milliseconds. Below the 10 s that the API server waits. */
+  /** Below the 10 s that the API server waits. */
   readonly admissionDeadline: number;
   /** Whether the operator writes its own webhook configurations. */
   readonly manageWebhooks: boolean;
 
   readonly metricsHost: string;
-  /** 0: any free one; -1: no metrics server. */
-  readonly metricsPort: number;
+  /** 0: any free one; "off": no metrics server. */
+  readonly metricsPort: number | "off";
 
-  /** Milliseconds between complete audits. */
+  /** Between complete audits. */
   readonly auditInterval: number;
   /** Stored Violations of one policy. */
   readonly maxViolations: number;
@@ -64,11 +43,11 @@ export interface Settings {
   readonly auditConcurrency: number;
 
   readonly leaseName: string;
-  /** Milliseconds: another operator takes over when the lease was not renewed for so long. */
+  /** Another operator takes over when the lease was not renewed for so long. */
   readonly leaseDuration: number;
-  /** Milliseconds: an operator that could not renew for so long stops writing. Below `leaseDuration`. */
+  /** An operator that could not renew for so long stops writing. Below `leaseDuration`. */
   readonly leaseRenewDeadline: number;
-  /** Milliseconds between attempts. */
+  /** Between attempts. */
   readonly leaseRetry: number;
 
   readonly logLevel: "error" | "warn" | "info" | "debug";
@@ -76,3 +55,106 @@ export interface Settings {
 
   readonly registry: RegistrySettings;
 }
+
+export type SettingsResult =
+  | { readonly status: "ok"; readonly settings: Settings }
+  /** `--help` was asked for. */
+  | { readonly status: "help"; readonly text: string }
+  /** One line for each mistake: the flag, what was found, what to write. */
+  | { readonly status: "invalid"; readonly messages: readonly string[] };
+
+/**
+ * Settings from `--flag value` (or `--flag=value`) and `IMAGE_SECURITY_FLAG`; a flag wins over the environment.
+ * Pure: `env` is the only environment that is looked at.
+ */
+export function readSettings(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): SettingsResult {
+  if (args.includes("--help") || args.includes("-h")) return { status: "help", text: settingsHelp() };
+  const read = readValues(OPTIONS, args, env);
+  if (read.status === "invalid") return read;
+  const messages = contradictions(read.values);
+  if (messages.length > 0) return { status: "invalid", messages };
+  return { status: "ok", settings: assemble(read.values, env) };
+}
+
+/** The defaults, changed by what is given; for the sandbox and for tests. */
+export function defaultSettings(changes: Partial<Settings> = {}): Settings {
+  const read = readValues(OPTIONS, [], {});
+  if (read.status === "invalid") throw new Error(read.messages.join("; "));
+  return { ...assemble(read.values, {}), ...changes };
+}
+
+/** Every flag with its environment variable, default and meaning. */
+export const settingsHelp = (): string => describeOptions(OPTIONS);
+
+function contradictions(values: OptionValues): readonly string[] {
+  const messages: string[] = [];
+  const { leaseDuration, leaseRenewDeadline, leaseRetry } = values;
+  if (leaseRenewDeadline >= leaseDuration) {
+    messages.push("--lease-renew-deadline must be shorter than --lease-duration, such as 10s and 15s");
+  }
+  if (leaseRetry >= leaseRenewDeadline) {
+    messages.push("--lease-retry must be shorter than --lease-renew-deadline, such as 2s and 10s");
+  }
+  if (values.webhookUrl !== undefined && values.webhookService !== undefined) {
+    messages.push("--webhook-url and --webhook-service exclude each other; give one of them");
+  }
+  return messages;
+}
+
+function assemble(values: OptionValues, env: Readonly<Record<string, string | undefined>>): Settings {
+  const http = values.httpProxy ?? env["HTTP_PROXY"] ?? env["http_proxy"];
+  const https = values.httpsProxy ?? env["HTTPS_PROXY"] ?? env["https_proxy"];
+  const none = values.noProxy ?? splitList(env["NO_PROXY"] ?? env["no_proxy"] ?? "");
+  return {
+    ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
+    namespace: values.namespace,
+    trustNamespaces: values.trustNamespaces.includes("*") ? "*" : values.trustNamespaces,
+    excludeNamespaces: values.excludeNamespaces,
+    webhookHost: values.webhookHost,
+    webhookPort: values.webhookPort,
+    webhookAddress:
+      values.webhookService === undefined
+        ? { type: "url", ...(values.webhookUrl === undefined ? {} : { url: values.webhookUrl }) }
+        : { type: "service", name: values.webhookService, port: values.webhookServicePort },
+    certificateSecret: values.certificateSecret,
+    admissionDeadline: values.admissionDeadline,
+    manageWebhooks: values.manageWebhooks,
+    metricsHost: values.metricsHost,
+    metricsPort: values.metricsPort,
+    auditInterval: values.auditInterval,
+    maxViolations: values.maxViolations,
+    auditConcurrency: values.auditConcurrency,
+    leaseName: values.leaseName,
+    leaseDuration: values.leaseDuration,
+    leaseRenewDeadline: values.leaseRenewDeadline,
+    leaseRetry: values.leaseRetry,
+    logLevel: values.logLevel,
+    logFormat: values.logFormat,
+    registry: {
+      mirrors: values.registryMirror,
+      plainHttp: values.registryPlainHttp,
+      caBundles: values.registryCa,
+      allowedAddresses: values.allowAddress,
+      serviceRanges: values.serviceRange,
+      tokenRealms: values.tokenRealm,
+      readPullSecrets: values.readPullSecrets,
+      ...(values.dockerConfig === undefined ? {} : { dockerConfig: values.dockerConfig }),
+      proxy: {
+        ...(http === undefined || http === "" ? {} : { http }),
+        ...(https === undefined || https === "" ? {} : { https }),
+        none,
+      },
+      concurrency: values.registryConcurrency,
+      cacheBytes: values.cacheSize,
+    },
+  };
+}
+
+const splitList = (text: string): readonly string[] =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");

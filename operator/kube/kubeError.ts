@@ -1,0 +1,29 @@
+/**
+ * `network`: no answer (refused, reset, name not found, TLS). `timeout`: none in time. `malformed`: an answer that is no JSON.
+ * `status`: the API server said no; `status` and `reason` are its own.
+ */
+export type KubeErrorCode = "network" | "timeout" | "malformed" | "status";
+
+/** Talking to the API server failed. */
+export class KubeError extends Error {
+  readonly code: KubeErrorCode;
+  /** HTTP status, or the one in a watch's ERROR event; 0 where there was no answer. */
+  readonly status: number;
+  /** The API server's own word, such as `Expired` or `Forbidden`. */
+  readonly reason: string;
+
+  constructor(code: KubeErrorCode, message: string, status = 0, reason = "", cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "KubeError";
+    this.code = code;
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+/** The text of anything that was thrown. */
+export const messageOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  return error.message.endsWith(cause) ? error.message : `${error.message}${cause}`;
+};

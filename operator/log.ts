@@ -1,0 +1,21 @@
+/**
+ * What every part of the operator logs through: the part of a winston logger that is used (`operator/logging.ts` makes one).
+ * Fields are facts beside the message: never a Secret's content, a token or a whole object.
+ */
+export interface Log {
+  readonly error: (message: string, fields?: object) => unknown;
+  readonly warn: (message: string, fields?: object) => unknown;
+  readonly info: (message: string, fields?: object) => unknown;
+  readonly debug: (message: string, fields?: object) => unknown;
+  /** Asked first on hot paths: a line below the level still costs 2 us. */
+  readonly isLevelEnabled: (level: string) => boolean;
+}
+
+/** For tests, and for parts that run without an operator. */
+export const SILENT: Log = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+  isLevelEnabled: () => false,
+};

@@ -1,0 +1,97 @@
+import { environmentName, type Option } from "./option.ts";
+import type { Options, OptionValues } from "./options.ts";
+
+export type ReadValues =
+  | { readonly status: "ok"; readonly values: OptionValues }
+  | { readonly status: "invalid"; readonly messages: readonly string[] };
+
+const PREFIX = "IMAGE_SECURITY_";
+
+/** Reads every option: from the flags, else from the environment, else its default. All mistakes are told at once. */
+export function readValues(
+  options: Options,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ReadValues {
+  const messages: string[] = [];
+  const byFlag = new Map<string, Option<unknown>>(optionsOf(options).map((option) => [option.flag, option]));
+  const given = collectFlags(byFlag, args, messages);
+  const known = new Set([...byFlag.keys()].map(environmentName));
+  for (const name of Object.keys(env)) {
+    if (name.startsWith(PREFIX) && !known.has(name)) {
+      const meant = nearest(name, [...known]);
+      messages.push(`${name}: there is no such setting${meant === undefined ? "" : `; did you mean ${meant}?`}`);
+    }
+  }
+
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(options)) {
+    const flags = given.get(option.flag);
+    const variable = env[environmentName(option.flag)];
+    const texts = flags ?? (variable === undefined || variable === "" ? undefined : [variable]);
+    if (texts === undefined) {
+      values[name] = option.fallback;
+      continue;
+    }
+    const source = flags === undefined ? environmentName(option.flag) : `--${option.flag}`;
+    const parsed = option.parse(texts);
+    if (parsed.status === "ok") values[name] = parsed.value;
+    else messages.push(`${source}: ${parsed.message}`);
+  }
+  if (messages.length > 0) return { status: "invalid", messages };
+  // Every name of the table has just been set from the option that gives its type.
+  return { status: "ok", values: values as unknown as OptionValues };
+}
+
+const optionsOf = (options: Options): readonly Option<unknown>[] => Object.values(options);
+
+function collectFlags(
+  byFlag: ReadonlyMap<string, Option<unknown>>,
+  args: readonly string[],
+  messages: string[],
+): ReadonlyMap<string, readonly string[]> {
+  const given = new Map<string, string[]>();
+  for (let index = 0; index < args.length; index += 1) {
+    const argument = args[index] ?? "";
+    const [, flag, inline] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(argument) ?? [];
+    const option = flag === undefined ? undefined : byFlag.get(flag);
+    if (flag === undefined || option === undefined) {
+      const meant = nearest(
+        argument,
+        [...byFlag.keys()].map((name) => `--${name}`),
+      );
+      messages.push(
+        `${argument}: there is no such flag${meant === undefined ? "; see --help" : `; did you mean ${meant}?`}`,
+      );
+      continue;
+    }
+    let value = inline;
+    if (value === undefined && option.placeholder === undefined) value = "true";
+    if (value === undefined) {
+      const next = args[index + 1];
+      if (next === undefined || next.startsWith("--")) {
+        messages.push(`--${flag}: has no value; write --${flag} ${option.placeholder ?? ""}`);
+        continue;
+      }
+      value = next;
+      index += 1;
+    }
+    const before = given.get(flag);
+    if (before === undefined) given.set(flag, [value]);
+    else if (option.repeatable) before.push(value);
+    else messages.push(`--${flag}: is given twice; leave one of them out`);
+  }
+  return given;
+}
+
+/** The name that shares the longest beginning, for a typing mistake; undefined where none is near. */
+function nearest(name: string, candidates: readonly string[]): string | undefined {
+  const bare = name.split("=")[0] ?? name;
+  const shared = (other: string): number => {
+    let count = 0;
+    while (count < bare.length && count < other.length && bare[count] === other[count]) count += 1;
+    return count;
+  };
+  const best = candidates.toSorted((a, b) => shared(b) - shared(a))[0];
+  return best !== undefined && shared(best) >= Math.max(6, bare.length * 0.6) ? best : undefined;
+}
