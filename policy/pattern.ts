@@ -1,3 +1,7 @@
+import { compileGlob } from "./glob.ts";
+import { compileHostGlob } from "./hostGlob.ts";
+import { HUB, isHostLike, isPort, parseHost } from "./host.ts";
+import { compilePath } from "./pathGlob.ts";
 import type { Reference } from "./reference.ts";
 
 /** A compiled image pattern (design.md section 3); `parsePattern` is the only maker. */
@@ -6,5 +10,130 @@ export interface ImagePattern {
   readonly text: string;
   /** The host, where it has no wildcard: for lookalikes and metrics. */
   readonly literalHost?: string;
+  /** The host may be any: the pattern names no registry in particular. */
+  readonly everyHost: boolean;
   readonly matches: (reference: Reference) => boolean;
+}
+
+export type ParsedPattern =
+  | { readonly status: "ok"; readonly pattern: ImagePattern }
+  | { readonly status: "fault"; readonly message: string };
+
+interface HostPart {
+  readonly literalHost?: string;
+  readonly everyHost: boolean;
+  readonly matches: (registry: string) => boolean;
+}
+
+type Part<T> = { readonly status: "ok"; readonly value: T } | { readonly status: "fault"; readonly message: string };
+
+const MAX_WRITTEN = 512;
+const EVERY_HOST: HostPart = { everyHost: true, matches: () => true };
+
+/**
+ * Compiles an image pattern. It is normalised as a reference is and anchored at both ends; `*` stays within one segment (or one label of
+ * the host), `**` stands for any number of segments, a glob over the tag may follow `:`. What could be read in two ways is a fault, whose
+ * message has the form to write instead.
+ */
+export function parsePattern(text: string): ParsedPattern {
+  if (text === "") return fault("is empty");
+  if (text.length > MAX_WRITTEN) return fault(`is longer than ${MAX_WRITTEN} characters`);
+  if (/[\s\p{C}]/u.test(text)) return fault("has blanks or invisible characters");
+  if (text.includes("://")) return fault("has a scheme; write the host alone");
+  if (text.includes("@")) return fault("has a digest; patterns name registries, repositories and tags");
+  const slash = text.indexOf("/");
+  const parts = slash < 0 ? hostOnly(text) : hostAndPath(text, slash);
+  if (parts.status === "fault") return parts;
+  const { host, path, tag } = parts.value;
+  const pattern: ImagePattern = {
+    text,
+    everyHost: host.everyHost,
+    ...(host.literalHost === undefined ? {} : { literalHost: host.literalHost }),
+    matches: (reference) =>
+      host.matches(reference.registry) &&
+      (path === undefined || path(reference.repository)) &&
+      (tag === undefined || tagMatches(tag, reference)),
+  };
+  return { status: "ok", pattern: Object.freeze(pattern) };
+}
+
+interface Parts {
+  readonly host: HostPart;
+  readonly path?: (repository: string) => boolean;
+  readonly tag?: (tag: string) => boolean;
+}
+
+/** No slash: a whole registry, or everything. */
+function hostOnly(text: string): Part<Parts> {
+  const colon = text.startsWith("[") ? -1 : text.indexOf(":");
+  const name = colon < 0 ? text : text.slice(0, colon);
+  const behind = colon < 0 ? undefined : text.slice(colon + 1);
+  if (name === "*" || name === "**") {
+    if (behind === undefined) return ok({ host: EVERY_HOST });
+    if (name === "*" && isPort(behind)) return fault(`could be a port or a tag; write **:${behind} for the tag`);
+    const tag = compileTag(behind);
+    return tag.status === "ok" ? ok({ host: EVERY_HOST, tag: tag.value }) : tag;
+  }
+  if (!isHostLike(name) && !text.startsWith("[") && (behind === undefined || !isPort(behind))) {
+    return fault(
+      `is ambiguous; write docker.io/library/${text} for the image on Docker Hub, or a registry's full host, such as registry.company.com`,
+    );
+  }
+  if (behind !== undefined && !isPort(behind)) {
+    return fault(`has no port behind its host; a tag follows a repository: write ${name}/**:${behind}`);
+  }
+  const host = compileHost(text);
+  return host.status === "ok" ? ok({ host: host.value }) : host;
+}
+
+function hostAndPath(text: string, slash: number): Part<Parts> {
+  const first = text.slice(0, slash);
+  const any = first === "*" || first === "**";
+  const hosted = any || isHostLike(first) || first.startsWith("[");
+  const host = any ? ok(EVERY_HOST) : compileHost(hosted ? first : HUB);
+  if (host.status === "fault") return host;
+
+  const remainder = hosted ? text.slice(slash + 1) : text;
+  const colon = remainder.indexOf(":");
+  const written = colon < 0 ? remainder : remainder.slice(0, colon);
+  const tag = colon < 0 ? undefined : compileTag(remainder.slice(colon + 1));
+  if (tag?.status === "fault") return tag;
+  // `**` as the first part is a host and any number of segments behind it.
+  const segments = first === "**" ? ["**", ...written.split("/")] : written.split("/");
+  // Docker Hub implies library/ for a repository of one part, in a pattern as in a reference.
+  const path = compilePath(
+    host.value.literalHost === HUB && segments.length === 1 && written !== "**" ? ["library", ...segments] : segments,
+  );
+  if (path.status === "fault") return path;
+  return ok({ host: host.value, path: path.matches, ...(tag === undefined ? {} : { tag: tag.value }) });
+}
+
+function compileHost(written: string): Part<HostPart> {
+  if (!written.includes("*")) {
+    const parsed = parseHost(written);
+    if (parsed.status === "fault") return parsed;
+    const { host } = parsed;
+    return ok({ literalHost: host, everyHost: false, matches: (registry) => registry === host });
+  }
+  const glob = compileHostGlob(written);
+  return glob.status === "fault" ? glob : ok({ everyHost: false, matches: glob.matches });
+}
+
+function compileTag(glob: string): Part<(tag: string) => boolean> {
+  if (!/^[A-Za-z0-9_*][A-Za-z0-9_.*-]{0,127}$/.test(glob))
+    return fault(`${JSON.stringify(glob)} is not a tag, nor a glob over tags`);
+  return ok(compileGlob(glob));
+}
+
+/** Never a reference by digest alone: nobody said which tag it has. */
+function tagMatches(tag: (value: string) => boolean, { tag: written, digest }: Reference): boolean {
+  return written === undefined ? digest === undefined && tag("latest") : tag(written);
+}
+
+function ok<T>(value: T): { readonly status: "ok"; readonly value: T } {
+  return { status: "ok", value };
+}
+
+function fault(message: string): { readonly status: "fault"; readonly message: string } {
+  return { status: "fault", message };
 }

@@ -1,0 +1,90 @@
+import { asObject, imagesOf, type JsonObject } from "./imagesOf.ts";
+import type { Subject } from "./subject.ts";
+
+/** The kinds whose images are judged: Pods and what makes them. */
+export const WORKLOAD_KINDS: ReadonlySet<string> = new Set([
+  "Pod",
+  "Deployment",
+  "ReplicaSet",
+  "StatefulSet",
+  "DaemonSet",
+  "ReplicationController",
+  "Job",
+  "CronJob",
+]);
+
+/** What an object does not say of itself. */
+export interface SubjectPlace {
+  /** One of WORKLOAD_KINDS; any other kind is read as an object with `spec.template`. */
+  readonly kind: string;
+  readonly namespace: string;
+  /** undefined: the namespace could not be read. */
+  readonly namespaceLabels: Subject["namespaceLabels"];
+}
+
+const NOTHING: JsonObject = Object.freeze({});
+const NO_ENTRIES: Readonly<Record<string, string>> = Object.freeze({});
+const NO_NAMES: readonly string[] = Object.freeze([]);
+const NAME_LABEL = "kubernetes.io/metadata.name";
+
+/**
+ * What policies can see of a Kubernetes object, whole or projected to the fields that are read here. Never throws: an object that is not
+ * of its kind's shape has no images, or malformed ones.
+ */
+export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }: SubjectPlace): Subject {
+  const whole = asObject(object) ?? NOTHING;
+  const isPod = kind === "Pod";
+  const spec = asObject(whole["spec"]);
+  const maker = kind === "CronJob" ? asObject(asObject(spec?.["jobTemplate"])?.["spec"]) : spec;
+  const pod = isPod ? whole : (asObject(maker?.["template"]) ?? NOTHING);
+  const podSpec = asObject(pod["spec"]) ?? NOTHING;
+  const path = isPod ? "/spec" : kind === "CronJob" ? "/spec/jobTemplate/spec/template/spec" : "/spec/template/spec";
+  const metadata = asObject(pod["metadata"]) ?? NOTHING;
+  const createdAt = asObject(whole["metadata"])?.["creationTimestamp"];
+  return {
+    kind,
+    namespace,
+    namespaceLabels: withName(namespaceLabels, namespace),
+    labels: entriesOf(metadata["labels"]),
+    annotations: entriesOf(metadata["annotations"]),
+    template: !isPod,
+    serviceAccount: serviceAccountOf(podSpec),
+    imagePullSecrets: secretNames(podSpec["imagePullSecrets"]),
+    images: imagesOf(podSpec, path, isPod ? (asObject(whole["status"]) ?? NOTHING) : undefined),
+    ...(typeof createdAt === "string" ? { createdAt } : {}),
+  };
+}
+
+/** The API server labels every namespace with its name; manifests do not. */
+function withName(labels: Subject["namespaceLabels"], namespace: string): Subject["namespaceLabels"] {
+  if (labels === undefined || Object.hasOwn(labels, NAME_LABEL)) return labels;
+  return { ...labels, [NAME_LABEL]: namespace };
+}
+
+/** Used as it is where all values are strings, which the API server sees to. */
+function entriesOf(value: unknown): Readonly<Record<string, string>> {
+  const object = asObject(value);
+  if (object === undefined) return NO_ENTRIES;
+  for (const key in object) {
+    if (typeof object[key] !== "string") {
+      return Object.fromEntries(
+        Object.entries(object).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+      );
+    }
+  }
+  // Checked just now.
+  return object as Readonly<Record<string, string>>;
+}
+
+function serviceAccountOf(spec: JsonObject): string {
+  const name = spec["serviceAccountName"] ?? spec["serviceAccount"];
+  return typeof name === "string" && name !== "" ? name : "default";
+}
+
+function secretNames(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) return NO_NAMES;
+  return (value as readonly unknown[]).flatMap((entry) => {
+    const name = asObject(entry)?.["name"];
+    return typeof name === "string" && name !== "" ? [name] : [];
+  });
+}
