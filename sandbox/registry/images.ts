@@ -11,6 +11,7 @@ import {
   ociLayer,
   ociManifest,
 } from "./content/mediaTypes.ts";
+import { gzip } from "./content/gzip.ts";
 import { tar } from "./content/tar.ts";
 
 /** Bytes with the type and digest that descriptors give them. */
@@ -42,6 +43,8 @@ export interface Image extends Pushable {
   readonly configDigest: string;
   /** Digests of the uncompressed layers, in order. */
   readonly diffIds: readonly string[];
+  /** The uncompressed layers: to build another image on this one. */
+  readonly archives: readonly Uint8Array[];
 }
 
 export interface ImageOptions {
@@ -67,11 +70,10 @@ const linux: Platform = { os: "linux", architecture: "amd64" };
 /** An image. The same options give the same bytes, on every machine. */
 export function makeImage(options: ImageOptions = {}): Image {
   const { layers = [{ "etc/image": "sandbox\n" }], platform = linux, docker = false, algorithm } = options;
-  const layerBlobs = layers.map((layer) =>
-    content(docker ? dockerLayer : ociLayer, layer instanceof Uint8Array ? layer : tar(layer), algorithm),
-  );
-  // Layers are not compressed, so a layer's digest is its DiffID; Docker's tools know only SHA-256 there.
-  const diffIds = layerBlobs.map(({ bytes }) => digestOf(bytes));
+  const archives = layers.map((layer) => (layer instanceof Uint8Array ? layer : tar(layer)));
+  const layerBlobs = archives.map((archive) => content(docker ? dockerLayer : ociLayer, gzip(archive), algorithm));
+  // Container runtimes know only SHA-256 here.
+  const diffIds = archives.map((archive) => digestOf(archive));
   const config = json(
     docker ? dockerConfig : ociConfig,
     {
@@ -101,7 +103,7 @@ export function makeImage(options: ImageOptions = {}): Image {
     algorithm,
   );
   const blobs = [config, ...layerBlobs];
-  return { ...pushable(manifest, blobs, []), platform, configDigest: config.digest, diffIds };
+  return { ...pushable(manifest, blobs, []), platform, configDigest: config.digest, diffIds, archives };
 }
 
 export interface IndexOptions {

@@ -63,9 +63,8 @@ function base(name: string, version: string): Image {
 
 /** An image that says its base with the annotations of OCI image-spec 1.1, annotations.md. */
 function program(name: string, from: Image, baseName: string, architecture = "amd64"): Image {
-  const [, ...baseLayers] = from.blobs;
   return makeImage({
-    layers: [...baseLayers.map(({ bytes }) => bytes), { "srv/program": `${name}\n` }],
+    layers: [...from.archives, { "srv/program": `${name}\n` }],
     platform: { os: "linux", architecture },
     command: ["/srv/program"],
     annotations: {

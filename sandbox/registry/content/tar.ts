@@ -2,7 +2,7 @@ const block = 512;
 
 /**
  * A tar archive (ustar) of regular files, in the order given: owner 0, mode 0644, time 0, so that the same files give
- * the same bytes everywhere. Not compressed: what zlib writes differs between systems, and the digests with it.
+ * the same bytes everywhere.
  */
 export function tar(files: Readonly<Record<string, string>>): Uint8Array {
   const parts = Object.entries(files).flatMap(([name, text]) => {
