@@ -88,7 +88,7 @@ type Definitions = Map<string, JSONSchema>;
 export async function generateTypes(manifests: readonly string[]): Promise<string> {
   const definitions: Definitions = new Map();
   // A manifest of ours: its shape is tested against the API server.
-  for (const manifest of manifests) defineKind(parse(manifest, { merge: true }) as Manifest, definitions);
+  for (const manifest of manifests) defineKind(parse(manifest) as Manifest, definitions);
   definitions.set("ObjectMeta", OBJECT_META);
   const source = await compile({ definitions: Object.fromEntries(definitions) }, "Kinds", {
     bannerComment: "",
