@@ -32,15 +32,20 @@ export interface ConfigFacts {
 
 /** One signer that was proved for an authority. */
 export interface SignatureProof {
-  /** Fingerprint of the key or of the leaf certificate. Authorities with the same one count once. */
+  /** Fingerprint of the key or of the leaf certificate. */
   readonly fingerprint: string;
+  /** Who signed: the key's fingerprint, or issuer and subject of the certificate. Authorities with the same signer count once. */
+  readonly signer: string;
   /** RFC 3339, from the log or a timestamp authority. */
   readonly signedAt?: string;
 }
 
-/** One authority's verdict over all signatures of an image. `invalid` carries the reason closest to passing. */
+/**
+ * One authority's verdict over all signatures of an image: what was proved, one proof for each signer and at least one.
+ * `invalid` carries the reason closest to passing.
+ */
 export type SignatureOutcome = Outcome<
-  SignatureProof,
+  readonly SignatureProof[],
   Extract<Reason, "SignatureInvalid" | "SignatureUntrusted" | "TransparencyMissing">
 >;
 

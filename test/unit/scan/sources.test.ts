@@ -180,7 +180,7 @@ describe("scan attestation", () => {
       predicateType: COSIGN_VULN,
       predicate,
       statement: {},
-      proof: { fingerprint: "f" },
+      proof: { fingerprint: "f", signer: "f" },
     })),
   });
   const none: AttestationOutcome = { status: "absent", message: "none" };

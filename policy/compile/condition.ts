@@ -1,0 +1,83 @@
+import { Environment, type ParseResult } from "@marcbachmann/cel-js";
+import type { CompiledCondition } from "../compiledRules.ts";
+import { Budget, meter, RE2_MATCHES, re2Matches, redirectMatches } from "./celBudget.ts";
+
+export type ConditionResult =
+  | { readonly status: "ok"; readonly condition: CompiledCondition }
+  | { readonly status: "refused"; readonly message: string };
+
+/** What `image` is in an expression. */
+const IMAGE_FIELDS = {
+  /** As canonical reference: `registry/repository[:tag][@digest]`. */
+  reference: "string",
+  /** `registry/repository`. */
+  name: "string",
+  registry: "string",
+  repository: "string",
+  /** Empty where the image has none. */
+  tag: "string",
+  /** The judged digest. */
+  digest: "string",
+} as const;
+
+const budget = new Budget();
+
+const environment = new Environment({
+  // Attested JSON mixes types freely.
+  homogeneousAggregateLiterals: false,
+  enableOptionalTypes: true,
+  limits: { maxAstNodes: 2000, maxDepth: 64, maxListElements: 512, maxMapEntries: 512, maxCallArguments: 16 },
+})
+  .registerVariable("predicate", "dyn")
+  .registerVariable("statement", "dyn")
+  .registerVariable("image", { schema: IMAGE_FIELDS })
+  .registerFunction(`string.${RE2_MATCHES}(string): bool`, (text: string, expression: string) =>
+    re2Matches(text, expression, budget),
+  );
+
+/**
+ * Compiles a CEL condition over `predicate`, `statement` and `image`. What does not parse, names something unknown or
+ * cannot give a boolean is refused here, so that it shows on the policy and not on somebody's pod.
+ */
+export const compileCondition = (expression: string, message?: string): ConditionResult => {
+  let program: ParseResult;
+  try {
+    program = environment.parse(expression);
+    redirectMatches(program.ast);
+    const { valid, type, error } = program.check();
+    if (!valid) return { status: "refused", message: summary(error) };
+    if (type !== "bool" && type !== "dyn")
+      return { status: "refused", message: `gives a ${type}; expected true or false` };
+    meter(program.ast, budget);
+  } catch (error) {
+    return { status: "refused", message: summary(error) };
+  }
+  const text = message ?? `${expression} does not hold`;
+  return {
+    status: "ok",
+    condition: { expression, message: text, check: (context) => evaluate(program, context, text) },
+  };
+};
+
+/** undefined where the condition holds. An error never is a pass (design.md section 9). */
+const evaluate = (
+  program: ParseResult,
+  context: Parameters<CompiledCondition["check"]>[0],
+  message: string,
+): string | undefined => {
+  try {
+    budget.start();
+    const value: unknown = program({ ...context });
+    if (value === true) return undefined;
+    return value === false ? message : `${message} (the expression gave no boolean)`;
+  } catch (error) {
+    return `${message} (the expression failed: ${summary(error)})`;
+  }
+};
+
+/** One line; the library's messages go on with a drawing of the place. */
+const summary = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const own: unknown = Reflect.get(error, "summary");
+  return (typeof own === "string" ? own : error.message).split("\n", 1)[0] ?? "";
+};

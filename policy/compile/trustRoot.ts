@@ -1,0 +1,67 @@
+import { TrustedRoot } from "@sigstore/protobuf-specs";
+import { toTrustMaterial } from "@sigstore/verify";
+import { X509Certificate } from "node:crypto";
+
+/** What a verification will need of a trust root. */
+export interface TrustRootNeeds {
+  readonly certificateAuthorities: boolean;
+  readonly transparencyLogs: boolean;
+  readonly timestampAuthorities: boolean;
+}
+
+const MEDIA_TYPE = /^application\/vnd\.dev\.sigstore\.trustedroot(\+json;version=0\.[12]|\.v0\.[12]\+json)$/;
+const MAX_BYTES = 1024 * 1024;
+const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
+
+/**
+ * Says what is wrong with a `trusted_root.json`, or undefined where it can be trusted with. `TrustedRoot.fromJSON` takes
+ * anything, `{}` and strings included, and would leave an authority that refuses everything without saying why.
+ */
+export const checkTrustRoot = (text: string, needs: TrustRootNeeds): string | undefined => {
+  if (text.length > MAX_BYTES) return `is larger than ${MAX_BYTES} bytes`;
+  const json = parse(text);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return "is not a JSON object";
+  const mediaType: unknown = Object.hasOwn(json, "mediaType") ? Reflect.get(json, "mediaType") : undefined;
+  if (typeof mediaType !== "string" || !MEDIA_TYPE.test(mediaType))
+    return `has the mediaType ${JSON.stringify(mediaType) ?? "none"}; expected application/vnd.dev.sigstore.trustedroot+json;version=0.1`;
+  try {
+    const root = TrustedRoot.fromJSON(json);
+    // Parses every certificate and every key.
+    toTrustMaterial(root, {});
+    return missing(root, needs) ?? unordered(root);
+  } catch (error) {
+    return `does not parse: ${error instanceof Error ? error.message : String(error)}`;
+  }
+};
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const missing = (root: TrustedRoot, needs: TrustRootNeeds): string | undefined => {
+  const usable = (chains: TrustedRoot["certificateAuthorities"]): boolean =>
+    chains.some((ca) => (ca.certChain?.certificates.length ?? 0) > 0);
+  if (needs.certificateAuthorities && !usable(root.certificateAuthorities)) return "holds no certificateAuthorities";
+  if (needs.certificateAuthorities && root.ctlogs.length === 0)
+    return "holds no ctlogs, without which no certificate can be trusted";
+  if (needs.transparencyLogs && root.tlogs.length === 0) return "holds no tlogs, which transparencyLog: Required needs";
+  if (needs.timestampAuthorities && !usable(root.timestampAuthorities))
+    return "holds no timestampAuthorities, which keyless with transparencyLog: Ignored needs";
+  return undefined;
+};
+
+/** The verifier takes the first certificate of a timestamp authority for the one that signs. */
+const unordered = (root: TrustedRoot): string | undefined => {
+  for (const [index, authority] of root.timestampAuthorities.entries()) {
+    const first = authority.certChain?.certificates[0];
+    if (first === undefined) continue;
+    const purposes: readonly string[] = new X509Certificate(first.rawBytes).keyUsage ?? [];
+    if (!purposes.includes(TIME_STAMPING))
+      return `timestampAuthorities[${index}]: the first certificate must be the one that signs timestamps`;
+  }
+  return undefined;
+};

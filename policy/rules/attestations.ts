@@ -1,0 +1,141 @@
+import { attestationKey } from "../attestationKey.ts";
+import type { AttestationRule, CompiledCondition } from "../compiledRules.ts";
+import type { ImageFacts, ProvedStatement } from "../facts.ts";
+import type { RuleFinding } from "../finding.ts";
+import type { Reference } from "../reference.ts";
+import { finishedAt } from "./finishedAt.ts";
+import { settle, type Ballot, type Vote } from "./quorum.ts";
+
+/** How far a time may lie ahead of our clock, in milliseconds; the same tolerance as for scans (design.md section 9). */
+const SKEW = 5 * 60_000;
+
+export interface AttestationContext {
+  readonly reference: Reference;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+const ballotOf = (rule: AttestationRule): Ballot => ({
+  rule: "attestations",
+  what: `attestation ${rule.predicateType}`,
+  remedy: "attest this digest (cosign attest) as the policy demands",
+  order: ["AttestationRejected", "AttestationUntrusted", "AttestationInvalid", "AttestationMissing"],
+});
+
+/**
+ * Judges what was attested about an image: `rule.count` authorities must each have signed a statement of the type that is
+ * young enough and for which every condition holds. All conditions hold on one statement; parts of two never combine.
+ */
+export const judgeAttestations = (
+  rule: AttestationRule,
+  facts: Pick<ImageFacts, "attestations" | "digest">,
+  context: AttestationContext,
+): readonly RuleFinding[] => {
+  const ballot = ballotOf(rule);
+  if (rule.fault !== undefined) {
+    const detail = `${ballot.what} cannot be judged: ${rule.fault}`;
+    return [{ rule: "attestations", reason: "EvidenceUnavailable", detail, unavailable: "configuration" }];
+  }
+  const image = imageOf(context.reference, facts.digest?.status === "verified" ? facts.digest.value : undefined);
+  const votes = rule.authorities.trusted.map(({ name, id }): Vote => {
+    const outcome = facts.attestations.get(attestationKey(rule.predicateType, id));
+    switch (outcome?.status) {
+      case "verified":
+        return vote(name, rule, outcome.value, image, context.now);
+      case "absent":
+        return { status: "against", authority: name, reason: "AttestationMissing", message: outcome.message };
+      case "invalid":
+        return { status: "against", authority: name, reason: outcome.reason, message: outcome.message };
+      case "unavailable":
+        return { status: "unknown", authority: name, message: outcome.message };
+      case undefined:
+        return { status: "unknown", authority: name, message: "was not asked for" };
+    }
+  });
+  return settle(ballot, rule.count, votes, rule.authorities.faulty);
+};
+
+/** What `image` is in an expression; the fields are declared in `compile/condition.ts`. */
+interface ConditionImage {
+  readonly reference: string;
+  readonly name: string;
+  readonly registry: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+}
+
+const imageOf = (reference: Reference, digest: string | undefined): ConditionImage => ({
+  reference: reference.canonical,
+  name: reference.name,
+  registry: reference.registry,
+  repository: reference.repository,
+  tag: reference.tag ?? "",
+  digest: digest ?? reference.digest ?? "",
+});
+
+const vote = (
+  authority: string,
+  rule: AttestationRule,
+  statements: readonly ProvedStatement[],
+  image: ConditionImage,
+  now: number,
+): Vote => {
+  const signers = new Set<string>();
+  const reasons = new Set<string>();
+  for (const statement of statements) {
+    const rejected = rejection(rule, statement, image, now);
+    if (rejected === undefined) signers.add(statement.proof.signer);
+    else reasons.add(rejected);
+  }
+  if (signers.size > 0) return { status: "counts", authority, signers: [...signers] };
+  const number = statements.length === 1 ? "" : `${statements.length} statements: `;
+  return {
+    status: "against",
+    authority,
+    reason: "AttestationRejected",
+    message: `${number}${[...reasons].toSorted().join("; ")}`,
+  };
+};
+
+/** Why a proved statement does not satisfy the rule; undefined where it does. */
+const rejection = (
+  rule: AttestationRule,
+  proved: ProvedStatement,
+  image: ConditionImage,
+  now: number,
+): string | undefined => {
+  const age = rule.maxAge === undefined ? undefined : tooOld(rule.maxAge, proved, now);
+  if (age !== undefined) return age;
+  for (const condition of rule.conditions) {
+    const failed = checked(condition, proved, image);
+    if (failed !== undefined) return failed;
+  }
+  return undefined;
+};
+
+const tooOld = (maxAge: number, { proof, predicate }: ProvedStatement, now: number): string | undefined => {
+  const written = proof.signedAt ?? finishedAt(predicate);
+  if (written === undefined) return "has no signed time and no finishing time, and maxAge needs one";
+  const time = Date.parse(written);
+  if (Number.isNaN(time)) return "has a finishing time that is no time";
+  if (time > now + SKEW) return "is dated in the future";
+  return time + maxAge < now ? "is older than maxAge allows" : undefined;
+};
+
+/** A statement that was proved stays the same object while it is cached, and an expression's answer with it. */
+const answers = new WeakMap<CompiledCondition, WeakMap<ProvedStatement, Map<string, string | undefined>>>();
+const MAX_ANSWERS = 64;
+
+const checked = (condition: CompiledCondition, proved: ProvedStatement, image: ConditionImage): string | undefined => {
+  const byStatement = answers.get(condition) ?? new WeakMap<ProvedStatement, Map<string, string | undefined>>();
+  const byImage = byStatement.get(proved) ?? new Map<string, string | undefined>();
+  const key = `${image.reference}\n${image.digest}`;
+  if (byImage.has(key)) return byImage.get(key);
+  const answer = condition.check({ predicate: proved.predicate, statement: proved.statement, image });
+  if (byImage.size >= MAX_ANSWERS) byImage.clear();
+  byImage.set(key, answer);
+  byStatement.set(proved, byImage);
+  answers.set(condition, byStatement);
+  return answer;
+};
