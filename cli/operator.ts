@@ -1,0 +1,32 @@
+import { Command } from "commander";
+
+/** The flags are the operator's own: it reads, checks and describes them. */
+export const operatorCommand = (): Command =>
+  new Command("operator")
+    .description("run the operator against a cluster (see operator --help)")
+    .argument("[flags...]")
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .action(run);
+
+const run = async (args: readonly string[]): Promise<void> => {
+  const { readSettings } = await import("../operator/settings.ts");
+  const { runOperator } = await import("../operator/run.ts");
+  const result = readSettings(args, process.env);
+  if (result.status === "help") {
+    process.stdout.write(result.text);
+    return;
+  }
+  if (result.status === "invalid") {
+    for (const message of result.messages) console.error(message);
+    process.exitCode = 2;
+    return;
+  }
+  const told = new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
+  });
+  const operator = await runOperator(result.settings);
+  await told;
+  await operator.stop();
+};

@@ -1,0 +1,154 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { KubeConfig } from "@kubernetes/client-node";
+import { createKubeClient } from "../operator/kube/kubeClient.ts";
+import { runOperator } from "../operator/run.ts";
+import { readSettings, type Settings } from "../operator/settings.ts";
+import { applyManifests, readManifests } from "./applyManifests.ts";
+import { findBinaries, findKubectl } from "./binaries/findBinaries.ts";
+import { ControlPlane } from "./controlPlane.ts";
+import { installCrds } from "./installCrds.ts";
+import { operatorFlags } from "./operatorFlags.ts";
+import { policiesReady } from "./policiesReady.ts";
+import { ProcessGuard } from "./processes/processGuard.ts";
+import { claimFolder, filesOfRunning, releaseFolder, removeReady, writeReady, type ReadyInfo } from "./readyFile.ts";
+import { addSamples, samples } from "./registry/samples.ts";
+import { startRegistry, type SandboxRegistry } from "./registry/server.ts";
+import { supervise } from "./supervise.ts";
+import type { Report } from "./progress.ts";
+
+export interface SandboxOptions {
+  /** Where `ready.json` and the kubeconfig go. */
+  readonly folder: string;
+  /** No sample policies. */
+  readonly empty: boolean;
+  /** The registry's port where that is free, else another one. */
+  readonly port: number;
+  readonly report: Report;
+  /** More of the operator's flags; they win over the sandbox's own. */
+  readonly operatorFlags?: readonly string[];
+  /** Ends a start that is on its way. */
+  readonly signal: AbortSignal;
+}
+
+/** A sandbox that is up. */
+export interface Sandbox {
+  readonly ready: ReadyInfo;
+  /** Path of kubectl; absent where there is none and none can be had. */
+  readonly kubectl: string | undefined;
+  /** Ends everything; nothing runs and `ready.json` is gone when the promise resolves. */
+  readonly stop: () => Promise<void>;
+}
+
+const inProject = (place: string): string => fileURLToPath(new URL(`../${place}`, import.meta.url));
+
+/** Starts a whole sandbox and resolves when admission is judged by the policies that are in it. Rejects with nothing left over. */
+export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> => {
+  const { empty, report, signal } = options;
+  const folder = resolve(options.folder);
+  await claimFolder(folder);
+
+  await using stack = new AsyncDisposableStack();
+  const guard = new ProcessGuard();
+  stack.defer(() => guard.close());
+  stack.defer(() => releaseFolder(folder));
+  for (const file of filesOfRunning(folder)) guard.removeAtEnd(file);
+
+  report("looking for etcd and kube-apiserver");
+  const binaries = await findBinaries({ report, guard, signal });
+  signal.throwIfAborted();
+  report(
+    `starting them (from ${binaries.source === "cache" ? "the cache" : binaries.source}: ${binaries.kubeApiserver})`,
+  );
+  const plane = await ControlPlane.start({ ...binaries, guard });
+  const ending = new AbortController();
+  stack.defer(async () => {
+    ending.abort();
+    await plane.stop();
+  });
+  supervise(plane, report, ending.signal);
+  const kubeconfig = join(folder, "kubeconfig");
+  await writeFile(kubeconfig, await readFile(plane.kubeconfig), { mode: 0o600 });
+  report(`the API server is ready at ${plane.server}`);
+  signal.throwIfAborted();
+
+  const registry = await startRegistryNear(options.port, report);
+  stack.defer(() => registry.close());
+  addSamples(registry.store);
+  report(`the registry is ready at ${registry.host} with ${samples.length} sample images`);
+
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const client = createKubeClient(config);
+  stack.defer(() => client.close());
+  const crds = await installCrds(plane.admin);
+  const settings = settingsFor(options, { kubeconfig, registryUrl: registry.url });
+  // The operator's own, which it does not make for itself.
+  await applyManifests(client, [{ apiVersion: "v1", kind: "Namespace", metadata: { name: settings.namespace } }]);
+  report(`${crds.length} CRDs are established`);
+  signal.throwIfAborted();
+
+  const operator = await runOperator(settings);
+  stack.defer(() => operator.stop());
+  await untilAborted(operator.ready, signal);
+  report(`the operator is ready at ${operator.webhookUrl}`);
+
+  if (!empty) {
+    await applyManifests(client, await readManifests(inProject("config/samples")));
+    for (const { name, ready, reason, message } of await policiesReady(client, 30_000, signal)) {
+      report(`policy ${name} is ${ready ? "in force" : `not in force: ${reason} ${message}`}`);
+    }
+  }
+  const kubectl = await findKubectl(binaries, { report, guard, signal }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    report(String(error));
+    return undefined;
+  });
+
+  const ready: ReadyInfo = {
+    kubeconfig,
+    registry: registry.host,
+    metrics: operator.metricsUrl ?? "",
+    webhook: operator.webhookUrl,
+    pid: process.pid,
+  };
+  // It goes before everything else: what the file promises holds for as long as it is there.
+  stack.defer(() => removeReady(folder));
+  signal.throwIfAborted();
+  await writeReady(folder, ready);
+  const running = stack.move();
+  return { ready, kubectl, stop: () => running.disposeAsync() };
+};
+
+const startRegistryNear = async (port: number, report: Report): Promise<SandboxRegistry> => {
+  try {
+    return await startRegistry({ port });
+  } catch (error) {
+    const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+    if (!isTaken) throw error;
+    report(`port ${port} is taken: the registry takes another one`);
+    return startRegistry();
+  }
+};
+
+const settingsFor = (options: SandboxOptions, places: Parameters<typeof operatorFlags>[0]): Settings => {
+  const given = options.operatorFlags ?? [];
+  const named = new Set(given.map((flag) => flag.split("=", 1)[0]));
+  const own = operatorFlags(places).filter((flag) => !named.has(flag.split("=", 1)[0]));
+  const result = readSettings([...own, ...given], process.env);
+  if (result.status === "ok") return result.settings;
+  throw new Error(result.status === "help" ? result.text : result.messages.join("\n"));
+};
+
+const untilAborted = async (work: Promise<void>, signal: AbortSignal): Promise<void> => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason as Error);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+};
