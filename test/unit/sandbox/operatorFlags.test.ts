@@ -6,7 +6,7 @@ describe("the operator's flags in the sandbox", () => {
   const places = { kubeconfig: "/k", registryUrl: "http://127.0.0.1:5001" };
 
   it("are flags that the operator knows, and mean what the sandbox promises", () => {
-    const result = readSettings(operatorFlags(places, {}), {});
+    const result = readSettings(operatorFlags(places), {});
     assert.ok(result.status === "ok", JSON.stringify(result));
     const { settings } = result;
     assert.equal(settings.kubeconfig, "/k");
@@ -16,14 +16,5 @@ describe("the operator's flags in the sandbox", () => {
     assert.deepEqual([settings.webhookPort, settings.metricsPort], [0, 0]);
     assert.deepEqual(settings.webhookAddress, { type: "url" }, "there is no Service network");
     assert.ok(settings.registry.allowedAddresses.includes("127.0.0.0/8"));
-  });
-
-  it("send nothing on this machine through the user's proxy, and keep the user's exceptions", () => {
-    const env = { HTTPS_PROXY: "http://proxy.test:3128", NO_PROXY: "intern.test" };
-    const result = readSettings(operatorFlags(places, env), env);
-    assert.ok(result.status === "ok", JSON.stringify(result));
-    const { proxy } = result.settings.registry;
-    assert.equal(proxy.https, "http://proxy.test:3128");
-    assert.deepEqual(proxy.none, ["localhost", "127.0.0.0/8", "::1", "intern.test"]);
   });
 });
