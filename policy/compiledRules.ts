@@ -2,13 +2,20 @@ import type { CompiledAuthority } from "./authority.ts";
 import type { ImagePattern } from "./pattern.ts";
 import type { Severity } from "./scanReport.ts";
 
+/** A list of image patterns; `faulty` says which of them could not be read. */
+export interface PatternList {
+  readonly patterns: readonly ImagePattern[];
+  /** Absent: all could. What none of the others matches cannot be judged then. */
+  readonly faulty?: string;
+}
+
 export interface RegistriesRule {
   /** undefined: no allowlist; empty: nothing is allowed. */
-  readonly allow: readonly ImagePattern[] | undefined;
-  readonly deny: readonly ImagePattern[];
+  readonly allow: PatternList | undefined;
+  readonly deny: PatternList;
   readonly namespaces: readonly {
     readonly names: (namespace: string) => boolean;
-    readonly allow: readonly ImagePattern[];
+    readonly allow: PatternList;
   }[];
 }
 
@@ -53,6 +60,8 @@ export interface AttestationRule {
   /** Milliseconds. */
   readonly maxAge?: number;
   readonly conditions: readonly CompiledCondition[];
+  /** What is wrong with the rule itself (an expression that does not compile): it then answers as a configuration fault. */
+  readonly fault?: string;
 }
 
 export type ScanSource =
@@ -75,11 +84,14 @@ export interface ScanRule {
   readonly maxAge?: number;
   readonly minScore?: number;
   readonly maxCVSS?: number;
+  /** Ids in upper case. */
   readonly denyCVEs: ReadonlySet<string>;
-  /** By id; `expires` in milliseconds since the epoch. */
+  /** By id in upper case; `expires` in milliseconds since the epoch. */
   readonly allowCVEs: ReadonlyMap<string, { readonly reason: string; readonly expires?: number }>;
   readonly vex?: AuthoritySet;
   readonly runningImages: "Deny" | "Warn";
+  /** A part that did not compile: the rule answers EvidenceUnavailable (configuration). */
+  readonly fault?: string;
 }
 
 export interface BaseImagesRule {
@@ -88,4 +100,6 @@ export interface BaseImagesRule {
   readonly required: boolean;
   /** Only attested provenance counts where it is set. */
   readonly authorities?: AuthoritySet;
+  /** A part that did not compile: the rule answers EvidenceUnavailable (configuration). */
+  readonly fault?: string;
 }

@@ -143,7 +143,8 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     }
   };
 
-  const keyOf = (source: ScanSource, { digest, scope }: FactContext): string => `${digest}\n${scope}\n${source.id}`;
+  const keyOf = (source: ScanSource, { digest, repository }: FactContext): string =>
+    `${digest}\n${repository.scope}\n${source.id}`;
 
   /** A kept answer stands while its evidence does. An index's children may gain attestations, so `absent` is asked again. */
   const keptAnswer = (source: ScanSource, context: FactContext, attested: Attested): ScanOutcome | undefined => {

@@ -68,6 +68,7 @@ const judgeClaim = (rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] => {
  */
 export const judgeBaseImages = (rule: BaseImagesRule, facts: ImageFacts): RuleFinding[] => {
   const { authorities } = rule;
+  if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
   const outcome = authorities === undefined ? facts.bases : attestedBases(authorities, facts);
   if (outcome?.status === "verified") return outcome.value.flatMap((claim) => judgeClaim(rule, claim));
   if (authorities !== undefined && authorities.faulty.length > 0) {

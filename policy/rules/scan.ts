@@ -124,6 +124,7 @@ const judgeReports = (
  * A source that could not be asked ends the search: a later one might say less.
  */
 export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContext): RuleFinding[] => {
+  if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
   const onlyReports = rule.sources.every(({ type }) => type === "vulnerabilityReport");
   // trivy-operator scans what already exists: a template's image may not have run yet.
   if (onlyReports && context.template) return [];

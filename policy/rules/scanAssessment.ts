@@ -18,8 +18,9 @@ export interface ScanAssessment {
 /** Says whether VEX statements take a vulnerability off the count. */
 export type Excused = (vulnerability: Vulnerability) => boolean;
 
-/** Its own id first, then its aliases. */
-export const idsOf = (v: Vulnerability): readonly string[] => (v.aliases === undefined ? [v.id] : [v.id, ...v.aliases]);
+/** Its own id first, then its aliases; in upper case, as ids are compared. */
+export const idsOf = (v: Vulnerability): readonly string[] =>
+  v.aliases === undefined ? [v.id.toUpperCase()] : [v.id, ...v.aliases].map((id) => id.toUpperCase());
 
 /** The CVE where there is one: it is what people search for. */
 const publicId = (v: Vulnerability): string => idsOf(v).find((id) => id.startsWith("CVE-")) ?? v.id;

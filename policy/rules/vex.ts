@@ -70,11 +70,13 @@ const statementsOf = (document: unknown): VexStatement[] =>
       ...text(field(holder, "timestamp")),
     ])[0];
     return {
-      vulnerabilities: new Set([
-        ...text(vulnerability),
-        ...text(field(vulnerability, "name")),
-        ...items(field(vulnerability, "aliases")).flatMap(text),
-      ]),
+      vulnerabilities: new Set(
+        [
+          ...text(vulnerability),
+          ...text(field(vulnerability, "name")),
+          ...items(field(vulnerability, "aliases")).flatMap(text),
+        ].map((id) => id.toUpperCase()),
+      ),
       products: products === undefined ? undefined : items(products).map(product),
       subcomponents: items(field(statement, "subcomponents")).flatMap(idsOfComponent),
       excuses: excuses(statement),
