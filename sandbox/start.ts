@@ -61,7 +61,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   report(
     `starting them (from ${binaries.source === "cache" ? "the cache" : binaries.source}: ${binaries.kubeApiserver})`,
   );
-  const plane = await ControlPlane.start({ ...binaries, guard });
+  const plane = await ControlPlane.start({ ...binaries, guard, signal });
   const ending = new AbortController();
   stack.defer(async () => {
     ending.abort();

@@ -14,6 +14,7 @@ export const supervise = (plane: ControlPlane, report: Report, signal: AbortSign
         await start();
         report(`${name} is back`);
       } catch (error) {
+        if (signal.aborted) return;
         report(String(error));
         await sleep(1000);
       }

@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly isReady: () => Promise<boolean>;
   /** Milliseconds; default 60 s. */
   readonly startTimeout?: number;
+  /** Ends the wait for readiness, and the server with it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A server that runs as a child of this process, in a group of its own, so that Ctrl-C in the terminal reaches only us. */
@@ -73,12 +75,12 @@ export class ServerProcess {
   }
 
   async #untilReady(): Promise<void> {
-    const { name, isReady, startTimeout = 60_000 } = this.#options;
+    const { name, isReady, signal, startTimeout = 60_000 } = this.#options;
     const deadline = Date.now() + startTimeout;
     while (!(await isReady().catch(() => false))) {
       if (!this.#running) throw new Error(`${name} ended before it was ready:\n${this.#lastLines()}`);
       if (Date.now() > deadline) throw new Error(`${name} was not ready in ${startTimeout} ms:\n${this.#lastLines()}`);
-      await sleep(100);
+      await sleep(100, undefined, { signal });
     }
   }
 
