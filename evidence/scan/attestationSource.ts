@@ -19,7 +19,7 @@ const newest = async (
   parse: ParseStatement,
 ): Promise<ScanParse | ScanOutcome> => {
   const statements = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
-  const parses = await Promise.all(statements.map(parse));
+  const parses = await Promise.all(statements.map(async (statement) => parse(statement)));
   const usable = parses.filter((one) => one.status === "ok").sort((a, b) => timeOf(b) - timeOf(a));
   if (usable[0] !== undefined) return usable[0];
   if (parses[0] !== undefined) return parses[0];

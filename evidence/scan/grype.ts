@@ -7,7 +7,7 @@ const highestScore = (cvss: unknown): number | undefined => {
   const entries = objectsIn(cvss);
   const highest = (of: (version: string) => boolean): number | undefined => {
     const scores = entries
-      .filter((entry) => of(String(entry["version"] ?? "3")))
+      .filter((entry) => of(asText(entry["version"]) ?? "3"))
       .flatMap((entry) => asScore(asObject(entry["metrics"])?.["baseScore"]) ?? []);
     return scores.length > 0 ? Math.max(...scores) : undefined;
   };

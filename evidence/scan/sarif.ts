@@ -72,7 +72,7 @@ const readResult = (
   const severity =
     severityByName(message.get("Severity")) ??
     rule?.severity ??
-    BY_LEVEL[String(result["level"] ?? "warning")] ??
+    BY_LEVEL[asText(result["level"]) ?? "warning"] ??
     "unknown";
   const id = rule?.vulnerabilityId ?? ruleId;
   const fixedVersion = say("Fixed Version", "Fix Version");

@@ -28,7 +28,7 @@ const LOG4SHELL = {
 const parsed = (document: unknown): ParsedScan => {
   const parse = parseScanText(JSON.stringify(document));
   assert.equal(parse.status, "ok", JSON.stringify(parse));
-  return parse as ParsedScan;
+  return parse;
 };
 
 describe("scan formats", () => {
@@ -201,7 +201,7 @@ describe("attested scans", () => {
     });
     assert.equal(parse.status, "ok");
     assert.deepEqual(
-      (parse as ParsedScan).report.vulnerabilities.map(({ id, severity, cvss }) => [id, severity, cvss]),
+      parse.report.vulnerabilities.map(({ id, severity, cvss }) => [id, severity, cvss]),
       [
         ["CVE-1", "critical", 9.8],
         ["CVE-2", "high", undefined],

@@ -152,21 +152,23 @@ export const grypeSarif = (found: readonly Found[]): Record<string, unknown> => 
 });
 
 /** `trivy image --format cosign-vuln`, or what `cosign attest --type vuln` signs. */
-export const cosignVuln = (result: unknown, scanFinishedOn = SCANNED_AT): Record<string, unknown> => ({
+export const cosignVuln = (result: unknown, scanFinishedOn: string = SCANNED_AT): Record<string, unknown> => ({
   invocation: { parameters: null, uri: "", event_id: "", "builder.id": "" },
   scanner: { uri: "pkg:github/aquasecurity/trivy@0.60.0", version: "0.60.0", db: { uri: "", version: "" }, result },
   metadata: { scanStartedOn: scanFinishedOn, scanFinishedOn },
 });
 
+export interface ReportOptions {
+  readonly digest: string;
+  readonly namespace?: string;
+  readonly updated?: string;
+  readonly ttl?: string;
+}
+
 /** A trivy-operator VulnerabilityReport. */
 export const vulnerabilityReportObject = (
   found: readonly Found[],
-  {
-    digest,
-    namespace = "default",
-    updated = SCANNED_AT,
-    ttl,
-  }: { digest: string; namespace?: string; updated?: string; ttl?: string },
+  { digest, namespace = "default", updated = SCANNED_AT, ttl }: ReportOptions,
 ): Record<string, unknown> => ({
   apiVersion: "aquasecurity.github.io/v1alpha1",
   kind: "VulnerabilityReport",

@@ -1,0 +1,445 @@
+import assert from "node:assert/strict";
+import { attestationKey } from "../../../policy/attestationKey.ts";
+import type { CompiledAuthority } from "../../../policy/authority.ts";
+import { compileScan } from "../../../policy/compile/scan.ts";
+import type { Scan } from "../../../crds/types.ts";
+import type { AttestationOutcome, ImageFacts, ScanCoverage, ScanOutcome } from "../../../policy/facts.ts";
+import type { RuleFinding } from "../../../policy/finding.ts";
+import { judgeScan, type ScanContext } from "../../../policy/rules/scan.ts";
+import type { ScanReport, Vulnerability } from "../../../policy/scanReport.ts";
+
+const NOW = Date.parse("2026-11-20T12:00:00Z");
+const CI: CompiledAuthority = {
+  type: "key",
+  name: "ci",
+  id: "ci-id",
+  keys: [],
+  transparencyLog: "Ignored",
+  trustRoot: { type: "publicGood" },
+  annotations: {},
+};
+const AUTHORITIES = { authorities: new Map([["ci", CI]]), faulty: new Map() };
+
+const vulnerability = (
+  id: string,
+  severity: Vulnerability["severity"],
+  more: Partial<Vulnerability> = {},
+): Vulnerability => ({
+  id,
+  severity,
+  package: `pkg-${id}`,
+  installedVersion: "1.0",
+  ...more,
+});
+
+const report = (
+  vulnerabilities: readonly Vulnerability[],
+  scannedAt: string | null = "2026-11-20T11:00:00Z",
+): ScanReport => ({
+  scanner: "Trivy",
+  vulnerabilities,
+  ...(scannedAt === null ? {} : { scannedAt }),
+});
+
+const covering = (...reports: readonly ScanReport[]): ScanOutcome => ({ status: "verified", value: [{ reports }] });
+
+const judge = (
+  spec: Scan,
+  outcomes: readonly ScanOutcome[],
+  more: Partial<ImageFacts> = {},
+  context: Partial<ScanContext> = {},
+): RuleFinding[] => {
+  const { rule } = compileScan(spec, AUTHORITIES, false);
+  const facts: ImageFacts = {
+    signatures: new Map(),
+    attestations: new Map(),
+    digest: { status: "verified", value: `sha256:${"a".repeat(64)}` },
+    scans: new Map(
+      rule.sources.flatMap(({ id }, index): [string, ScanOutcome][] => {
+        const outcome = outcomes[index];
+        return outcome === undefined ? [] : [[id, outcome]];
+      }),
+    ),
+    ...more,
+  };
+  return judgeScan(rule, facts, { mode: "admission", template: false, now: NOW, createdAt: NOW, ...context });
+};
+
+const reasons = (findings: readonly RuleFinding[]): string[] =>
+  findings.map(({ reason, atMost }) => (atMost === undefined ? reason : `${reason}(${atMost})`));
+
+const LOG4SHELL = vulnerability("CVE-2021-44228", "critical", {
+  package: "log4j-core",
+  installedVersion: "2.14.1",
+  fixedVersion: "2.15.0",
+  cvss: 10,
+});
+const ABSENT: ScanOutcome = { status: "absent", message: "none" };
+const DOWN: ScanOutcome = { status: "unavailable", cause: "timeout", message: "no answer in time" };
+
+describe("scan rule", () => {
+  it("names the counts, the worst with their fixes, and the limit", () => {
+    const many = Array.from({ length: 7 }, (_, index) => vulnerability(`CVE-2024-000${index}`, "high"));
+    const [finding] = judge({ maxVulnerabilities: { critical: 0, high: 2 } }, [covering(report([...many, LOG4SHELL]))]);
+    assert.equal(finding?.reason, "ScanVulnerable");
+    assert.equal(
+      finding?.detail,
+      "1 critical (CVE-2021-44228 log4j-core 2.14.1 -> 2.15.0), at most 0 allowed; " +
+        "7 high (CVE-2024-0000 pkg-CVE-2024-0000 1.0, CVE-2024-0001 pkg-CVE-2024-0001 1.0, CVE-2024-0002 pkg-CVE-2024-0002 1.0, " +
+        "CVE-2024-0003 pkg-CVE-2024-0003 1.0, CVE-2024-0004 pkg-CVE-2024-0004 1.0, ...), at most 2 allowed; update the packages or the base image",
+    );
+  });
+
+  // Each row changes one field only, and that flips the verdict.
+  const flips: readonly [string, Scan, readonly string[], Scan, readonly string[], ScanOutcome][] = [
+    [
+      "maxVulnerabilities.critical",
+      { maxVulnerabilities: { critical: 1 } },
+      [],
+      { maxVulnerabilities: { critical: 0 } },
+      ["ScanVulnerable"],
+      covering(report([LOG4SHELL])),
+    ],
+    [
+      "maxVulnerabilities.high",
+      { maxVulnerabilities: { critical: 0 } },
+      [],
+      { maxVulnerabilities: { high: 0 } },
+      ["ScanVulnerable"],
+      covering(report([vulnerability("CVE-1", "high")])),
+    ],
+    [
+      "maxVulnerabilities.medium",
+      {},
+      [],
+      { maxVulnerabilities: { medium: 0 } },
+      ["ScanVulnerable"],
+      covering(report([vulnerability("CVE-1", "medium")])),
+    ],
+    [
+      "maxVulnerabilities.low",
+      {},
+      [],
+      { maxVulnerabilities: { low: 0 } },
+      ["ScanVulnerable"],
+      covering(report([vulnerability("CVE-1", "low")])),
+    ],
+    [
+      "maxVulnerabilities.unknown",
+      {},
+      [],
+      { maxVulnerabilities: { unknown: 0 } },
+      ["ScanVulnerable"],
+      covering(report([vulnerability("CVE-1", "unknown")])),
+    ],
+    [
+      "onlyFixable",
+      { maxVulnerabilities: { high: 0 }, onlyFixable: true },
+      [],
+      { maxVulnerabilities: { high: 0 }, onlyFixable: false },
+      ["ScanVulnerable"],
+      covering(report([vulnerability("CVE-1", "high")])),
+    ],
+    ["maxAge", { maxAge: "2h" }, [], { maxAge: "30m" }, ["ScanStale"], covering(report([]))],
+    ["minScore", { minScore: 75 }, [], { minScore: 76 }, ["ScanScoreLow"], covering(report([LOG4SHELL]))],
+    ["maxCVSS", { maxCVSS: 10 }, [], { maxCVSS: 9.9 }, ["ScanVulnerable"], covering(report([LOG4SHELL]))],
+    [
+      "denyCVEs",
+      { denyCVEs: ["CVE-2020-1"] },
+      [],
+      { denyCVEs: ["CVE-2021-44228"] },
+      ["ScanVulnerable"],
+      covering(report([LOG4SHELL])),
+    ],
+    [
+      "allowCVEs.id",
+      { maxVulnerabilities: { critical: 0 }, allowCVEs: [{ id: "CVE-2021-44228", reason: "r" }] },
+      [],
+      { maxVulnerabilities: { critical: 0 }, allowCVEs: [{ id: "CVE-2021-44229", reason: "r" }] },
+      ["ScanVulnerable"],
+      covering(report([LOG4SHELL])),
+    ],
+    [
+      "allowCVEs.expires",
+      {
+        maxVulnerabilities: { critical: 0 },
+        allowCVEs: [{ id: "CVE-2021-44228", reason: "r", expires: "2026-11-20T12:00:01Z" }],
+      },
+      [],
+      {
+        maxVulnerabilities: { critical: 0 },
+        allowCVEs: [{ id: "CVE-2021-44228", reason: "r", expires: "2026-11-20T12:00:00Z" }],
+      },
+      ["ScanVulnerable"],
+      covering(report([LOG4SHELL])),
+    ],
+  ];
+  for (const [field, laxer, pass, stricter, fail, outcome] of flips) {
+    it(`${field} flips the verdict`, () => {
+      assert.deepEqual(reasons(judge(laxer, [outcome])), pass);
+      assert.deepEqual(reasons(judge(stricter, [outcome])), fail);
+    });
+  }
+
+  it("asks for a report that is bound and fresh where no limit is given", () => {
+    assert.deepEqual(reasons(judge({}, [covering(report([LOG4SHELL]))])), []);
+    assert.deepEqual(reasons(judge({}, [ABSENT])), ["ScanMissing"]);
+  });
+
+  it("lets denyCVEs win over allowCVEs, onlyFixable and VEX, by any id of the vulnerability", () => {
+    const ghsa = vulnerability("GHSA-jfh8-c2jp-5v3q", "low", { aliases: ["CVE-2021-44228"] });
+    const spec: Scan = {
+      denyCVEs: ["cve-2021-44228"],
+      allowCVEs: [{ id: "CVE-2021-44228", reason: "r" }],
+      onlyFixable: true,
+    };
+    assert.deepEqual(reasons(judge(spec, [covering(report([ghsa]))])), ["ScanVulnerable"]);
+  });
+
+  it("counts a vulnerability once that is found under several paths, and each package of a CVE", () => {
+    const twice = [
+      vulnerability("CVE-1", "high"),
+      vulnerability("CVE-1", "high"),
+      vulnerability("CVE-1", "high", { package: "other" }),
+    ];
+    assert.deepEqual(judge({ maxVulnerabilities: { high: 2 } }, [covering(report(twice))]), []);
+    assert.match(judge({ maxVulnerabilities: { high: 1 } }, [covering(report(twice))])[0]?.detail ?? "", /^2 high/);
+  });
+
+  it("scores 100 minus 25, 10, 3 and 1, and not below 0", () => {
+    const all = (["critical", "high", "medium", "low", "unknown"] as const).map((severity) =>
+      vulnerability(`CVE-${severity}`, severity),
+    );
+    assert.deepEqual(judge({ minScore: 61 }, [covering(report(all))]), []);
+    assert.match(judge({ minScore: 62 }, [covering(report(all))])[0]?.detail ?? "", /scan score 61, at least 62/);
+    const many = Array.from({ length: 9 }, (_, index) => vulnerability(`CVE-${index}`, "critical"));
+    assert.match(judge({ minScore: 1 }, [covering(report(many))])[0]?.detail ?? "", /scan score 0,/);
+  });
+
+  it("refuses a date ahead of the clock, and none where maxAge needs one", () => {
+    assert.deepEqual(judge({ maxAge: "24h" }, [covering(report([], "2026-11-20T12:04:59Z"))]), []);
+    assert.deepEqual(reasons(judge({}, [covering(report([], "2026-11-20T12:05:01Z"))])), ["ScanInvalid"]);
+    assert.deepEqual(reasons(judge({ maxAge: "24h" }, [covering(report([], null))])), ["ScanInvalid"]);
+    assert.deepEqual(judge({}, [covering(report([], null))]), []);
+  });
+
+  it("takes the worst of several reports, and the freshness of the newest", () => {
+    const old = report([LOG4SHELL], "2026-11-01T00:00:00Z");
+    const fresh = report([]);
+    assert.deepEqual(reasons(judge({ maxAge: "24h", maxVulnerabilities: { critical: 0 } }, [covering(fresh, old)])), [
+      "ScanVulnerable",
+    ]);
+    assert.deepEqual(reasons(judge({ maxAge: "24h" }, [covering(fresh, old)])), []);
+  });
+
+  it("judges every platform by itself", () => {
+    const coverage: readonly ScanCoverage[] = [
+      { platform: "linux/amd64", reports: [report([])] },
+      { platform: "linux/arm64", reports: [report([LOG4SHELL])] },
+    ];
+    const [finding, ...rest] = judge({ maxVulnerabilities: { critical: 0 } }, [
+      { status: "verified", value: coverage },
+    ]);
+    assert.match(finding?.detail ?? "", /^linux\/arm64: 1 critical/);
+    assert.deepEqual(rest, []);
+  });
+
+  describe("sources", () => {
+    const two: Scan = {
+      sources: [{ attestation: { authorities: ["ci"] } }, { imageAnnotation: { key: "k" } }],
+      maxVulnerabilities: { critical: 0 },
+    };
+    const rows: readonly [string, ScanOutcome, ScanOutcome, readonly string[]][] = [
+      ["the first that has a report decides", covering(report([])), covering(report([LOG4SHELL])), []],
+      ["the second is asked where the first has none", ABSENT, covering(report([LOG4SHELL])), ["ScanVulnerable"]],
+      ["an unavailable first is not passed over", DOWN, covering(report([])), ["EvidenceUnavailable"]],
+      [
+        "an invalid first is not passed over",
+        { status: "invalid", reason: "ScanMismatch", message: "m" },
+        covering(report([])),
+        ["ScanMismatch"],
+      ],
+      ["none at all is missing", ABSENT, ABSENT, ["ScanMissing"]],
+    ];
+    for (const [what, first, second, expected] of rows) {
+      it(what, () => assert.deepEqual(reasons(judge(two, [first, second])), expected));
+    }
+    it("a source that was not asked is unavailable, never a pass", () =>
+      assert.deepEqual(reasons(judge(two, [])), ["EvidenceUnavailable"]));
+    it("an authority that does not compile is a fault of the configuration", () => {
+      const { rule } = compileScan({ sources: [{ attestation: { authorities: ["gone"] } }] }, AUTHORITIES, false);
+      const facts: ImageFacts = {
+        signatures: new Map(),
+        attestations: new Map(),
+        scans: new Map(rule.sources.map(({ id }) => [id, ABSENT])),
+      };
+      const [finding] = judgeScan(rule, facts, { mode: "admission", template: false, now: NOW, createdAt: NOW });
+      assert.equal(finding?.reason, "EvidenceUnavailable");
+      assert.equal(finding?.unavailable, "configuration");
+    });
+    it("a part that does not compile is a fault of the configuration", () => {
+      const { rule, faults } = compileScan({ maxAge: "1 day" }, AUTHORITIES, false);
+      assert.deepEqual(
+        faults.map(({ path }) => path),
+        ["spec.scan.maxAge"],
+      );
+      const facts: ImageFacts = {
+        signatures: new Map(),
+        attestations: new Map(),
+        scans: new Map(rule.sources.map(({ id }) => [id, covering(report([]))])),
+      };
+      assert.deepEqual(
+        judgeScan(rule, facts, { mode: "admission", template: false, now: NOW, createdAt: NOW }).map(
+          ({ unavailable }) => unavailable,
+        ),
+        ["configuration"],
+      );
+    });
+  });
+
+  describe("VulnerabilityReports only", () => {
+    const spec: Scan = {
+      sources: [{ vulnerabilityReport: { namespaces: ["*"], grace: "15m" } }],
+      maxVulnerabilities: { critical: 0 },
+    };
+    it("templates are not judged", () => assert.deepEqual(judge(spec, [ABSENT], {}, { template: true }), []));
+    it("a new pod is let in with a warning until its grace has passed", () => {
+      assert.deepEqual(reasons(judge(spec, [ABSENT], {}, { createdAt: NOW - 14 * 60_000 })), ["ScanMissing(warn)"]);
+      assert.deepEqual(reasons(judge(spec, [ABSENT], {}, { createdAt: NOW - 15 * 60_000 })), ["ScanMissing"]);
+    });
+    it("there is no grace without the field, nor for what the report says", () => {
+      assert.deepEqual(reasons(judge({ sources: [{ vulnerabilityReport: {} }] }, [ABSENT])), ["ScanMissing"]);
+      assert.deepEqual(reasons(judge(spec, [covering(report([LOG4SHELL]))])), ["ScanVulnerable"]);
+    });
+    it("the author is told", () =>
+      assert.deepEqual(
+        compileScan(spec, AUTHORITIES, false).advice.map(({ type }) => type),
+        ["ScanAfterAdmission"],
+      ));
+  });
+
+  describe("runningImages", () => {
+    const spec: Scan = { maxAge: "30m", maxVulnerabilities: { critical: 0 }, minScore: 80, runningImages: "Warn" };
+    const bad = covering(report([LOG4SHELL]));
+    it("Warn softens what time brings, for a digest that the namespace runs", () =>
+      assert.deepEqual(reasons(judge(spec, [bad], { runsAlready: true })), [
+        "ScanStale(warn)",
+        "ScanVulnerable(warn)",
+        "ScanScoreLow(warn)",
+      ]));
+    it("nothing is softened for another digest, in audits, or with Deny", () => {
+      const hard = ["ScanStale", "ScanVulnerable", "ScanScoreLow"];
+      assert.deepEqual(reasons(judge(spec, [bad], { runsAlready: false })), hard);
+      assert.deepEqual(reasons(judge(spec, [bad], { runsAlready: true }, { mode: "audit" })), hard);
+      assert.deepEqual(reasons(judge({ ...spec, runningImages: "Deny" }, [bad], { runsAlready: true })), hard);
+    });
+    it("a missing scan stays missing", () =>
+      assert.deepEqual(reasons(judge(spec, [ABSENT], { runsAlready: true })), ["ScanMissing"]));
+  });
+
+  describe("vex", () => {
+    const statement = (more: object): object => ({
+      vulnerability: { name: "CVE-2021-44228" },
+      products: [{ "@id": "pkg:oci/web" }],
+      status: "not_affected",
+      justification: "vulnerable_code_not_in_execute_path",
+      ...more,
+    });
+    const document = (...statements: readonly object[]): object => ({
+      "@context": "https://openvex.dev/ns/v0.2.0",
+      timestamp: "2026-11-10T00:00:00Z",
+      statements,
+    });
+    const purl = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1";
+    const scanned = covering(report([{ ...LOG4SHELL, purl }]));
+    const spec: Scan = { maxVulnerabilities: { critical: 0 }, vex: { authorities: ["ci"] } };
+    const said = (...documents: readonly object[]): Partial<ImageFacts> => ({
+      attestations: new Map<string, AttestationOutcome>([
+        [
+          attestationKey("https://openvex.dev/ns", "ci-id"),
+          {
+            status: "verified",
+            value: documents.map((predicate) => ({
+              predicateType: "https://openvex.dev/ns",
+              predicate,
+              statement: {},
+              proof: { fingerprint: "f", signer: "f" },
+            })),
+          },
+        ],
+      ]),
+    });
+    const rows: readonly [string, object, boolean][] = [
+      ["not_affected with a justification", statement({}), true],
+      ["not_affected without a reason", statement({ justification: undefined }), false],
+      [
+        "not_affected with an impact statement",
+        statement({ justification: undefined, impact_statement: "no JNDI" }),
+        true,
+      ],
+      ["fixed", statement({ status: "fixed" }), true],
+      ["affected", statement({ status: "affected" }), false],
+      ["under_investigation", statement({ status: "under_investigation" }), false],
+      ["another vulnerability", statement({ vulnerability: { name: "CVE-2021-45046" } }), false],
+      [
+        "an alias of the vulnerability",
+        statement({ vulnerability: { name: "GHSA-x", aliases: ["CVE-2021-44228"] } }),
+        true,
+      ],
+      [
+        "a plain string of OpenVEX 0.0.1",
+        statement({ vulnerability: "CVE-2021-44228", products: ["pkg:oci/web"] }),
+        true,
+      ],
+      ["this digest as product", statement({ products: [{ "@id": `pkg:oci/web@sha256%3A${"a".repeat(64)}` }] }), true],
+      [
+        "another digest as product",
+        statement({ products: [{ "@id": `pkg:oci/web@sha256%3A${"b".repeat(64)}` }] }),
+        false,
+      ],
+      ["the package as product", statement({ products: [{ "@id": purl }] }), true],
+      ["another package as product", statement({ products: [{ "@id": "pkg:maven/a/b@1" }] }), false],
+      [
+        "the package as subcomponent",
+        statement({ products: [{ "@id": "pkg:oci/web", subcomponents: [{ "@id": purl }] }] }),
+        true,
+      ],
+      [
+        "another version as subcomponent",
+        statement({
+          products: [{ "@id": "pkg:oci/web", subcomponents: [{ "@id": purl.replace("2.14.1", "2.14.0") }] }],
+        }),
+        false,
+      ],
+      ["no product", statement({ products: undefined }), true],
+      ["no list of products", statement({ products: {} }), false],
+    ];
+    for (const [what, one, excused] of rows) {
+      it(`${what} ${excused ? "takes the CVE off the count" : "does not"}`, () =>
+        assert.deepEqual(reasons(judge(spec, [scanned], said(document(one)))), excused ? [] : ["ScanVulnerable"]));
+    }
+    it("the newest statement decides", () => {
+      const later = document({ ...statement({ status: "affected" }), timestamp: "2026-11-12T00:00:00Z" });
+      assert.deepEqual(reasons(judge(spec, [scanned], said(document(statement({})), later))), ["ScanVulnerable"]);
+    });
+    it("without vex in the policy nothing is excused", () =>
+      assert.deepEqual(
+        reasons(judge({ maxVulnerabilities: { critical: 0 } }, [scanned], said(document(statement({}))))),
+        ["ScanVulnerable"],
+      ));
+    it("denyCVEs is stronger", () =>
+      assert.deepEqual(
+        reasons(judge({ ...spec, denyCVEs: ["CVE-2021-44228"] }, [scanned], said(document(statement({}))))),
+        ["ScanVulnerable"],
+      ));
+  });
+
+  it("tells the author of sources that can be forged", () => {
+    const advice = (spec: Scan, signed: boolean): string[] =>
+      compileScan(spec, AUTHORITIES, signed).advice.map(({ type }) => type);
+    assert.deepEqual(advice({}, false), ["ForgeableSource"]);
+    assert.deepEqual(advice({}, true), []);
+    assert.deepEqual(advice({ sources: [{ podAnnotation: { key: "k" } }] }, true), ["ForgeableSource"]);
+    assert.deepEqual(advice({ sources: [{ attestation: { authorities: ["ci"] } }] }, false), []);
+  });
+});
