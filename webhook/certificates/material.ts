@@ -1,0 +1,53 @@
+import { X509Certificate, createPrivateKey } from "node:crypto";
+import type { IssuedPair } from "./issue.ts";
+
+/** What the webhook's Secret holds, checked. */
+export interface Material {
+  /** The authority that signs now. */
+  readonly authority: IssuedPair;
+  /** PEM certificates of every authority that is trusted, the current one first: the `caBundle`. */
+  readonly bundle: readonly string[];
+  readonly serving: IssuedPair;
+  /** Milliseconds since the epoch: when the current authority took over. */
+  readonly authoritySince: number;
+}
+
+/** PEM certificates in a text, each by itself. */
+export const splitPem = (text: string): readonly string[] =>
+  text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)?.map((pem) => `${pem}\n`) ?? [];
+
+/** A certificate's end, in milliseconds since the epoch. */
+export const expiryOf = (pem: string): number => new X509Certificate(pem).validToDate.getTime();
+
+/** Whether two PEM texts are the same certificate, however they are wrapped. */
+export const sameCertificate = (one: string, other: string): boolean =>
+  new X509Certificate(one).fingerprint256 === new X509Certificate(other).fingerprint256;
+
+/** Whether the pair is a certificate authority with its own key. */
+export const isAuthority = ({ cert, key }: IssuedPair): boolean =>
+  sound(() => {
+    const certificate = new X509Certificate(cert);
+    return certificate.ca && certificate.checkPrivateKey(createPrivateKey(key));
+  });
+
+/** Whether the pair can serve under all of `names`, signed by `authority`. */
+export const isServing = ({ cert, key }: IssuedPair, authority: string, names: readonly string[]): boolean =>
+  sound(() => {
+    const certificate = new X509Certificate(cert);
+    const issuer = new X509Certificate(authority);
+    return (
+      certificate.checkPrivateKey(createPrivateKey(key)) &&
+      certificate.checkIssued(issuer) &&
+      certificate.verify(issuer.publicKey) &&
+      names.every((name) => certificate.checkHost(name) !== undefined || certificate.checkIP(name) !== undefined)
+    );
+  });
+
+/** What does not parse is not sound. */
+const sound = (check: () => boolean): boolean => {
+  try {
+    return check();
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,49 @@
+import { issueAuthority, issueServing } from "./issue.ts";
+import { expiryOf, isAuthority, isServing, sameCertificate, type Material } from "./material.ts";
+
+const DAY = 86_400_000;
+
+/** Milliseconds before its end at which a certificate is replaced: 90 days. */
+export const RENEW_EARLY: number = 90 * DAY;
+
+/**
+ * Milliseconds that the authority before stays in the bundle. Every replica reads the Secret twice a minute and changes
+ * over once the bundle is in place, so a day is plenty; whoever deletes the Secret because a key leaked is rid of it then.
+ */
+export const OVERLAP: number = DAY;
+
+/**
+ * The material that should be in force now, given what there is: the very same object where nothing is due. A new
+ * authority joins the bundle beside the one before; the caller serves its certificate only once the bundle is known.
+ *
+ * @param names DNS names and IP addresses that the API server may use.
+ * @param now milliseconds since the epoch.
+ */
+export const renew = async (
+  current: Material | undefined,
+  names: readonly string[],
+  now: number,
+): Promise<Material> => {
+  if (current === undefined || !isAuthority(current.authority) || isDue(current.authority.cert, now)) {
+    const authority = await issueAuthority(now);
+    return {
+      authority,
+      bundle: [authority.cert, ...(current?.bundle ?? []).filter((pem) => expiryOf(pem) > now)],
+      serving: await issueServing(authority, names, now),
+      authoritySince: now,
+    };
+  }
+  const { authority, serving } = current;
+  const bundle = overlapping(current, now);
+  if (isServing(serving, authority.cert, names) && !isDue(serving.cert, now))
+    return bundle.length === current.bundle.length ? current : { ...current, bundle };
+  return { ...current, bundle, serving: await issueServing(authority, names, now) };
+};
+
+const isDue = (pem: string, now: number): boolean => now >= expiryOf(pem) - RENEW_EARLY;
+
+/** The bundle without authorities whose time is over. */
+const overlapping = ({ authority, bundle, authoritySince }: Material, now: number): readonly string[] =>
+  bundle.filter(
+    (pem) => sameCertificate(pem, authority.cert) || (now < authoritySince + OVERLAP && expiryOf(pem) > now),
+  );

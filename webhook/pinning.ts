@@ -1,0 +1,66 @@
+import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import type { Reference } from "../policy/reference.ts";
+import type { ImageUse, Subject } from "../policy/subject.ts";
+
+/** One image to be pinned. */
+export interface PinTask {
+  readonly use: ImageUse;
+  readonly reference: Reference;
+  /** Policies that match the image: whose credentials may ask its registry. */
+  readonly policies: readonly CompiledPolicy[];
+  /** false: a matching policy wants the digest alone. */
+  readonly allowTag: boolean;
+  /** The digest that the container had for this very name and tag; absent: the registry is asked. */
+  readonly kept?: string;
+}
+
+/**
+ * The images of `subject` that a policy pins: warn and deny policies that are Ready; `pin: Pods` only in Pods. Of an
+ * update (`before` is there) only the images of containers that the update changes, and no volume of an existing pod:
+ * the API server refuses that, and a running pod would have to restart.
+ */
+export const pinTasks = (
+  subject: Subject,
+  before: Subject | undefined,
+  policies: readonly CompiledPolicy[],
+): readonly PinTask[] => {
+  const inForce = policies.filter(
+    (policy) =>
+      policy.actionIn(subject.namespace, subject.namespaceLabels) !== "dryrun" && policy.matchesSubject(subject),
+  );
+  if (!inForce.some((policy) => pins(policy, subject))) return [];
+
+  return subject.images.flatMap((use) => {
+    if (use.parsed.status !== "ok" || use.parsed.reference.digest !== undefined) return [];
+    const { reference } = use.parsed;
+    const old = before?.images.find(({ field, container }) => field === use.field && container === use.container);
+    if (before !== undefined && (old?.image === use.image || (use.field === "volumes" && !subject.template))) return [];
+    const matching = inForce.filter((policy) => policy.matchesImage(reference));
+    if (!matching.some((policy) => pins(policy, subject))) return [];
+
+    const allowTag = matching.every(({ digest }) => digest?.allowTag !== false);
+    const kept = old === undefined ? undefined : keptDigest(old, reference);
+    return [{ use, reference, policies: matching, allowTag, ...(kept === undefined ? {} : { kept }) }];
+  });
+};
+
+const pins = ({ digest, faults }: CompiledPolicy, { template }: Subject): boolean =>
+  faults.length === 0 && digest !== undefined && (digest.pin === "All" || (digest.pin === "Pods" && !template));
+
+/** Re-applying a manifest with the tag must not move the container to what the tag names by now. */
+const keptDigest = ({ parsed }: ImageUse, wanted: Reference): string | undefined =>
+  parsed.status === "ok" && parsed.reference.name === wanted.name && tagOf(parsed.reference) === tagOf(wanted)
+    ? parsed.reference.digest
+    : undefined;
+
+/** undefined for a reference by digest alone, of which nobody knows the tag. */
+const tagOf = ({ tag, digest }: Reference): string | undefined => tag ?? (digest === undefined ? "latest" : undefined);
+
+/**
+ * The image with its digest, the name spelled as it was. The tag that an untagged name stands for is written out: a
+ * policy for `nginx:latest` must go on matching what was `nginx`.
+ */
+export const withDigest = ({ original, tag }: Reference, digest: string, allowTag: boolean): string => {
+  if (allowTag) return `${original}${tag === undefined ? ":latest" : ""}@${digest}`;
+  return `${tag === undefined ? original : original.slice(0, -(tag.length + 1))}@${digest}`;
+};

@@ -1,0 +1,62 @@
+import type { Finding } from "../policy/finding.ts";
+import { asObject } from "../policy/imagesOf.ts";
+import { allowed, denied, type AdmissionResponse } from "./admissionResponse.ts";
+import type { AdmissionRequest } from "./admissionReview.ts";
+import { auditAnnotations } from "./auditAnnotations.ts";
+import type { AdmissionLogger } from "./logger.ts";
+import type { AdmissionMetrics } from "./metrics.ts";
+import { fitWarnings } from "./warnings.ts";
+
+export interface Listeners {
+  readonly metrics: AdmissionMetrics;
+  readonly logger: AdmissionLogger;
+}
+
+/** Whether a finding refuses the request. */
+export const isDenial = ({ action, exempted }: Finding): boolean => action === "deny" && exempted === undefined;
+
+/** Turns the findings that count into the answer, and tells metrics and log of them. */
+export const respond = (
+  { metrics, logger }: Listeners,
+  request: AdmissionRequest,
+  findings: readonly Finding[],
+): AdmissionResponse => {
+  if (findings.length === 0) return allowed(request.uid);
+  const standing = findings.filter(({ exempted }) => exempted === undefined);
+  const denials = standing.filter(isDenial);
+  const warnings = fitWarnings(standing.filter(({ action }) => action === "warn").map(({ message }) => message));
+  const decision = denials.length > 0 ? "deny" : warnings.length > 0 ? "warn" : "allow";
+
+  if (!request.dryRun) metrics.findings(standing);
+  if (logger.isLevelEnabled("info"))
+    logger.info("findings", { ...place(request), decision, findings: findings.map(brief) });
+
+  const annotations = auditAnnotations(decision, findings);
+  const extras = {
+    ...(warnings.length > 0 ? { warnings } : {}),
+    ...(annotations === undefined ? {} : { auditAnnotations: annotations }),
+  };
+  return denials.length > 0
+    ? denied(request.uid, denials.map(({ message }) => message).join("\n"), extras)
+    : allowed(request.uid, extras);
+};
+
+/** What a request is about, for the log. */
+export const place = (request: AdmissionRequest): object => ({
+  operation: request.operation,
+  kind: request.kind.kind,
+  namespace: request.namespace,
+  name: request.name === "" ? asObject(request.object?.["metadata"])?.["generateName"] : request.name,
+  user: request.userInfo.username,
+  dryRun: request.dryRun,
+});
+
+const brief = ({ policy, rule, reason, action, container, image, exempted }: Finding): object => ({
+  policy,
+  rule,
+  reason,
+  action,
+  container,
+  image,
+  ...(exempted === undefined ? {} : { exemptedBy: exempted.by }),
+});

@@ -1,0 +1,140 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Deadlines } from "./deadline.ts";
+import { createEndpoint, createSlots } from "./endpoint.ts";
+import type { AdmissionLogger } from "./logger.ts";
+import { createByteBudget } from "./readBody.ts";
+import { send } from "./reply.ts";
+import type { Handler } from "./handler.ts";
+
+export interface AdmissionServerOptions {
+  readonly validate: Handler;
+  readonly mutate: Handler;
+  /** Whether caches are synced and a first policy set is compiled; `/readyz`. */
+  readonly ready: () => boolean;
+  readonly logger: AdmissionLogger;
+  /** Milliseconds that a review may take; below the configuration's `timeoutSeconds`. */
+  readonly deadline: number;
+  /** Reviews in hand at one time, 1,000 by default: five API servers at their default of 200 mutating requests. */
+  readonly maxReviews?: number;
+  /** Bytes of the bodies in hand at one time, 64 MiB by default. */
+  readonly maxBytes?: number;
+}
+
+/** A certificate chain and its key, PEM. */
+export interface ServingPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * Milliseconds. Go's transport drops idle connections after 90 s; a server that drops them sooner loses the race with a
+ * request now and then, and a POST is not sent twice.
+ */
+const KEEP_ALIVE = 120_000;
+
+/** Milliseconds for a TLS handshake, for the headers and for a whole request: the API server sends all at once. */
+const HANDSHAKE = 10_000;
+const HEADERS = 10_000;
+const REQUEST = 15_000;
+
+/** The admission endpoint: HTTPS with `/validate`, `/mutate`, `/healthz` and `/readyz`. */
+export class AdmissionServer {
+  readonly #server: Server;
+  readonly #deadlines = new Deadlines();
+  readonly #deadline: number;
+  #draining = false;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: AdmissionServerOptions) {
+    const { logger, deadline, ready } = options;
+    this.#deadline = deadline;
+    const shared = {
+      deadlines: this.#deadlines,
+      deadline,
+      logger,
+      budget: createByteBudget(options.maxBytes ?? 64 * 1024 * 1024),
+      slots: createSlots(options.maxReviews ?? 1_000),
+    };
+    const routes: ReadonlyMap<string, (request: IncomingMessage, response: ServerResponse) => void> = new Map([
+      ["/validate", createEndpoint(shared, options.validate)],
+      ["/mutate", createEndpoint(shared, options.mutate)],
+      ["/healthz", probe(() => true)],
+      ["/readyz", probe(() => !this.#draining && ready())],
+    ]);
+    this.#server = createServer(
+      {
+        minVersion: "TLSv1.2",
+        handshakeTimeout: HANDSHAKE,
+        headersTimeout: HEADERS,
+        requestTimeout: REQUEST,
+        keepAliveTimeout: KEEP_ALIVE,
+        connectionsCheckingInterval: 5_000,
+      },
+      (request, response) => {
+        if (this.#draining) response.setHeader("connection", "close");
+        const route = routes.get(pathOf(request.url ?? ""));
+        if (route === undefined) send(response, 404, "there are /validate, /mutate, /healthz and /readyz");
+        else route(request, response);
+      },
+    );
+    this.#server.on("tlsClientError", (error) => {
+      if (logger.isLevelEnabled("debug")) logger.debug("a TLS handshake failed", { error: error.message });
+    });
+  }
+
+  /** Listens; port 0 takes a free one. Gives the port. Rejects where the address cannot be had. */
+  async listen(host: string, port: number): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once("error", reject);
+    this.#server.listen(port, host, resolve);
+    await promise;
+    this.#server.off("error", reject);
+    // What listen gave is an address of the internet: only pipes have names.
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Serves this certificate to every connection from now on; those that are open keep theirs. Throws where the pair does not fit. */
+  use({ cert, key }: ServingPair): void {
+    this.#server.setSecureContext({ cert, key, minVersion: "TLSv1.2" });
+  }
+
+  /**
+   * Stops without losing a request: unready at once, so that the Service leaves this replica out; after `settle`
+   * milliseconds nothing new is accepted; what is in hand is finished, for as long as a review may take. Idempotent.
+   */
+  drain(settle: number): Promise<void> {
+    this.#closed ??= this.#drain(settle);
+    return this.#closed;
+  }
+
+  async #drain(settle: number): Promise<void> {
+    this.#draining = true;
+    if (this.#server.listening) {
+      await sleep(settle);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // Closes idle connections as well (Node 19 and later).
+      this.#server.close(() => resolve());
+      const cut = setTimeout(() => this.#server.closeAllConnections(), this.#deadline + 2_000);
+      await promise;
+      clearTimeout(cut);
+    }
+    this.#deadlines.close();
+  }
+}
+
+const probe =
+  (healthy: () => boolean) =>
+  (request: IncomingMessage, response: ServerResponse): void => {
+    if (request.method !== "GET" && request.method !== "HEAD")
+      send(response, 405, "a probe is a GET", { allow: "GET, HEAD" });
+    else if (healthy()) send(response, 200, "ok");
+    else send(response, 503, "not ready");
+  };
+
+const pathOf = (url: string): string => {
+  const query = url.indexOf("?");
+  return query === -1 ? url : url.slice(0, query);
+};
