@@ -15,6 +15,8 @@ export interface Cluster {
   readonly admin: RestConfig;
   readonly controlPlane: ControlPlane;
   readonly kubectl: Kubectl;
+  /** The program itself. */
+  readonly kubectlPath: string;
   /** kubectl as another user, who has the rights that RBAC gives to the name and the groups. */
   readonly kubectlAs: (user: string, groups?: readonly string[]) => Promise<Kubectl>;
   /** Creates a namespace of its own for a test and gives its name. It is never deleted: no controller would finish that. */
@@ -52,6 +54,7 @@ export const startOwnCluster = async (): Promise<Cluster> => {
     admin,
     controlPlane,
     kubectl,
+    kubectlPath,
     kubectlAs: async (user, groups = []) =>
       kubectlWith({ path: kubectlPath, kubeconfig: await controlPlane.kubeconfigFor(user, groups), directory }),
     newNamespace: async (prefix = "test", labels = {}) => {
@@ -69,8 +72,11 @@ export const startOwnCluster = async (): Promise<Cluster> => {
 };
 
 // This module is loaded outside every `describe`, so this is a hook of the root: it runs after the last test of all files.
-after(async function () {
-  this.timeout(30_000);
-  const cluster = await shared?.catch(() => undefined);
-  await cluster?.stop();
-});
+// A benchmark that uses a cluster of its own has no hooks.
+if (typeof after === "function") {
+  after(async function () {
+    this.timeout(30_000);
+    const cluster = await shared?.catch(() => undefined);
+    await cluster?.stop();
+  });
+}

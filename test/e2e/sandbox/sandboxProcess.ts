@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ReadyInfo } from "../../../sandbox/readyFile.ts";
 import { kubectlWith, type Kubectl } from "../harness/kubectl.ts";
+import { startCluster } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 
 const main = fileURLToPath(new URL("../../../cli/main.ts", import.meta.url));
@@ -59,10 +60,11 @@ export class SandboxProcess {
     return JSON.parse(await readFile(this.readyFile, "utf8")) as ReadyInfo;
   }
 
-  /** kubectl as the one on PATH. */
+  /** kubectl with the sandbox's kubeconfig. */
   async kubectl(): Promise<Kubectl> {
     const { kubeconfig } = await this.ready();
-    return kubectlWith({ path: "kubectl", kubeconfig, directory: this.folder });
+    const { kubectlPath } = await startCluster();
+    return kubectlWith({ path: kubectlPath, kubeconfig, directory: this.folder });
   }
 
   /** It and everything that it started: etcd, the API server, the guard. */
