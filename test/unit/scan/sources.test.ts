@@ -255,7 +255,7 @@ describe("VulnerabilityReport source", () => {
   };
   const ask = (
     reports: readonly StoredReport[] | undefined,
-    namespaces = (_: string): boolean => true,
+    namespaces: (namespace: string) => boolean = () => true,
     children: { digest: string; platform: string }[] = [],
   ): string =>
     say(
