@@ -24,8 +24,6 @@ export interface RegistryLimits {
   readonly tokenBytes: number;
   readonly redirects: number;
   readonly pages: number;
-  /** Nesting of JSON. */
-  readonly depth: number;
   /** One exchange, from the first byte sent to the last byte read; a caller's deadline ends it earlier. */
   readonly exchangeTime: number;
   readonly connectTime: number;
@@ -84,7 +82,6 @@ export const REGISTRY_LIMITS: RegistryLimits = {
   tokenBytes: MiB,
   redirects: 5,
   pages: 512,
-  depth: 64,
   exchangeTime: 30_000,
   connectTime: 5_000,
   attempts: 3,

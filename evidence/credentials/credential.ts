@@ -1,0 +1,31 @@
+import { createHash } from "node:crypto";
+
+/** What one entry of a dockerconfigjson holds: a user and password, or a token that stands for them. */
+export interface Credential {
+  readonly username?: string;
+  readonly password?: string;
+  /** OAuth2 refresh token (`identitytoken`). */
+  readonly identityToken?: string;
+  /** Bearer token for the registry itself (`registrytoken`). */
+  readonly registryToken?: string;
+}
+
+/** A credential that may be used for one repository; cloud registries' are fetched when a registry asks for them. */
+export interface CredentialSource {
+  /** Equal ids are the same credential: part of cache keys, never shown. It does not reveal the secret. */
+  readonly id: string;
+  /** undefined: there is none after all. Rejects where it could not be had. */
+  readonly get: (signal: AbortSignal) => Credential | undefined | Promise<Credential | undefined>;
+}
+
+/** Asking without any credential. */
+export const ANONYMOUS: CredentialSource = { id: "anonymous", get: () => undefined };
+
+/** A source for a credential that is at hand. */
+export function literalSource(credential: Credential): CredentialSource {
+  const { username = "", password = "", identityToken = "", registryToken = "" } = credential;
+  const id = createHash("sha256")
+    .update(JSON.stringify([username, password, identityToken, registryToken]))
+    .digest("base64url");
+  return { id, get: () => credential };
+}

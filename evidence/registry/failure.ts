@@ -1,0 +1,22 @@
+import type { Outcome, UnavailableCause } from "../../policy/outcome.ts";
+import type { ContentReason } from "./repository.ts";
+
+/** Every end of a question to a registry but the good one. */
+export type Failure = Exclude<Outcome<never, ContentReason>, { readonly status: "verified" }>;
+export type Unavailable = Extract<Failure, { readonly status: "unavailable" }>;
+
+export const absent = (message: string): Failure => ({ status: "absent", message });
+
+/** Content that breaks a limit, a form or a rule of where a registry may send us: never settled by `onUnavailable`. */
+export const malformed = (message: string): Failure => ({ status: "invalid", reason: "ImageMalformed", message });
+
+export const mismatch = (message: string): Failure => ({ status: "invalid", reason: "DigestMismatch", message });
+
+export const unavailable = (cause: UnavailableCause, message: string): Unavailable => ({
+  status: "unavailable",
+  cause,
+  message,
+});
+
+export const isUnauthorised = (outcome: { readonly status: string; readonly cause?: UnavailableCause }): boolean =>
+  outcome.status === "unavailable" && outcome.cause === "unauthorised";
