@@ -1,6 +1,19 @@
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import { decide } from "../policy/decide.ts";
 import type { Decision } from "../policy/decision.ts";
-import type { Subject } from "../policy/subject.ts";
+import {
+  asksForFacts,
+  contentFindings,
+  defectFinding,
+  judgedDigest,
+  policiesFor,
+  staticFindings,
+} from "../policy/evaluate.ts";
+import type { ImageFacts } from "../policy/facts.ts";
+import type { Finding } from "../policy/finding.ts";
+import { tagState, type TagState } from "../policy/rules/tagState.ts";
+import type { ImageUse, Subject } from "../policy/subject.ts";
+import type { Gather } from "./gather.ts";
 
 /** One object to be judged. */
 export interface ReviewRequest {
@@ -20,3 +33,138 @@ export interface ReviewRequest {
  * Made by `createReview(gather)`.
  */
 export type Review = (request: ReviewRequest) => Decision | Promise<Decision>;
+
+/** An image that some policies ask the registry about. */
+interface Question {
+  readonly image: ImageUse;
+  readonly policies: readonly CompiledPolicy[];
+  readonly tags: TagState;
+}
+
+type Gathered = { readonly status: "ok"; readonly facts: ImageFacts } | { readonly status: "failed" };
+
+/**
+ * Joins the pure rules with what is gathered. Static rules come first: once a deny policy refuses an image, its registry is not contacted.
+ *
+ * @param report is told of defects (a gatherer that throws, a rule that does): they are findings, never a pass.
+ */
+export function createReview(gather: Gather, report: (error: unknown) => void = () => {}): Review {
+  return (request) => {
+    const { subject, mode } = request;
+    const policies = request.policies.filter(
+      (policy) => (mode === "admission" || policy.audited) && policy.matchesSubject(subject),
+    );
+    const findings: Finding[] = [];
+    const digests = new Map<string, string>();
+    if (policies.length === 0) return decide(findings, digests);
+    const questions: Question[] = [];
+    for (const image of subject.images) {
+      const question = judgeText(policies, image, request, findings);
+      if (question !== undefined) questions.push(question);
+      const written = judgedDigest(image, undefined);
+      if (written !== undefined) digests.set(image.image, written);
+    }
+    const answers = questions.length === 0 ? [] : gatherAll(gather, report, questions, request);
+    const finish = (gathered: readonly Gathered[]): Decision => {
+      for (const [index, question] of questions.entries()) {
+        judgeFacts(question, gathered[index] ?? FAILED, request, findings, digests, report);
+      }
+      return decide(findings, digests);
+    };
+    const here = answers.filter((answer): answer is Gathered => !(answer instanceof Promise));
+    return here.length === answers.length
+      ? finish(here)
+      : Promise.all(answers.map((answer) => Promise.resolve(answer))).then(finish);
+  };
+}
+
+/** The static findings of one image, and what is left to ask about it. */
+function judgeText(
+  policies: readonly CompiledPolicy[],
+  image: ImageUse,
+  { subject, mode }: ReviewRequest,
+  findings: Finding[],
+): Question | undefined {
+  const concerned = policiesFor(policies, image);
+  const tags = tagState(concerned, subject, mode);
+  let refused = false;
+  for (const policy of concerned) {
+    for (const finding of staticFindings(policy, subject, image, { tags })) {
+      findings.push(finding);
+      refused ||= refuses(finding, mode);
+    }
+  }
+  if (refused) return undefined;
+  const asking = concerned.filter(
+    (policy) => asksForFacts(policy, subject, image, { mode, tags }) && (mode === "audit" || enforced(policy, subject)),
+  );
+  return asking.length === 0 ? undefined : { image, policies: asking, tags };
+}
+
+/**
+ * Whether a finding spares the registry. At admission every refusal does; an audit still wants to know about the content that runs under a
+ * tag, and stays away only from registries that nothing may come from.
+ */
+function refuses({ action, rule, exempted }: Finding, mode: "admission" | "audit"): boolean {
+  if (action !== "deny" || exempted !== undefined) return false;
+  return mode === "admission" || rule === "registries" || rule === "reference";
+}
+
+/** Content rules in dryrun are judged by the audit only, so that they cost admission nothing. */
+function enforced(policy: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
+  return policy.actionIn(namespace, namespaceLabels) !== "dryrun";
+}
+
+const FAILED: Gathered = { status: "failed" };
+
+/** Containers of one image share one answer; in audits they may run different digests of a tag. */
+function gatherAll(
+  gather: Gather,
+  report: (error: unknown) => void,
+  questions: readonly Question[],
+  { subject, mode, signal, now, dryRun }: ReviewRequest,
+): readonly (Gathered | Promise<Gathered>)[] {
+  const failed = (error: unknown): Gathered => {
+    report(error);
+    return FAILED;
+  };
+  const known = new Map<string, Gathered | Promise<Gathered>>();
+  return questions.map(({ image, policies }) => {
+    const key = `${image.image} ${mode === "audit" ? (image.imageID ?? "") : ""}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    let answer: Gathered | Promise<Gathered>;
+    try {
+      const facts = gather({ subject, image, policies, mode, signal, now, dryRun });
+      answer =
+        facts instanceof Promise
+          ? facts.then((found): Gathered => ({ status: "ok", facts: found }), failed)
+          : { status: "ok", facts };
+    } catch (error) {
+      answer = failed(error);
+    }
+    known.set(key, answer);
+    return answer;
+  });
+}
+
+function judgeFacts(
+  { image, policies, tags }: Question,
+  gathered: Gathered,
+  { subject, mode, now }: ReviewRequest,
+  findings: Finding[],
+  digests: Map<string, string>,
+  report: (error: unknown) => void,
+): void {
+  const digest = gathered.status === "ok" ? judgedDigest(image, gathered.facts) : undefined;
+  if (digest !== undefined) digests.set(image.image, digest);
+  for (const policy of policies) {
+    try {
+      if (gathered.status === "failed") findings.push(defectFinding(policy, subject, image));
+      else findings.push(...contentFindings(policy, subject, image, gathered.facts, { mode, now, tags }));
+    } catch (error) {
+      report(error);
+      findings.push(defectFinding(policy, subject, image));
+    }
+  }
+}

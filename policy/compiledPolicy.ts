@@ -1,4 +1,4 @@
-import type { EnforcementAction } from "./finding.ts";
+import type { EnforcementAction, RuleName } from "./finding.ts";
 import type { ImagePattern } from "./pattern.ts";
 import type { Reference } from "./reference.ts";
 import type { Subject } from "./subject.ts";
@@ -33,6 +33,15 @@ export interface PolicyFault {
   readonly message: string;
 }
 
+/**
+ * A rule that the policy asks for and that could not be compiled, whole or in part: what the rest of it does not refuse already
+ * is EvidenceUnavailable (configuration) for every image that it would have judged.
+ */
+export interface UnjudgedRule {
+  readonly rule: RuleName;
+  readonly message: string;
+}
+
 /** A remark for the policy's author that does not make it unready. */
 export interface PolicyAdvice {
   readonly type: "ForgeableSource" | "ScanAfterAdmission";
@@ -59,6 +68,8 @@ export interface CompiledPolicy {
   readonly signatures?: SignaturesRule;
   readonly attestations: readonly AttestationRule[];
   readonly baseImages?: BaseImagesRule;
+  /** At most one for each rule; a faulty pattern of `registries` is in that rule itself. */
+  readonly unjudged: readonly UnjudgedRule[];
   /** By name, in the order of the policy; those with faults are left out and their users carry the fault. */
   readonly authorities: ReadonlyMap<string, CompiledAuthority>;
   /** Pull secrets that this policy lends to the repositories it matches. */

@@ -34,7 +34,7 @@ const LOOKS_LIKE: Readonly<Record<string, string>> = {
 };
 
 const TO_ASCII: ReadonlyMap<string, string> = new Map(
-  Object.entries(LOOKS_LIKE).flatMap(([ascii, letters]) => [...letters].map((letter) => [letter, ascii] as const)),
+  Object.entries(LOOKS_LIKE).flatMap(([ascii, letters]) => Array.from(letters, (letter) => [letter, ascii] as const)),
 );
 
 /**

@@ -3,8 +3,8 @@
  * texts by code points; undefined where it is more than `most`.
  */
 export function editDistance(one: string, other: string, most: number): number | undefined {
-  const a = [...one];
-  const b = [...other];
+  const a = Array.from(one);
+  const b = Array.from(other);
   if (Math.abs(a.length - b.length) > most) return undefined;
   const far = a.length + b.length;
   // Row and column 0 are a border that nothing comes from; row 1 and column 1 are the empty prefixes.

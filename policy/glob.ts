@@ -23,9 +23,9 @@ export function compileGlobs(globs: readonly string[]): (value: string) => boole
  * Wildcard matching over characters or path segments: `run` stands for any number of items. Only the last run seen is ever
  * tried again, which is enough: an earlier one could only give a later place to the same rest.
  */
-export function matchRuns<P extends ArrayLike<string>, V extends ArrayLike<string>>(
-  pattern: P,
-  value: V,
+export function matchRuns(
+  pattern: ArrayLike<string>,
+  value: ArrayLike<string>,
   run: string,
   same: (patternItem: string, valueItem: string) => boolean,
 ): boolean {

@@ -48,7 +48,7 @@ export function findLookalike(registry: string, allowed: readonly string[]): Loo
   const shape = skeleton(decoded);
   const twin = comparable.find((meant) => skeleton(decode(meant)) === shape);
   if (twin !== undefined) {
-    const spelled = decoded === host ? "" : ` (${host})`;
+    const spelled = decoded === host ? "" : ` (${decoded})`;
     return {
       kind: "homoglyph",
       meant: twin,

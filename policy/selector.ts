@@ -46,6 +46,8 @@ export function compileSelector(selector: LabelSelectorLike): CompiledSelector {
         return fault(`${JSON.stringify(operator)} is none of In, NotIn, Exists and DoesNotExist`);
     }
   }
+  // Kubernetes would match everything: more than somebody meant who left it empty.
+  if (requirements.length === 0) return fault("is empty");
   return { status: "ok", matches: (labels) => requirements.every((holds) => holds(labels)) };
 }
 

@@ -1,0 +1,13 @@
+import type { Digest } from "../../crds/types.ts";
+import type { DigestRule } from "../compiledRules.ts";
+
+/** Compiles `spec.digest`; whatever is left out has the schema's default. */
+export function compileDigest(spec: Digest): DigestRule {
+  return {
+    required: spec.required ?? true,
+    allowTag: spec.allowTag ?? true,
+    verify: spec.verify ?? false,
+    pin: spec.pin ?? "Never",
+    tagDrift: spec.tagDrift ?? "Ignore",
+  };
+}

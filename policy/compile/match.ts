@@ -1,0 +1,90 @@
+import type { LabelSelector, PolicyMatch } from "../../crds/types.ts";
+import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
+import type { PatternList } from "../compiledRules.ts";
+import { compileGlobs } from "../glob.ts";
+import type { Reference } from "../reference.ts";
+import { compileSelector, type Labels } from "../selector.ts";
+import type { Subject } from "../subject.ts";
+import { compilePatterns } from "./patterns.ts";
+
+export interface CompiledMatch {
+  readonly matchesSubject: CompiledPolicy["matchesSubject"];
+  readonly matchesImage: CompiledPolicy["matchesImage"];
+  readonly images: PatternList | undefined;
+  readonly faults: readonly PolicyFault[];
+}
+
+/**
+ * Compiles `spec.match`. A part that cannot be read holds for everything, an exclusion for nothing: the policy then judges more than its
+ * author meant, never less.
+ */
+export function compileMatch(spec: PolicyMatch): CompiledMatch {
+  const path = "spec.match";
+  const faults: PolicyFault[] = [];
+  const subject: ((subject: Subject) => boolean)[] = [];
+
+  if (spec.workloads === "Pods") subject.push(({ template }) => !template);
+  const { namespaces, excludeNamespaces } = spec;
+  if (namespaces !== undefined && notEmpty(namespaces, `${path}.namespaces`, faults)) {
+    const named = compileGlobs(namespaces);
+    subject.push(({ namespace }) => named(namespace));
+  }
+  if (excludeNamespaces !== undefined) {
+    const excluded = compileGlobs(excludeNamespaces);
+    subject.push(({ namespace }) => !excluded(namespace));
+  }
+  const ofNamespace = selectorOf(spec.namespaceSelector, `${path}.namespaceSelector`, faults);
+  if (ofNamespace !== undefined) {
+    subject.push(({ namespaceLabels }) => namespaceLabels === undefined || ofNamespace(namespaceLabels));
+  }
+  const ofObject = selectorOf(spec.objectSelector, `${path}.objectSelector`, faults);
+  if (ofObject !== undefined) subject.push(({ labels }) => ofObject(labels));
+
+  const images =
+    spec.images !== undefined && notEmpty(spec.images, `${path}.images`, faults)
+      ? compilePatterns(spec.images, `${path}.images`)
+      : undefined;
+  const excluded = compilePatterns(spec.excludeImages ?? [], `${path}.excludeImages`);
+  faults.push(...(images?.faults ?? []), ...excluded.faults);
+  return {
+    matchesSubject: (one) => subject.every((holds) => holds(one)),
+    matchesImage: imageMatcher(images?.list, excluded.list),
+    images: images?.list,
+    faults,
+  };
+}
+
+function imageMatcher(
+  images: PatternList | undefined,
+  excluded: PatternList,
+): (reference: Reference | undefined) => boolean {
+  if (images === undefined && excluded.patterns.length === 0) return () => true;
+  return (reference) => {
+    // What does not parse could be anything, also what the policy is about.
+    if (reference === undefined) return true;
+    const named =
+      images === undefined ||
+      images.faulty !== undefined ||
+      images.patterns.some((pattern) => pattern.matches(reference));
+    return named && !excluded.patterns.some((pattern) => pattern.matches(reference));
+  };
+}
+
+function selectorOf(
+  selector: LabelSelector | undefined,
+  path: string,
+  faults: PolicyFault[],
+): ((labels: Labels) => boolean) | undefined {
+  if (selector === undefined) return undefined;
+  const compiled = compileSelector(selector);
+  if (compiled.status === "ok") return compiled.matches;
+  faults.push({ reason: "InvalidSpec", path, message: compiled.message });
+  return undefined;
+}
+
+/** A list that a template left empty must not make the policy judge nothing. */
+function notEmpty(list: readonly string[], path: string, faults: PolicyFault[]): boolean {
+  if (list.length > 0) return true;
+  faults.push({ reason: "InvalidSpec", path, message: "is empty; leave it out to mean everything" });
+  return false;
+}

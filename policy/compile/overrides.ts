@@ -1,0 +1,55 @@
+import type { EnforcementOverride } from "../../crds/types.ts";
+import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
+import type { EnforcementAction } from "../finding.ts";
+import { compileGlobs } from "../glob.ts";
+import { stricter } from "../action.ts";
+import { compileSelector } from "../selector.ts";
+import type { Subject } from "../subject.ts";
+
+/** `unknown`: the override cannot be read, or asks for labels that could not be had. */
+type Names = (namespace: string, labels: Subject["namespaceLabels"]) => "yes" | "no" | "unknown";
+
+/**
+ * Compiles `spec.enforcementOverrides`: the first that names the namespace decides, else `action`. Where it is unknown whether one names
+ * it, the stricter of both answers holds.
+ */
+export function compileOverrides(
+  overrides: readonly EnforcementOverride[],
+  action: EnforcementAction,
+): { readonly actionIn: CompiledPolicy["actionIn"]; readonly faults: readonly PolicyFault[] } {
+  if (overrides.length === 0) return { actionIn: () => action, faults: [] };
+  const faults: PolicyFault[] = [];
+  const compiled = overrides.map((override, index) => ({
+    action: override.action,
+    names: compileNames(override, `spec.enforcementOverrides[${index}]`, faults),
+  }));
+  const actionIn: CompiledPolicy["actionIn"] = (namespace, labels) => {
+    let possible: EnforcementAction | undefined;
+    for (const override of compiled) {
+      const names = override.names(namespace, labels);
+      if (names === "yes") return possible === undefined ? override.action : stricter(possible, override.action);
+      if (names === "unknown")
+        possible = possible === undefined ? override.action : stricter(possible, override.action);
+    }
+    return possible === undefined ? action : stricter(possible, action);
+  };
+  return { actionIn, faults };
+}
+
+function compileNames(override: EnforcementOverride, path: string, faults: PolicyFault[]): Names {
+  const { namespaces, namespaceSelector } = override;
+  const refuse = (message: string): Names => {
+    faults.push({ reason: "InvalidSpec", path, message });
+    return () => "unknown";
+  };
+  if ((namespaces === undefined) === (namespaceSelector === undefined)) {
+    return refuse("write exactly one of namespaces and namespaceSelector");
+  }
+  if (namespaces !== undefined) {
+    const named = compileGlobs(namespaces);
+    return (namespace) => (named(namespace) ? "yes" : "no");
+  }
+  const selector = compileSelector(namespaceSelector ?? {});
+  if (selector.status === "fault") return refuse(selector.message);
+  return (_, labels) => (labels === undefined ? "unknown" : selector.matches(labels) ? "yes" : "no");
+}

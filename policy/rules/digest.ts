@@ -1,0 +1,142 @@
+import type { DigestRule } from "../compiledRules.ts";
+import type { ImageFacts } from "../facts.ts";
+import type { Reason, RuleFinding } from "../finding.ts";
+import type { Outcome } from "../outcome.ts";
+import type { Reference } from "../reference.ts";
+import type { TagState } from "./tagState.ts";
+
+/** What the text of a reference tells: whether it has a digest, and a tag beside it. */
+export function judgeDigestForm(rule: DigestRule, reference: Reference, tags: TagState): readonly RuleFinding[] {
+  if (reference.digest !== undefined) {
+    if (reference.tag === undefined || rule.allowTag) return [];
+    return [finding("TagForbidden", `has a tag beside its digest; write ${reference.name}@${reference.digest}`)];
+  }
+  // With a pin that should have happened the registry decides what to say: see judgeDigestContent.
+  return rule.required && tags === "bare" ? [digestRequired(reference)] : [];
+}
+
+/** Whether the rule asks the registry about this image. */
+export function digestAsks(
+  rule: DigestRule,
+  reference: Reference,
+  tags: TagState,
+  mode: "admission" | "audit",
+): boolean {
+  if (rule.verify) return true;
+  if (reference.digest === undefined) {
+    return (rule.required && tags === "pinned") || (mode === "audit" && rule.tagDrift !== "Ignore");
+  }
+  return reference.tag !== undefined && rule.tagDrift !== "Ignore";
+}
+
+/** What the registry tells: that the digest or the tag is there, that its bytes hash to it, that the tag still names it. */
+export function judgeDigestContent(
+  rule: DigestRule,
+  reference: Reference,
+  tags: TagState,
+  mode: "admission" | "audit",
+  facts: ImageFacts,
+): readonly RuleFinding[] {
+  const findings: RuleFinding[] = [];
+  if (reference.digest !== undefined) {
+    if (rule.verify) findings.push(...judgePresence(facts.manifest, `digest ${reference.digest}`));
+    if (reference.tag !== undefined && rule.tagDrift !== "Ignore") {
+      findings.push(...judgeDrift(rule, reference, facts.tag, reference.digest, "this digest"));
+    }
+    return findings;
+  }
+  const tag = facts.tag ?? facts.digest;
+  if (rule.required && tags === "pinned") {
+    // A pin is lost where the tag exists after all: the object was written past the mutating webhook.
+    findings.push(
+      ...(tag?.status === "verified" ? [digestRequired(reference)] : judgePresence(tag, tagName(reference))),
+    );
+  } else if (rule.verify) {
+    findings.push(...judgePresence(tag, tagName(reference)));
+  }
+  if (mode === "audit" && rule.tagDrift !== "Ignore") {
+    const { running } = facts;
+    if (running?.status === "verified")
+      findings.push(...judgeDrift(rule, reference, facts.tag, running.value, "what runs"));
+    else if (running?.status === "unavailable")
+      findings.push(unavailable(`what runs could not be told: ${running.message}`));
+  }
+  return dropRepeated(findings);
+}
+
+function judgePresence(outcome: Outcome<unknown> | undefined, what: string): readonly RuleFinding[] {
+  if (outcome === undefined) return [unasked(what)];
+  switch (outcome.status) {
+    case "verified":
+      return [];
+    case "absent":
+      return [finding("DigestNotFound", `the registry does not have ${what}; push the image or correct the reference`)];
+    case "invalid":
+      return [finding(contentReason(outcome.reason), `${what}: ${outcome.message}`)];
+    case "unavailable":
+      return [unavailable(`${what} could not be looked up: ${outcome.message}`)];
+  }
+}
+
+/** Report only tells: at admission a warning; audits list it either way. */
+function judgeDrift(
+  rule: DigestRule,
+  reference: Reference,
+  tag: Outcome<string> | undefined,
+  judged: string,
+  what: string,
+): readonly RuleFinding[] {
+  const soften = rule.tagDrift === "Report" ? ({ atMost: "warn" } as const) : {};
+  if (tag?.status === "verified") {
+    if (tag.value === judged) return [];
+    const detail = `${tagName(reference)} no longer names ${what}, but ${tag.value}; deploy that digest or restore the tag`;
+    return [{ ...finding("TagDrift", detail), digest: judged, ...soften }];
+  }
+  if (tag?.status === "absent") {
+    return [
+      {
+        ...finding("TagDrift", `${tagName(reference)} no longer exists, so it does not name ${what}`),
+        digest: judged,
+        ...soften,
+      },
+    ];
+  }
+  return judgePresence(tag, tagName(reference)).map((one) => ({ ...one, ...soften }));
+}
+
+export function digestRequired(reference: Reference): RuleFinding {
+  const found = reference.tag === undefined ? "has neither tag nor digest" : "uses a tag";
+  const write = `${reference.name}@sha256:...`;
+  return finding("DigestRequired", `${found}; write ${write} (crane digest ${reference.original})`);
+}
+
+/** A manifest that hashes right and cannot be used is malformed, whatever else a reader calls it. */
+export function contentReason(reason: string): "DigestMismatch" | "ImageMalformed" {
+  return reason === "DigestMismatch" ? "DigestMismatch" : "ImageMalformed";
+}
+
+function tagName({ tag }: Reference): string {
+  return `tag ${tag ?? "latest"}`;
+}
+
+function unavailable(detail: string): RuleFinding {
+  return { ...finding("EvidenceUnavailable", `${detail}; try again`), unavailable: "evidence" };
+}
+
+/** Nobody looked: a defect of ours, which must not be settled by `onUnavailable`. */
+function unasked(what: string): RuleFinding {
+  return { ...finding("EvidenceUnavailable", `${what} was not looked up`), unavailable: "configuration" };
+}
+
+/** Presence and drift ask the same question of the tag: one answer is enough, and the stricter one comes first. */
+function dropRepeated(findings: readonly RuleFinding[]): readonly RuleFinding[] {
+  const seen = new Set<string>();
+  return findings.filter(({ reason, detail }) => {
+    const key = `${reason} ${detail}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+function finding(reason: Reason, detail: string): RuleFinding {
+  return { rule: "digest", reason, detail };
+}

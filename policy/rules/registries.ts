@@ -1,0 +1,58 @@
+import type { PatternList, RegistriesRule } from "../compiledRules.ts";
+import type { Reason, RuleFinding } from "../finding.ts";
+import { findLookalike } from "../lookalike.ts";
+import { listed } from "../message.ts";
+import type { Reference } from "../reference.ts";
+
+/**
+ * Where an image comes from: `deny` wins over `allow`, an absent `allow` is no rule, an empty one allows nothing, and every entry of
+ * `namespaces` that names the namespace must allow it as well.
+ */
+export function judgeRegistries(rule: RegistriesRule, namespace: string, reference: Reference): readonly RuleFinding[] {
+  const denied = rule.deny.patterns.find((pattern) => pattern.matches(reference));
+  if (denied !== undefined) {
+    const allowed = rule.allow === undefined ? "" : `; ${allowedText(rule.allow)}`;
+    return [finding("RegistryDenied", `${reference.name} is denied by "${denied.text}"${allowed}`)];
+  }
+  const refusals: RuleFinding[] = [];
+  if (rule.deny.faulty !== undefined) refusals.push(unreadable("deny", rule.deny.faulty));
+  if (rule.allow !== undefined) refusals.push(...judgeAllow(rule.allow, reference, "", "allow"));
+  for (const { names, allow } of rule.namespaces) {
+    if (names(namespace)) refusals.push(...judgeAllow(allow, reference, ` in namespace ${namespace}`, "namespaces"));
+  }
+  return refusals;
+}
+
+function judgeAllow(list: PatternList, reference: Reference, where: string, field: string): readonly RuleFinding[] {
+  if (list.patterns.some((pattern) => pattern.matches(reference))) return [];
+  if (list.faulty !== undefined) return [unreadable(field, list.faulty)];
+  const hosts = list.patterns.flatMap(({ literalHost }) => (literalHost === undefined ? [] : [literalHost]));
+  const lookalike = findLookalike(reference.registry, hosts);
+  if (lookalike === undefined) {
+    return [finding("RegistryNotAllowed", `${reference.name} is not allowed${where}; ${allowedText(list)}`)];
+  }
+  const { meant, text } = lookalike;
+  return [
+    finding(
+      "LookalikeRegistry",
+      `registry ${reference.registry} is not allowed${where} and ${text}; did you mean ${meant}/${reference.repository}? ${allowedText(list)}`,
+    ),
+  ];
+}
+
+function allowedText({ patterns }: PatternList): string {
+  return patterns.length === 0 ? "no registry is allowed" : `allowed: ${listed(patterns.map(({ text }) => text))}`;
+}
+
+function unreadable(field: string, message: string): RuleFinding {
+  return {
+    rule: "registries",
+    reason: "EvidenceUnavailable",
+    detail: `the policy's registries.${field} cannot be read (${message}); ask its author to correct it`,
+    unavailable: "configuration",
+  };
+}
+
+function finding(reason: Reason, detail: string): RuleFinding {
+  return { rule: "registries", reason, detail };
+}

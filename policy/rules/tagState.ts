@@ -1,0 +1,28 @@
+import type { CompiledPolicy } from "../compiledPolicy.ts";
+import type { Subject } from "../subject.ts";
+
+/**
+ * What becomes of an image's tag that has no digest beside it. `pinned`: the mutating webhook adds the digest. `excused`: it stands in a
+ * template whose pods are pinned, so that content rules judge what it names now. `bare`: nobody pins it.
+ */
+export type TagState = "bare" | "pinned" | "excused";
+
+/**
+ * One policy that pins is enough, whichever it is (design.md section 9). `policies` are those that match the object and the image. An audit
+ * judges what stands in the cluster: a tag that is still there was not pinned.
+ */
+export function tagState(policies: readonly CompiledPolicy[], subject: Subject, mode: "admission" | "audit"): TagState {
+  if (mode === "audit") return "bare";
+  let state: TagState = "bare";
+  for (const policy of policies) {
+    if (!pins(policy, subject)) continue;
+    if (policy.digest?.pin === "All" || !subject.template) return "pinned";
+    state = "excused";
+  }
+  return state;
+}
+
+/** Policies in dryrun change nothing, so they pin nothing. */
+function pins({ digest, actionIn }: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
+  return digest !== undefined && digest.pin !== "Never" && actionIn(namespace, namespaceLabels) !== "dryrun";
+}
