@@ -8,7 +8,8 @@ import type { Store, StoredManifest } from "../store.ts";
 
 /**
  * `api`: the referrers API of distribution-spec 1.1. `off`: 404, as registries before 1.1; clients keep the list under
- * the fallback tag. `empty`: the API answers with an empty list, and clients still keep the fallback tag: some hosts do.
+ * the fallback tag. `empty`: always an empty list, and pushes get no OCI-Subject; some hosts do so, and there the
+ * fallback tag is all there is (oras then writes it, cosign does not).
  */
 export type ReferrersMode = "api" | "off" | "empty";
 
