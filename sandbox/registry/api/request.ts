@@ -21,18 +21,18 @@ export interface Access {
 
 export const fullAccess: Access = { canPull: () => true, canPush: () => true };
 
-/** The whole body, or undefined once it is longer than `limit` bytes (the rest is not read). Rejects when the client goes away. */
+/** The whole body; undefined where it is longer than `limit` bytes: it is read to its end, but not kept. Rejects when the client goes away. */
 export async function readBody(message: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
-  const chunks: Buffer[] = [];
+  let chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of message) {
     // An HTTP message without an encoding yields Buffers.
     const bytes = chunk as Buffer;
     length += bytes.length;
-    if (length > limit) return undefined;
-    chunks.push(bytes);
+    if (length <= limit) chunks.push(bytes);
+    else chunks = [];
   }
-  return Buffer.concat(chunks, length);
+  return length <= limit ? Buffer.concat(chunks, length) : undefined;
 }
 
 /** The first value of each header. */

@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import type { Misbehaviour } from "./rules.ts";
 import { withBody, withHeader, type Reply } from "../api/reply.ts";
+
+/** Not on the event loop, which the client under test may share. */
+const compress = promisify(gzip);
 
 /** Never answers. The connection stays open until the client or the registry closes it. */
 export function stall(): Misbehaviour {
@@ -69,7 +73,7 @@ export function gzipBomb(bytes: number): Misbehaviour {
     const reply = await answer();
     const body = bytesOf(reply);
     const filler = Buffer.alloc(Math.max(bytes - body.length, 0), " ");
-    const zipped = gzipSync(Buffer.concat([body, filler]));
+    const zipped = await compress(Buffer.concat([body, filler]));
     return withHeader(withBody(reply, zipped), "content-encoding", "gzip");
   };
 }

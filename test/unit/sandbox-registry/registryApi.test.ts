@@ -143,7 +143,7 @@ describe("the registry's API", () => {
         400,
         "MANIFEST_INVALID",
       ],
-      ["more than 4 MiB", "v1", Buffer.alloc(4 * 1024 * 1024 + 1, " "), types.ociIndex, 413, "SIZE_INVALID"],
+      ["far more than 4 MiB", "v1", Buffer.alloc(40 * 1024 * 1024, " "), types.ociIndex, 413, "SIZE_INVALID"],
     ];
     for (const [what, reference, body, type, status, code] of refusals) {
       it(`refuses ${what}`, async () => {
@@ -164,6 +164,12 @@ describe("the registry's API", () => {
       const manifest = { schemaVersion: 2, config: configDescriptor, layers: [layer] };
       assert.equal((await put("v1", manifest, `${types.ociManifest}; charset=utf-8`)).status, 201);
       assert.equal(registry.store.manifest("team/app", "v1")?.mediaType, types.ociManifest);
+    });
+
+    it("takes a manifest of 4 MiB, and not one byte more", async () => {
+      const sized = (bytes: number): Buffer => Buffer.from(JSON.stringify(empty).padEnd(bytes, " "));
+      assert.equal((await put("v1", sized(4 * 1024 * 1024), types.ociIndex)).status, 201);
+      assert.equal((await put("v1", sized(4 * 1024 * 1024 + 1), types.ociIndex)).status, 413);
     });
 
     it("tags a manifest pushed by digest with the tag parameters", async () => {
@@ -255,12 +261,14 @@ describe("the registry's API", () => {
   describe("delete", () => {
     it("a tag leaves its manifest, a manifest takes its tags along", async () => {
       addToStore(registry.store, "a", image, "one", "two");
+      addToStore(registry.store, "a", makeIndex([]), "another");
       const remove = async (path: string): Promise<number> => (await get(path, { method: "DELETE" })).status;
       assert.equal(await remove("/v2/a/manifests/one"), 202);
       assert.equal(await remove("/v2/a/manifests/one"), 404);
       assert.equal((await get(`/v2/a/manifests/${image.digest}`)).status, 200);
       assert.equal(await remove(`/v2/a/manifests/${image.digest}`), 202);
       assert.equal((await get("/v2/a/manifests/two")).status, 404);
+      assert.equal((await get("/v2/a/manifests/another")).status, 200);
       assert.equal(await remove(`/v2/a/blobs/${image.blobs[0]!.digest}`), 202);
       assert.equal(await remove(`/v2/a/blobs/${image.blobs[0]!.digest}`), 404);
     });

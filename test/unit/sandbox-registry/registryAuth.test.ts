@@ -7,7 +7,8 @@ import { Store } from "../../../sandbox/registry/store.ts";
 
 const store = new Store();
 const image = makeImage();
-for (const repository of ["team-a/app", "team-b/app", "public"]) addToStore(store, repository, image, "v1");
+for (const repository of ["team-a/app", "team-a/other", "team-ab/app", "team-b/app", "public"])
+  addToStore(store, repository, image, "v1");
 
 const users = {
   alice: { password: "a:secret", pull: ["team-a/*"], push: ["team-a/new"], identityToken: "alice-refresh" },
@@ -55,6 +56,7 @@ describe("registry authentication", () => {
       ["with the name of something that objects have", basic("constructor", "x"), "team-a/app", 401],
       ["with a token", "Bearer x", "team-a/app", 401],
       ["with another user's repository", bob, "team-a/app", 403],
+      ["with a name that only begins like hers", alice, "team-ab/app", 403],
     ];
     for (const [what, authorization, repository, status] of cases) {
       it(`answers ${status} ${what}`, async () => {
@@ -109,8 +111,8 @@ describe("registry authentication", () => {
       await start({ type: "bearer", users });
       const challenge = challengeOf(await pull(registry, "team-a/app"));
       const alices = await tokenFor(challenge, alice);
-      const other = await pull(registry, "public", alices);
-      assert.match(challengeOf(other), /scope="repository:public:pull",error="insufficient_scope"/);
+      const other = await pull(registry, "team-a/other", alices);
+      assert.match(challengeOf(other), /scope="repository:team-a\/other:pull",error="insufficient_scope"/);
       const bobs = await tokenFor(challenge, bob);
       assert.equal((await pull(registry, "team-a/app", bobs)).status, 401, "bob asked for what he may not see");
       const nobodys = await tokenFor(challenge);
