@@ -96,17 +96,20 @@ export interface PolicyMatch {
 /** Where images may come from. Images are compared in full form: nginx is docker.io/library/nginx:latest, and every spelling of Docker Hub is docker.io. */
 export interface Registries {
   /**
-   * The allowlist: at least one of these image patterns must match. An empty list refuses every image; without the field there is no allowlist.
+   * The allowlist: at least one of these image patterns must match.
+   * An empty list refuses every image; without the field there is no allowlist.
    *
-   * A pattern is matched against the full form of the image (nginx is docker.io/library/nginx), as a whole and at the borders of segments:
-   *   registry.company.com              a whole registry: this host and port only
-   *   registry.company.com/team/app     one repository
-   *   registry.company.com/team/*       one segment below team: "*" stands for any characters within one segment
-   *   registry.company.com/team/**      everything below team: "**" stands for any number of segments
-   *   *.company.com/**                  one more label of the host
-   *   registry.company.com/app:v1.*     only these tags of one repository
-   *   **                                everything
-   * A pattern such as "nginx" is refused as ambiguous: write docker.io/library/nginx.
+   * A pattern is compared with the full form of the image (nginx is
+   * docker.io/library/nginx), as a whole and at the borders of segments:
+   *   registry.company.com           a whole registry, this host and port
+   *   registry.company.com/team/app  one repository
+   *   registry.company.com/team/*    "*": any characters of one segment
+   *   registry.company.com/team/**   "**": any number of segments
+   *   *.company.com/**               one more label of the host
+   *   registry.company.com/app:v1.*  only these tags
+   *   **                             everything
+   * A pattern such as "nginx" is refused as ambiguous: write
+   * docker.io/library/nginx.
    *
    * Example: ["registry.company.com", "ghcr.io/myorg/**"].
    */
