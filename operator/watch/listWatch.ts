@@ -17,6 +17,8 @@ export interface ListWatchOptions<T> {
   readonly project: (object: unknown) => T;
   /** Whether a newer projection says the same to everyone who listens; then it is stored in silence. Default: never. */
   readonly same?: (before: T, after: T) => boolean;
+  /** Whether an object is older than what is known, where writes put their results into the store. Default: never. */
+  readonly outdated?: (known: T, late: T) => boolean;
   readonly log: Log;
   /**
    * Says whether the resource's type is truly not there when its list answers 404; then the cache counts as synced and empty,
@@ -93,6 +95,7 @@ export class ListWatch<T> {
       onError: (error, key) =>
         options.log.error(`a listener of ${options.resource} failed`, { key, error: messageOf(error) }),
       ...(options.same === undefined ? {} : { same: options.same }),
+      ...(options.outdated === undefined ? {} : { outdated: options.outdated }),
     });
   }
 

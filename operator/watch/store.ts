@@ -5,6 +5,8 @@ export interface StoreOptions<T> {
   readonly onError: (error: unknown, key: string) => void;
   /** Whether a newer value says the same to every listener; it is then stored in silence. Default: never. */
   readonly same?: (before: T, after: T) => boolean;
+  /** Whether a value is older than the one that is known: it came late and is left out. Default: never. */
+  readonly outdated?: (known: T, late: T) => boolean;
 }
 
 /** Objects by key, with listeners. A listener that throws is reported, and stops neither the others nor the watch. */
@@ -22,7 +24,7 @@ export interface Store<T> {
   readonly ping: () => void;
 }
 
-export function createStore<T>({ onError, same = () => false }: StoreOptions<T>): Store<T> {
+export function createStore<T>({ onError, same = () => false, outdated = () => false }: StoreOptions<T>): Store<T> {
   const items = new Map<string, T>();
   const listeners = new Set<StoreListener<T>>();
   const pings = new Set<() => void>();
@@ -55,6 +57,7 @@ export function createStore<T>({ onError, same = () => false }: StoreOptions<T>)
     entries: () => items.entries(),
     set: (key, value) => {
       const before = items.get(key);
+      if (before !== undefined && outdated(before, value)) return;
       items.set(key, value);
       if (before === undefined || !same(before, value)) tell(key, before, value);
     },

@@ -1,0 +1,362 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { messageOf } from "../kube/kubeError.ts";
+import type { Log } from "../log.ts";
+import { changedPolicies, changesWithTime, sameVersion, type PolicySet } from "../policySet.ts";
+import type { NamespaceRecord } from "../resources/namespaces.ts";
+import { podSubject, type PodContent, type PodRecord } from "../resources/pods.ts";
+import type { Store } from "../watch/store.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { Judge } from "./judge.ts";
+import { CLEAN, type Judgement } from "./judgement.ts";
+import type { Tally } from "./tally.ts";
+import type { Verdict, Verdicts } from "./verdicts.ts";
+import { Workload } from "./workload.ts";
+
+/** Everything an audit depends on that is not in a cache: what the graph's snapshots say. */
+export interface AuditSnapshot {
+  readonly set: PolicySet;
+  /** Counts complete audits that are due. */
+  readonly tick: number;
+  /** Counts looks at what time alone changes. */
+  readonly clock: number;
+}
+
+/** Makes the cluster's Violations what the audit found (`ViolationKeeper`). */
+export interface VerdictSink {
+  readonly apply: (podKey: string, before: Verdict | undefined, after: Verdict | undefined) => void;
+  readonly sweep: () => Iterable<void>;
+}
+
+export interface AuditorOptions {
+  readonly pods: Store<PodRecord>;
+  readonly namespaces: Store<NamespaceRecord>;
+  readonly judge: Judge;
+  readonly tally: Tally;
+  readonly sink: VerdictSink;
+  /** Pods judged at once while evidence is fetched. */
+  readonly concurrency: number;
+  /** Totals may have changed: after a round of work, and now and then during a long one. */
+  readonly onProgress: () => void;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** What the last complete audit was. */
+export interface AuditReport {
+  /** Milliseconds since the epoch. */
+  readonly endedAt: number;
+  /** Milliseconds. */
+  readonly duration: number;
+  readonly pods: number;
+  readonly images: number;
+}
+
+interface Pass {
+  readonly startedAt: number;
+  readonly contents: Set<PodContent>;
+}
+
+/** Milliseconds of work between two turns of the event loop, in which admission requests are answered. */
+const SLICE_MS = 5;
+/** Milliseconds between two reports of progress. */
+const PROGRESS_MS = 1_000;
+/** Milliseconds that a pod waits for its namespace, whose event may come after its own. */
+const NAMESPACE_PATIENCE_MS = 3_000;
+const NAMESPACE_RETRY_MS = 250;
+
+/**
+ * Judges the pods of the cluster by the newest policies: at once what changed, in proportion to the change; everything when a complete
+ * audit is due; now and then what time alone changes. Works in small slices and never holds the event loop.
+ */
+export class Auditor {
+  readonly #options: AuditorOptions;
+  readonly #work = new Workload();
+  readonly #verdicts = new Map<string, Verdict>();
+  readonly #inHand = new Set<string>();
+  readonly #patience = new Map<string, number>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #snapshot: AuditSnapshot | undefined;
+  #draining: Promise<void> | undefined;
+  #handDone: (() => void) | undefined;
+  #unsubscribe: (() => void)[] = [];
+  #leading = false;
+  /** What a snapshot means is still being worked out: what waits is not all there is. */
+  #planning = false;
+  #epoch = 0;
+  #pass: Pass | undefined;
+  #lastProgress = 0;
+  #report: AuditReport | undefined;
+  readonly #audited = new Map<string, { readonly policy: CompiledPolicy; readonly endedAt: number }>();
+
+  constructor(options: AuditorOptions) {
+    this.#options = options;
+  }
+
+  get verdicts(): Verdicts {
+    return this.#verdicts;
+  }
+
+  /** The last complete audit of this operator; undefined before its first. */
+  get report(): AuditReport | undefined {
+    return this.#report;
+  }
+
+  /** When the last complete audit under this version of a policy ended, in milliseconds since the epoch. */
+  auditedAt(policy: CompiledPolicy): number | undefined {
+    const audited = this.#audited.get(policy.name);
+    return audited !== undefined && sameVersion(audited.policy, policy) ? audited.endedAt : undefined;
+  }
+
+  /** Pods that wait or are in hand. */
+  pending(): number {
+    return this.#work.size() + this.#inHand.size;
+  }
+
+  /** Begins to audit: this operator leads. The caches are synced. */
+  begin(): void {
+    if (this.#leading) return;
+    this.#leading = true;
+    this.#unsubscribe = [
+      this.#options.pods.onChange((key) => {
+        this.#work.changed(key);
+        this.#wake();
+      }),
+      this.#options.namespaces.onChange((name) => this.#namespaceChanged(name)),
+    ];
+  }
+
+  /** Takes in what is new. Resolves when the work that it means is known, which is before it is done. */
+  async observe(snapshot: AuditSnapshot): Promise<void> {
+    if (!this.#leading) return;
+    const before = this.#snapshot;
+    this.#snapshot = snapshot;
+    const epoch = this.#epoch;
+    this.#planning = true;
+    if (before === undefined || before.tick !== snapshot.tick) {
+      this.#beginPass();
+      for await (const [key] of this.#eachPod(epoch)) this.#work.pass(key);
+    } else {
+      const concerned = [...changedPolicies(before.set, snapshot.set)];
+      if (before.clock !== snapshot.clock) concerned.push(...snapshot.set.audited.filter(changesWithTime));
+      if (concerned.length > 0) {
+        this.#options.judge.forget();
+        for await (const [key, pod] of this.#eachPod(epoch)) {
+          const subject = podSubject(pod, this.#options.namespaces.get(pod.namespace));
+          if (concerned.some((policy) => policy.matchesSubject(subject))) this.#work.concerned(key);
+        }
+      }
+    }
+    if (this.#epoch !== epoch) return;
+    this.#planning = false;
+    this.#wake();
+  }
+
+  /** Stops auditing and forgets everything: this operator leads no longer. */
+  async reset(): Promise<void> {
+    this.#leading = false;
+    this.#planning = false;
+    this.#epoch += 1;
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#unsubscribe = [];
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#work.clear();
+    this.#handDone?.();
+    await this.#draining;
+    this.#verdicts.clear();
+    this.#patience.clear();
+    this.#inHand.clear();
+    this.#audited.clear();
+    this.#options.tally.reset();
+    this.#snapshot = undefined;
+    this.#pass = undefined;
+    this.#report = undefined;
+  }
+
+  /** Resolves when everything known to be due is done. */
+  async settled(): Promise<void> {
+    while (this.#draining !== undefined) await this.#draining;
+  }
+
+  #beginPass(): void {
+    this.#options.judge.forget();
+    // A pass that is still under way goes on, with all pods anew.
+    this.#pass = { startedAt: this.#pass?.startedAt ?? performance.now(), contents: new Set() };
+  }
+
+  /** Every pod that audits look at, with turns of the event loop in between. */
+  async *#eachPod(epoch: number): AsyncGenerator<readonly [string, PodRecord], void> {
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (const entry of this.#options.pods.entries()) {
+      if (this.#epoch !== epoch) return;
+      if (!entry[1].finished) yield entry;
+      if (performance.now() < sliceEnd) continue;
+      await turn();
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+  }
+
+  #namespaceChanged(name: string): void {
+    const prefix = `${name}/`;
+    for (const key of this.#options.pods.keys()) if (key.startsWith(prefix)) this.#work.concerned(key);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (!this.#leading || this.#snapshot === undefined) return;
+    if (this.#draining !== undefined) {
+      // It may be waiting for evidence about other pods.
+      this.#handDone?.();
+      return;
+    }
+    this.#draining = this.#drain()
+      .catch((error: unknown) => void this.#options.log.error("the audit failed", { error: messageOf(error) }))
+      .finally(() => {
+        this.#draining = undefined;
+        // Work may have come while the last slice ended.
+        if (this.#leading && this.#work.size() > 0) this.#wake();
+      });
+  }
+
+  async #drain(): Promise<void> {
+    const epoch = this.#epoch;
+    const ready = (key: string): boolean => !this.#inHand.has(key);
+    while (this.#epoch === epoch) {
+      const sliceEnd = performance.now() + SLICE_MS;
+      let key: string | undefined;
+      while (this.#inHand.size < this.#options.concurrency && performance.now() < sliceEnd) {
+        key = this.#work.take(ready);
+        if (key === undefined) break;
+        this.#judgeOne(key);
+      }
+      this.#progress();
+      if (key !== undefined) await turn();
+      else if (this.#inHand.size > 0) await this.#handFree();
+      else break;
+    }
+    if (this.#epoch === epoch) {
+      await this.#endPass(epoch);
+      this.#options.onProgress();
+    }
+  }
+
+  #handFree(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#handDone = resolve;
+    });
+  }
+
+  #judgeOne(key: string): void {
+    const pod = this.#options.pods.get(key);
+    const set = this.#snapshot?.set;
+    if (pod === undefined || pod.finished || set === undefined) {
+      this.#record(key, undefined);
+      return;
+    }
+    const labels = this.#options.namespaces.get(pod.namespace);
+    if (labels === undefined && this.#awaitsNamespace(key)) return;
+    this.#pass?.contents.add(pod.content);
+    try {
+      const judgement = this.#options.judge.judge(pod, labels, set);
+      if (judgement instanceof Promise) void this.#judgeLater(key, pod, judgement);
+      else this.#record(key, { pod, judgement });
+    } catch (error) {
+      this.#failed(key, error);
+    }
+  }
+
+  /** Never rejects. */
+  async #judgeLater(key: string, pod: PodRecord, later: Promise<Judgement>): Promise<void> {
+    const epoch = this.#epoch;
+    this.#inHand.add(key);
+    try {
+      const judgement = await later;
+      if (this.#epoch !== epoch) return;
+      // What was judged may be gone or another pod by now; its own event has it judged again.
+      if (this.#options.pods.get(key)?.uid === pod.uid) this.#record(key, { pod, judgement });
+    } catch (error) {
+      if (this.#epoch === epoch) this.#failed(key, error);
+    } finally {
+      if (this.#epoch === epoch) this.#inHand.delete(key);
+      this.#handDone?.();
+    }
+  }
+
+  /** The engine has a bug: what was known of the pod stays, and the next complete audit tries again. */
+  #failed(key: string, error: unknown): void {
+    this.#options.log.error("a pod could not be judged", { pod: key, error: messageOf(error) });
+  }
+
+  #awaitsNamespace(key: string): boolean {
+    const time = performance.now();
+    const since = this.#patience.get(key) ?? time;
+    if (time - since > NAMESPACE_PATIENCE_MS) return false;
+    this.#patience.set(key, since);
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#work.changed(key);
+      this.#wake();
+    }, NAMESPACE_RETRY_MS);
+    this.#timers.add(timer);
+    return true;
+  }
+
+  #record(key: string, after: Verdict | undefined): void {
+    if (this.#patience.size > 0) this.#patience.delete(key);
+    const before = this.#verdicts.get(key);
+    if (after === undefined) this.#verdicts.delete(key);
+    else this.#verdicts.set(key, after);
+    // Most pods are clean and stay so.
+    if (before?.judgement === CLEAN && after?.judgement === CLEAN && before.pod.uid === after.pod.uid) return;
+    if (before !== undefined) this.#options.tally.change(before.pod.namespace, before.judgement, -1);
+    if (after !== undefined) this.#options.tally.change(after.pod.namespace, after.judgement, 1);
+    this.#options.sink.apply(key, before, after);
+  }
+
+  #progress(): void {
+    const time = performance.now();
+    if (time - this.#lastProgress < PROGRESS_MS) return;
+    this.#lastProgress = time;
+    this.#options.onProgress();
+  }
+
+  /** Nothing waits any more: a complete audit that was under way is over, and so is the first one under a new policy. */
+  async #endPass(epoch: number): Promise<void> {
+    if (this.#planning || this.#work.size() > 0) return;
+    const pass = this.#pass;
+    if (pass !== undefined) {
+      this.#pass = undefined;
+      await this.#sweep(epoch);
+      if (this.#epoch !== epoch) return;
+      this.#reportPass(pass);
+    }
+    const endedAt = this.#options.now();
+    for (const policy of this.#snapshot?.set.audited ?? []) {
+      if (pass !== undefined || this.auditedAt(policy) === undefined)
+        this.#audited.set(policy.name, { policy, endedAt });
+    }
+  }
+
+  async #sweep(epoch: number): Promise<void> {
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (const _ of this.#options.sink.sweep()) {
+      if (performance.now() < sliceEnd) continue;
+      await turn();
+      if (this.#epoch !== epoch) return;
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+  }
+
+  #reportPass({ startedAt, contents }: Pass): void {
+    const images = new Set<string>();
+    for (const content of contents) for (const { image } of content.images) images.add(image);
+    const duration = performance.now() - startedAt;
+    this.#report = { endedAt: this.#options.now(), duration, pods: this.#verdicts.size, images: images.size };
+    this.#options.log.debug("a complete audit ended", {
+      pods: this.#verdicts.size,
+      images: images.size,
+      ms: Math.round(duration),
+    });
+  }
+}

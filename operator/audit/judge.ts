@@ -1,0 +1,116 @@
+import type { Review } from "../../evidence/review.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { Subject } from "../../policy/subject.ts";
+import { looksAtAge, type PolicySet } from "../policySet.ts";
+import { podSubject, type PodRecord } from "../resources/pods.ts";
+import { CLEAN, judgementOf, type Judgement } from "./judgement.ts";
+
+export interface JudgeOptions {
+  readonly review: Review;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds that the evidence of one pod may take. */
+  readonly timeout?: number;
+}
+
+/** Judges pods, each distinct one once: what only differs in name, or in labels that no policy asks for, shares its judgement. */
+export interface Judge {
+  /** Synchronous where nothing has to be fetched. Rejects only for a bug. */
+  readonly judge: (
+    pod: PodRecord,
+    labels: Subject["namespaceLabels"],
+    set: PolicySet,
+  ) => Judgement | Promise<Judgement>;
+  /** Forgets what was judged: time has passed. */
+  readonly forget: () => void;
+}
+
+const TIMEOUT_MS = 30_000;
+/** Judgements are shared for so long at most: what a registry says may have changed. */
+const MEMO_MS = 20_000;
+const MOST_MEMOS = 100_000;
+
+export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions): Judge {
+  let memo = new Map<string, Judgement | Promise<Judgement>>();
+  let memoSet: PolicySet | undefined;
+  let memoUntil = 0;
+  const identities = new WeakMap<object, number>();
+  let lastIdentity = 0;
+  let deadline: { readonly signal: AbortSignal; readonly until: number } | undefined;
+
+  const identity = (value: object | undefined): number => {
+    if (value === undefined) return 0;
+    let known = identities.get(value);
+    if (known === undefined) identities.set(value, (known = lastIdentity += 1));
+    return known;
+  };
+
+  /** One timer a second, not one a pod. */
+  const signal = (): AbortSignal => {
+    const time = performance.now();
+    if (deadline === undefined || time > deadline.until) {
+      deadline = { signal: AbortSignal.timeout(timeout + 1_000), until: time + 1_000 };
+    }
+    return deadline.signal;
+  };
+
+  const forget = (): void => {
+    memo = new Map();
+  };
+
+  const run = (subject: Subject, matching: readonly CompiledPolicy[]): Judgement | Promise<Judgement> => {
+    const decision = review({
+      policies: matching,
+      subject,
+      mode: "audit",
+      signal: signal(),
+      now: now(),
+      dryRun: false,
+    });
+    return decision instanceof Promise
+      ? decision.then((decided) => judgementOf(decided, matching, subject))
+      : judgementOf(decision, matching, subject);
+  };
+
+  return {
+    forget,
+    judge: (pod, labels, set) => {
+      const time = performance.now();
+      if (set !== memoSet || time > memoUntil || memo.size > MOST_MEMOS) {
+        forget();
+        memoSet = set;
+        memoUntil = time + MEMO_MS;
+      }
+      const subject = podSubject(pod, labels);
+      const matching: CompiledPolicy[] = [];
+      let key = `${identity(pod.content)}|${identity(labels)}|${pod.namespace}`;
+      let age = false;
+      for (const [index, policy] of set.audited.entries()) {
+        if (!policy.matchesSubject(subject)) continue;
+        matching.push(policy);
+        key += `,${index}`;
+        age ||= looksAtAge(policy);
+      }
+      if (matching.length === 0) return CLEAN;
+      if (age) key += `|${pod.createdAt}`;
+      const known = memo.get(key);
+      if (known !== undefined) return known;
+      const judgement = run(subject, matching);
+      const into = memo;
+      into.set(key, judgement);
+      if (judgement instanceof Promise) {
+        return judgement.then(
+          (settled) => {
+            into.set(key, settled);
+            return settled;
+          },
+          (error: unknown) => {
+            into.delete(key);
+            throw error;
+          },
+        );
+      }
+      return judgement;
+    },
+  };
+}

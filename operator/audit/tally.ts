@@ -1,0 +1,61 @@
+import type { Judgement } from "./judgement.ts";
+
+/** How many pods violate now, kept up to date with every change, so that no scrape has to count the cluster. */
+export interface Tally {
+  /** Adds (1) or takes away (-1) what a pod's judgement counts for. */
+  readonly change: (namespace: string, judgement: Judgement, by: 1 | -1) => void;
+  readonly totals: (policy: string) => { readonly violations: number; readonly exempted: number };
+  /** Each combination that is not zero: pods that violate a rule of a policy in a namespace. */
+  readonly series: () => IterableIterator<ViolationSeries>;
+  readonly exempted: () => IterableIterator<readonly [policy: string, pods: number]>;
+  readonly reset: () => void;
+}
+
+export interface ViolationSeries {
+  readonly policy: string;
+  readonly namespace: string;
+  readonly rule: string;
+  readonly action: string;
+  readonly pods: number;
+}
+
+export function createTally(): Tally {
+  const series = new Map<string, { -readonly [Name in keyof ViolationSeries]: ViolationSeries[Name] }>();
+  const violations = new Map<string, number>();
+  const exempted = new Map<string, number>();
+
+  const add = (counts: Map<string, number>, key: string, by: number): void => {
+    const count = (counts.get(key) ?? 0) + by;
+    if (count > 0) counts.set(key, count);
+    else counts.delete(key);
+  };
+
+  return {
+    change: (namespace, judgement, by) => {
+      for (const { policy, action, findings } of judgement) {
+        if (action === "exempted") {
+          add(exempted, policy, by);
+          continue;
+        }
+        add(violations, policy, by);
+        const rules = new Set(findings.flatMap((finding) => (finding.exempted === undefined ? [finding.rule] : [])));
+        for (const rule of rules) {
+          // Neither names nor rules hold a blank.
+          const key = `${policy} ${namespace} ${rule} ${action}`;
+          const one = series.get(key) ?? { policy, namespace, rule, action, pods: 0 };
+          one.pods += by;
+          if (one.pods > 0) series.set(key, one);
+          else series.delete(key);
+        }
+      }
+    },
+    totals: (policy) => ({ violations: violations.get(policy) ?? 0, exempted: exempted.get(policy) ?? 0 }),
+    series: () => series.values(),
+    exempted: () => exempted.entries(),
+    reset: () => {
+      series.clear();
+      violations.clear();
+      exempted.clear();
+    },
+  };
+}

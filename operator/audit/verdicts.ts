@@ -1,0 +1,11 @@
+import type { PodRecord } from "../resources/pods.ts";
+import type { Judgement } from "./judgement.ts";
+
+/** What the audit found out about one pod last. */
+export interface Verdict {
+  readonly pod: PodRecord;
+  readonly judgement: Judgement;
+}
+
+/** By pod key (`namespace/name`). A pod that was not judged yet, or that no audit looks at, has none. */
+export type Verdicts = ReadonlyMap<string, Verdict>;

@@ -1,0 +1,53 @@
+/**
+ * The pods that wait to be judged, by pod key. What changed goes first, then what a changed policy may concern, then the complete audit;
+ * each pod once, whatever the reasons. A set keeps the order of arrival, so that every pod has its turn under steady change.
+ */
+export class Workload {
+  readonly #urgent = new Set<string>();
+  readonly #concerned = new Set<string>();
+  readonly #pass = new Set<string>();
+
+  /** The pod itself changed. */
+  changed(key: string): void {
+    this.#urgent.add(key);
+  }
+
+  /** A policy, a namespace or the time changed what may be said of the pod. */
+  concerned(key: string): void {
+    this.#concerned.add(key);
+  }
+
+  /** A complete audit looks at it. */
+  pass(key: string): void {
+    this.#pass.add(key);
+  }
+
+  /** The next one to judge, if `ready` says so; it waits no longer for any reason. */
+  take(ready: (key: string) => boolean): string | undefined {
+    for (const keys of [this.#urgent, this.#concerned, this.#pass]) {
+      for (const key of keys) {
+        if (!ready(key)) continue;
+        this.#urgent.delete(key);
+        this.#concerned.delete(key);
+        this.#pass.delete(key);
+        return key;
+      }
+    }
+    return undefined;
+  }
+
+  /** Pods that a complete audit has still to look at. */
+  passSize(): number {
+    return this.#pass.size;
+  }
+
+  size(): number {
+    return this.#urgent.size + this.#concerned.size + this.#pass.size;
+  }
+
+  clear(): void {
+    this.#urgent.clear();
+    this.#concerned.clear();
+    this.#pass.clear();
+  }
+}

@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import type { Violation } from "../../crds/types.ts";
+import type { Finding } from "../../policy/finding.ts";
+import type { PodRecord } from "../resources/pods.ts";
+import type { PolicyJudgement } from "../audit/judgement.ts";
+import { asObject } from "../kube/object.ts";
+import { canonicalJson } from "./canonicalJson.ts";
+import { violationName } from "./violationName.ts";
+
+export const POLICY_LABEL = "imagesecurity.dev/policy";
+export const EXEMPTED_LABEL = "imagesecurity.dev/exempted";
+
+/** The bounds of the CRD. What is longer is cut, so that a Violation is never refused for what a pod's author wrote. */
+const MOST_FINDINGS = 1_024;
+const LONGEST = {
+  container: 253,
+  image: 4_096,
+  message: 16_384,
+  rules: 1_024,
+  reasons: 4_096,
+  images: 65_536,
+} as const;
+/** etcd takes 1.5 MiB. The last findings go first; `summary.count` says how many there are. */
+const MOST_BYTES = 900_000;
+
+/** The Violation that says that this pod violates this policy. Deterministic: equal facts give equal bodies. */
+export function violationBody(pod: PodRecord, judgement: PolicyJudgement): Violation {
+  const { policy, policyUid, action, findings } = judgement;
+  return {
+    apiVersion: "imagesecurity.dev/v1",
+    kind: "Violation",
+    metadata: {
+      namespace: pod.namespace,
+      name: violationName({ pod: pod.name, podUid: pod.uid, policy, policyUid }),
+      labels: { [POLICY_LABEL]: policy, ...(action === "exempted" ? { [EXEMPTED_LABEL]: "true" } : {}) },
+      ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: pod.name, uid: pod.uid }],
+    },
+    policy,
+    enforcementAction: action,
+    subject: {
+      apiVersion: "v1",
+      kind: "Pod",
+      name: pod.name,
+      uid: pod.uid,
+      ...(pod.controller === undefined ? {} : { controller: pod.controller }),
+    },
+    findings: bounded(findings.slice(0, MOST_FINDINGS).map(shown)),
+    summary: {
+      count: findings.length,
+      rules: joined(
+        findings.map(({ rule }) => rule),
+        LONGEST.rules,
+      ),
+      reasons: joined(
+        findings.map(({ reason }) => reason),
+        LONGEST.reasons,
+      ),
+      images: joined(
+        findings.map(({ image }) => image),
+        LONGEST.images,
+      ),
+    },
+  };
+}
+
+/** Hash of what the operator writes of a Violation. Equal hashes: nothing to write. */
+export function contentHash(violation: unknown): string {
+  const { policy, enforcementAction, subject, findings, summary, metadata } = asObject(violation);
+  const { labels, ownerReferences } = asObject(metadata);
+  const own = {
+    policy,
+    enforcementAction,
+    subject,
+    findings,
+    summary,
+    labels: { policy: asObject(labels)[POLICY_LABEL], exempted: asObject(labels)[EXEMPTED_LABEL] },
+    ownerReferences,
+  };
+  return createHash("sha256").update(canonicalJson(own)).digest("base64url").slice(0, 22);
+}
+
+type ViolationFinding = Violation["findings"][number];
+
+function shown({ rule, reason, container, image, digest, action, message, exempted }: Finding): ViolationFinding {
+  return {
+    rule,
+    reason,
+    container: cut(container, LONGEST.container),
+    image: cut(image, LONGEST.image),
+    ...(digest === undefined ? {} : { digest }),
+    action,
+    message: cut(message, LONGEST.message),
+    ...(exempted === undefined ? {} : { exempted }),
+  };
+}
+
+function bounded(findings: readonly ViolationFinding[]): readonly ViolationFinding[] {
+  let bytes = 0;
+  const kept = findings.findIndex((finding) => (bytes += Buffer.byteLength(JSON.stringify(finding))) > MOST_BYTES);
+  return kept < 0 ? findings : findings.slice(0, kept);
+}
+
+const joined = (texts: readonly string[], limit: number): string =>
+  cut([...new Set(texts)].toSorted().join(","), limit);
+
+/** Well-formed, also where a surrogate pair is cut in two: what the API server gives back must equal what was written. */
+const cut = (text: string, limit: number): string =>
+  (text.length <= limit ? text : `${text.slice(0, limit - 3)}...`).toWellFormed();

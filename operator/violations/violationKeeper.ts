@@ -1,0 +1,318 @@
+import type { Violation } from "../../crds/types.ts";
+import type { Judgement, PolicyJudgement } from "../audit/judgement.ts";
+import type { Verdict, Verdicts } from "../audit/verdicts.ts";
+import { statusError, type KubeClient } from "../kube/kubeClient.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leadership.ts";
+import type { Log } from "../log.ts";
+import type { PodRecord } from "../resources/pods.ts";
+import type { Store } from "../watch/store.ts";
+import { WorkQueue } from "../workQueue.ts";
+import { emptyQuota, hasRoom, type PolicyQuota } from "./quota.ts";
+import { contentHash, violationBody } from "./violationBody.ts";
+import { violationName } from "./violationName.ts";
+import { isOlder, projectViolation, type ViolationRecord } from "./violationRecord.ts";
+
+export interface ViolationKeeperOptions {
+  readonly client: KubeClient;
+  /** The Violations of the cluster, from the watch. */
+  readonly store: Store<ViolationRecord>;
+  /** The pods of the cluster, from the watch; by pod key. */
+  readonly pods: { readonly get: (key: string) => PodRecord | undefined };
+  readonly verdicts: Verdicts;
+  /** Stored Violations of one policy. */
+  readonly limit: number;
+  readonly leadership: Leadership;
+  /** Told once for every Violation that was made. */
+  readonly onCreated: (pod: PodRecord, judgement: PolicyJudgement) => void;
+  readonly log: Log;
+  readonly concurrency?: number;
+  /** Milliseconds; for tests. */
+  readonly backoffBase?: number;
+}
+
+const API = "/apis/imagesecurity.dev/v1";
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * Keeps the cluster's Violations equal to what the audit found: makes, changes and deletes them, each only when it differs, and a bounded
+ * number for each policy. Never in the audit's way: it writes from a queue, and looks at the newest state when it does.
+ */
+export class ViolationKeeper {
+  readonly #options: ViolationKeeperOptions;
+  readonly #queue: WorkQueue;
+  /** What is to be stored: by Violation key (`namespace/name`), whose it is. */
+  readonly #wanted = new Map<string, { readonly podKey: string; readonly policy: string }>();
+  readonly #quotas = new Map<string, PolicyQuota>();
+  /** The cluster's Violations by pod key, so that a pod's change looks only at its own. */
+  readonly #byPod = new Map<string, Set<string>>();
+  /** What was written last, should the API server give back something else than it was given: it is not written for ever. */
+  readonly #written = new Map<string, { readonly hash: string; readonly resourceVersion: string }>();
+  readonly #unsubscribe: () => void;
+  #leading = false;
+
+  constructor(options: ViolationKeeperOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue({
+      name: "writing a Violation",
+      concurrency: options.concurrency ?? 8,
+      process: (key, signal) => this.#reconcile(key, signal),
+      log: options.log,
+      ...(options.backoffBase === undefined ? {} : { backoffBase: options.backoffBase }),
+    });
+    for (const [key, record] of options.store.entries()) this.#observed(key, undefined, record);
+    this.#unsubscribe = options.store.onChange((key, before, after) => this.#observed(key, before, after));
+  }
+
+  /** A pod was judged (`after`), or is judged no longer (undefined). `before` is what held until now; `verdicts` has changed already. */
+  apply(podKey: string, before: Verdict | undefined, after: Verdict | undefined): void {
+    const kept = new Set<string>();
+    if (after !== undefined) for (const one of after.judgement) kept.add(this.#want(podKey, after.pod, one));
+    if (before !== undefined) {
+      for (const one of before.judgement) {
+        const key = keyOf(before.pod, one);
+        // A pod that was made anew under its name may go on waiting under its new uid.
+        const stays = after?.judgement.some(({ policy }) => policy === one.policy) === true;
+        if (!kept.has(key)) this.#unwant(podKey, key, one.policy, stays);
+      }
+    }
+    for (const key of this.#byPod.get(podKey) ?? NONE) if (!kept.has(key)) this.check(key);
+  }
+
+  /** Begins to write: this operator leads. */
+  begin(): void {
+    this.#leading = true;
+  }
+
+  /** Looks at every Violation of the cluster, one a step: for what happened while no operator was there. */
+  *sweep(): Generator<void, void> {
+    for (const key of this.#options.store.keys()) yield this.check(key);
+  }
+
+  /** Looks whether a Violation of the cluster is still right, and has it put right where it is not. */
+  check(key: string): void {
+    if (!this.#leading) return;
+    const record = this.#options.store.get(key);
+    const desired = this.#desired(key);
+    if (record === undefined) {
+      if (desired !== undefined) this.#queue.add(key);
+    } else if (desired === undefined) {
+      if (this.#isKnown(record)) this.#queue.add(key);
+    } else if (!this.#isRight(key, record, contentHash(desired.body))) {
+      this.#queue.add(key);
+    }
+  }
+
+  /** How many of a policy's violations are counted but not stored. */
+  notStored(policy: string): number {
+    return this.#quotas.get(policy)?.waiting.size ?? 0;
+  }
+
+  /** Resolves when everything is written that was to be written. */
+  settled(): Promise<void> {
+    return this.#queue.settled();
+  }
+
+  pending(): number {
+    return this.#queue.size();
+  }
+
+  /** Forgets what is wanted, and writes no more of it: this operator leads no longer. */
+  reset(): void {
+    this.#leading = false;
+    this.#queue.clear();
+    this.#wanted.clear();
+    this.#written.clear();
+    for (const quota of this.#quotas.values()) {
+      quota.stored.clear();
+      quota.waiting.clear();
+    }
+    for (const [key, { policy }] of this.#options.store.entries()) this.#quota(policy).extra.add(key);
+  }
+
+  async close(): Promise<void> {
+    this.#unsubscribe();
+    await this.#queue.close();
+  }
+
+  #want(podKey: string, pod: PodRecord, judgement: PolicyJudgement): string {
+    const key = keyOf(pod, judgement);
+    const quota = this.#quota(judgement.policy);
+    if (!quota.stored.has(key)) {
+      if (!hasRoom(quota, key, this.#options.limit)) {
+        quota.waiting.add(podKey);
+        this.check(key);
+        return key;
+      }
+      quota.waiting.delete(podKey);
+      quota.extra.delete(key);
+      quota.stored.add(key);
+      this.#wanted.set(key, { podKey, policy: judgement.policy });
+    }
+    this.check(key);
+    return key;
+  }
+
+  #unwant(podKey: string, key: string, policy: string, stays: boolean): void {
+    const quota = this.#quota(policy);
+    if (quota.stored.delete(key)) {
+      this.#wanted.delete(key);
+      if (this.#options.store.get(key) !== undefined) quota.extra.add(key);
+      // Also what is not in the cache yet: it may be on its way.
+      this.#queue.add(key);
+      this.#promote(policy, quota);
+    }
+    if (!stays) quota.waiting.delete(podKey);
+    if (quota.stored.size + quota.waiting.size + quota.extra.size === 0) this.#quotas.delete(policy);
+  }
+
+  /** Gives the room that came free to those that wait. */
+  #promote(policy: string, quota: PolicyQuota): void {
+    for (const podKey of quota.waiting) {
+      if (quota.stored.size + quota.extra.size >= this.#options.limit) return;
+      quota.waiting.delete(podKey);
+      const verdict = this.#options.verdicts.get(podKey);
+      const judgement = verdict?.judgement.find((one) => one.policy === policy);
+      if (verdict !== undefined && judgement !== undefined) this.#want(podKey, verdict.pod, judgement);
+    }
+  }
+
+  /** The watch, or a write of ours, has brought news of a Violation. */
+  #observed(key: string, before: ViolationRecord | undefined, after: ViolationRecord | undefined): void {
+    if (before !== undefined) {
+      const keys = this.#byPod.get(before.pod);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#byPod.delete(before.pod);
+      this.#quotas.get(before.policy)?.extra.delete(key);
+    }
+    if (after !== undefined) {
+      const keys = this.#byPod.get(after.pod);
+      if (keys === undefined) this.#byPod.set(after.pod, new Set([key]));
+      else keys.add(key);
+      if (!this.#wanted.has(key)) this.#quota(after.policy).extra.add(key);
+    } else {
+      this.#written.delete(key);
+    }
+    this.check(key);
+    const quota = before === undefined ? undefined : this.#quotas.get(before.policy);
+    if (before !== undefined && after === undefined && quota !== undefined) this.#promote(before.policy, quota);
+  }
+
+  #quota(policy: string): PolicyQuota {
+    let quota = this.#quotas.get(policy);
+    if (quota === undefined) this.#quotas.set(policy, (quota = emptyQuota()));
+    return quota;
+  }
+
+  #desired(
+    key: string,
+  ): { readonly body: Violation; readonly pod: PodRecord; readonly judgement: PolicyJudgement } | undefined {
+    const wanted = this.#wanted.get(key);
+    const verdict = wanted === undefined ? undefined : this.#options.verdicts.get(wanted.podKey);
+    const judgement = verdict?.judgement.find((one) => one.policy === wanted?.policy);
+    if (verdict === undefined || judgement === undefined || keyOf(verdict.pod, judgement) !== key) return undefined;
+    return { body: violationBody(verdict.pod, judgement), pod: verdict.pod, judgement };
+  }
+
+  /** Whether the audit can tell that a Violation is wanted or not: its pod is gone, finished or judged. */
+  #isKnown(record: ViolationRecord): boolean {
+    const pod = this.#options.pods.get(record.pod);
+    if (pod === undefined || pod.uid !== record.podUid || pod.finished) return true;
+    return this.#options.verdicts.get(record.pod)?.pod.uid === record.podUid;
+  }
+
+  #isRight(key: string, record: ViolationRecord, hash: string): boolean {
+    if (record.hash === hash) return true;
+    const written = this.#written.get(key);
+    return written !== undefined && written.hash === hash && written.resourceVersion === record.resourceVersion;
+  }
+
+  /** Makes one Violation what it should be now. */
+  async #reconcile(key: string, signal: AbortSignal): Promise<void> {
+    const desired = this.#desired(key);
+    const actual = this.#options.store.get(key);
+    if (desired === undefined) {
+      if (actual !== undefined && this.#isKnown(actual)) await this.#delete(key, actual, signal);
+    } else if (actual === undefined) {
+      await this.#create(key, desired.body, signal, () => this.#options.onCreated(desired.pod, desired.judgement));
+    } else {
+      const hash = contentHash(desired.body);
+      if (!this.#isRight(key, actual, hash)) await this.#replace(key, desired.body, hash, actual, signal);
+    }
+  }
+
+  async #create(key: string, body: Violation, signal: AbortSignal, created: () => void): Promise<void> {
+    const path = `${API}/namespaces/${body.metadata.namespace}/violations`;
+    const response = await this.#send("POST", path, body, signal);
+    if (response.status === 201) {
+      this.#store(key, response.body, contentHash(body));
+      created();
+    } else if (response.status === 409) {
+      await this.#refresh(key, signal);
+    } else {
+      throw statusError("POST", path, response);
+    }
+  }
+
+  async #replace(
+    key: string,
+    body: Violation,
+    hash: string,
+    actual: ViolationRecord,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = pathOf(key);
+    const metadata = { ...body.metadata, uid: actual.uid, resourceVersion: actual.resourceVersion };
+    const response = await this.#send("PUT", path, { ...body, metadata }, signal);
+    if (response.status === 200) this.#store(key, response.body, hash);
+    else if (response.status === 409 || response.status === 404) await this.#refresh(key, signal);
+    else throw statusError("PUT", path, response);
+  }
+
+  async #delete(key: string, actual: ViolationRecord, signal: AbortSignal): Promise<void> {
+    const path = pathOf(key);
+    const body = { kind: "DeleteOptions", apiVersion: "v1", preconditions: { uid: actual.uid } };
+    const response = await this.#send("DELETE", path, body, signal);
+    if (response.status === 200 || response.status === 202 || response.status === 404) this.#options.store.delete(key);
+    else if (response.status === 409) await this.#refresh(key, signal);
+    else throw statusError("DELETE", path, response);
+  }
+
+  /** The cache was behind: reads the Violation, and has it looked at once more. */
+  async #refresh(key: string, signal: AbortSignal): Promise<void> {
+    const path = pathOf(key);
+    const response = await this.#options.client.request("GET", path, { signal, timeout: WRITE_TIMEOUT });
+    if (response.status === 200) this.#store(key, response.body);
+    else if (response.status === 404) this.#options.store.delete(key);
+    else throw statusError("GET", path, response);
+    this.check(key);
+  }
+
+  #store(key: string, body: unknown, hash?: string): void {
+    const record = projectViolation(body);
+    if (hash !== undefined && record.hash !== hash) {
+      this.#options.log.error("the API server changed a Violation as it was written", { key });
+      this.#written.set(key, { hash, resourceVersion: record.resourceVersion });
+    }
+    const known = this.#options.store.get(key);
+    if (known === undefined || !isOlder(record.resourceVersion, known.resourceVersion))
+      this.#options.store.set(key, record);
+  }
+
+  #send(
+    method: "POST" | "PUT" | "DELETE",
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): ReturnType<KubeClient["request"]> {
+    if (!this.#options.leadership.mayWrite()) throw new NotLeadingError();
+    return this.#options.client.request(method, path, { body, signal, timeout: WRITE_TIMEOUT });
+  }
+}
+
+const keyOf = (pod: PodRecord, { policy, policyUid }: Pick<Judgement[number], "policy" | "policyUid">): string =>
+  `${pod.namespace}/${violationName({ pod: pod.name, podUid: pod.uid, policy, policyUid })}`;
+
+function pathOf(key: string): string {
+  const [namespace, name] = key.split("/");
+  return `${API}/namespaces/${namespace}/violations/${name}`;
+}

@@ -1,0 +1,44 @@
+import { asObject, asText, metadataOf } from "../kube/object.ts";
+import { contentHash } from "./violationBody.ts";
+
+/** A Violation as it stands in the cluster: enough to tell whether it is still right. */
+export interface ViolationRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly policy: string;
+  /** `namespace/name` of the pod. */
+  readonly pod: string;
+  readonly podUid: string;
+  /** Of what the operator writes, `contentHash`. */
+  readonly hash: string;
+}
+
+export function projectViolation(object: unknown): ViolationRecord {
+  const { namespace, name, uid, resourceVersion } = metadataOf(object);
+  const violation = asObject(object);
+  const subject = asObject(violation["subject"]);
+  return {
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    policy: asText(violation["policy"]),
+    pod: `${namespace}/${asText(subject["name"])}`,
+    podUid: asText(subject["uid"]),
+    hash: contentHash(object),
+  };
+}
+
+export const sameViolation = (before: ViolationRecord, after: ViolationRecord): boolean =>
+  before.uid === after.uid && before.resourceVersion === after.resourceVersion;
+
+/**
+ * Whether a version of an object is older than another. Versions of one resource are numbers that grow (Kubernetes 1.35 promises it,
+ * KEP-5504; it always was so); what is no number is taken for newer.
+ */
+export function isOlder(version: string, than: string): boolean {
+  if (!/^[0-9]+$/.test(version) || !/^[0-9]+$/.test(than)) return false;
+  return version.length === than.length ? version < than : version.length < than.length;
+}
