@@ -1,6 +1,9 @@
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import { policiesFor, staticFindings } from "../policy/evaluate.ts";
 import type { Reference } from "../policy/reference.ts";
+import { tagState } from "../policy/rules/tagState.ts";
 import type { ImageUse, Subject } from "../policy/subject.ts";
+import { isDenial } from "./respond.ts";
 
 /** One image to be pinned. */
 export interface PinTask {
@@ -17,35 +20,34 @@ export interface PinTask {
 /**
  * The images of `subject` that a policy pins: warn and deny policies that are Ready; `pin: Pods` only in Pods. Of an
  * update (`before` is there) only the images of containers that the update changes, and no volume of an existing pod:
- * the API server refuses that, and a running pod would have to restart.
+ * the API server refuses that. An image that a policy refuses for what its text says is not asked about.
  */
 export const pinTasks = (
   subject: Subject,
   before: Subject | undefined,
   policies: readonly CompiledPolicy[],
 ): readonly PinTask[] => {
-  const inForce = policies.filter(
-    (policy) =>
-      policy.actionIn(subject.namespace, subject.namespaceLabels) !== "dryrun" && policy.matchesSubject(subject),
-  );
-  if (!inForce.some((policy) => pins(policy, subject))) return [];
+  const concerned = policies.filter((policy) => policy.matchesSubject(subject));
+  if (tagState(concerned, subject, "admission") !== "pinned") return [];
 
   return subject.images.flatMap((use) => {
     if (use.parsed.status !== "ok" || use.parsed.reference.digest !== undefined) return [];
     const { reference } = use.parsed;
     const old = before?.images.find(({ field, container }) => field === use.field && container === use.container);
     if (before !== undefined && (old?.image === use.image || (use.field === "volumes" && !subject.template))) return [];
-    const matching = inForce.filter((policy) => policy.matchesImage(reference));
-    if (!matching.some((policy) => pins(policy, subject))) return [];
+    const matching = policiesFor(concerned, use);
+    if (tagState(matching, subject, "admission") !== "pinned") return [];
+    const said = matching.flatMap((policy) => staticFindings(policy, subject, use, { tags: "pinned" }));
+    if (said.some(isDenial)) return [];
 
-    const allowTag = matching.every(({ digest }) => digest?.allowTag !== false);
+    const enforced = matching.filter(
+      ({ actionIn }) => actionIn(subject.namespace, subject.namespaceLabels) !== "dryrun",
+    );
+    const allowTag = enforced.every(({ digest }) => digest?.allowTag !== false);
     const kept = old === undefined ? undefined : keptDigest(old, reference);
     return [{ use, reference, policies: matching, allowTag, ...(kept === undefined ? {} : { kept }) }];
   });
 };
-
-const pins = ({ digest, faults }: CompiledPolicy, { template }: Subject): boolean =>
-  faults.length === 0 && digest !== undefined && (digest.pin === "All" || (digest.pin === "Pods" && !template));
 
 /** Re-applying a manifest with the tag must not move the container to what the tag names by now. */
 const keptDigest = ({ parsed }: ImageUse, wanted: Reference): string | undefined =>

@@ -22,7 +22,12 @@ export function tagState(policies: readonly CompiledPolicy[], subject: Subject, 
   return state;
 }
 
-/** Policies in dryrun change nothing, so they pin nothing. */
-function pins({ digest, actionIn }: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
-  return digest !== undefined && digest.pin !== "Never" && actionIn(namespace, namespaceLabels) !== "dryrun";
+/** Policies in dryrun change nothing, so they pin nothing; nor do those that are not Ready. */
+function pins({ digest, actionIn, faults }: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
+  return (
+    faults.length === 0 &&
+    digest !== undefined &&
+    digest.pin !== "Never" &&
+    actionIn(namespace, namespaceLabels) !== "dryrun"
+  );
 }
