@@ -1,0 +1,124 @@
+import type { Outcome, UnavailableCause } from "../../policy/outcome.ts";
+import type { EvidenceMetrics } from "../metrics.ts";
+import { type Failure, isUnauthorised, unavailable } from "../registry/failure.ts";
+import type { ContentReason } from "../registry/repository.ts";
+import type { CacheTimes } from "../registry/settings.ts";
+import type { EvidenceCache } from "./evidenceCache.ts";
+import { type Flight, SingleFlight } from "./singleFlight.ts";
+
+/** Something that one credential asks of one repository, and whose answer may be used again for a while. */
+export interface AccessQuestion<T> {
+  /** For metrics. */
+  readonly kind: "manifest" | "tag" | "blob";
+  /** Host, repository, credential and what is asked. */
+  readonly key: string;
+  /** Milliseconds that a good answer may be used. */
+  readonly time: number;
+  /** The content behind a good answer, unless it was dropped meanwhile. */
+  readonly load: (digest: string) => T | undefined;
+  /** Asks the registry; `known` is the digest of an older good answer whose content is still at hand. */
+  readonly fetch: (flight: Flight, known: string | undefined) => Promise<Outcome<T, ContentReason>>;
+  readonly digestOf: (value: T) => string;
+  /** For the caller whose time is over. */
+  readonly late: string;
+}
+
+/** How long a caller waits for a refresh while it holds an older good answer, and how long a failed refresh is not repeated. */
+const PATIENCE = 2_000;
+const QUIET = 5_000;
+
+export interface AnswerKeeperOptions {
+  readonly cache: EvidenceCache;
+  readonly times: CacheTimes;
+  readonly metrics: EvidenceMetrics;
+  readonly clock: () => number;
+}
+
+/**
+ * Keeps answers for their time, asks once however many wait, and falls back to an older good answer while its refresh is
+ * unavailable. A refusal (401, 403) is an answer: it ends what was proved before. Never rejects.
+ */
+export class AnswerKeeper {
+  readonly #options: AnswerKeeperOptions;
+  // One map for questions of every type: a key is asked in one type only.
+  readonly #flights = new SingleFlight<Outcome<unknown, ContentReason>>();
+
+  constructor(options: AnswerKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** An answer that may still be used. Synchronous; counts nothing. */
+  peek<T>(question: Pick<AccessQuestion<T>, "key" | "time" | "load">): Outcome<T, ContentReason> | undefined {
+    const answered = this.#options.cache.answers.get(question.key);
+    if (answered === undefined) return undefined;
+    const { outcome, at, quietUntil = 0 } = answered;
+    const now = this.#options.clock();
+    if (outcome.status !== "verified") return now - at < this.#options.times.negative ? outcome : undefined;
+    if (now - at >= question.time && now >= quietUntil) return undefined;
+    const value = question.load(outcome.digest);
+    return value === undefined ? undefined : { status: "verified", value };
+  }
+
+  async ask<T>(question: AccessQuestion<T>, signal: AbortSignal): Promise<Outcome<T, ContentReason>> {
+    const { metrics } = this.#options;
+    const kept = this.peek(question);
+    if (kept !== undefined) {
+      metrics.cacheRequest(question.kind, "hit");
+      return kept;
+    }
+    const stale = this.#stale(question);
+    const patience = stale === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+    const late = (flight: Flight): Outcome<T, ContentReason> => flight.last ?? unavailable("timeout", question.late);
+    // The flight under this key was started by a question of this type.
+    const outcome = (await this.#flights.run(
+      question.key,
+      patience,
+      async (flight) => this.#refresh(question, flight, stale?.digest),
+      late,
+    )) as Outcome<T, ContentReason>;
+    if (outcome.status !== "unavailable" || isUnauthorised(outcome) || stale === undefined) {
+      metrics.cacheRequest(question.kind, "miss");
+      if (outcome.status === "unavailable") this.#count(question, outcome.cause);
+      return outcome;
+    }
+    metrics.cacheRequest(question.kind, "stale");
+    const answered = this.#options.cache.answers.get(question.key);
+    if (answered !== undefined) answered.quietUntil = this.#options.clock() + QUIET;
+    return { status: "verified", value: stale.value };
+  }
+
+  /** Something that another answer proved on the way. */
+  remember(key: string, digest: string): void {
+    this.#options.cache.answers.set(key, { outcome: { status: "verified", digest }, at: this.#options.clock() });
+  }
+
+  #count<T>(question: AccessQuestion<T>, cause: UnavailableCause): void {
+    this.#options.metrics.unavailable(question.kind, cause);
+  }
+
+  #stale<T>(question: AccessQuestion<T>): { readonly digest: string; readonly value: T } | undefined {
+    const { cache, clock, times } = this.#options;
+    const answered = cache.answers.get(question.key);
+    if (answered?.outcome.status !== "verified") return undefined;
+    if (clock() - answered.at >= question.time + times.stale) return undefined;
+    const { digest } = answered.outcome;
+    const value = question.load(digest);
+    return value === undefined ? undefined : { digest, value };
+  }
+
+  async #refresh<T>(
+    question: AccessQuestion<T>,
+    flight: Flight,
+    known: string | undefined,
+  ): Promise<Outcome<T, ContentReason>> {
+    const { cache, clock } = this.#options;
+    const outcome = await question.fetch(flight, known).catch(
+      // A defect of ours is nobody's evidence, and nobody's way around a policy.
+      (): Failure => ({ status: "invalid", reason: "ImageMalformed", message: "its evidence could not be read" }),
+    );
+    if (outcome.status === "verified") this.remember(question.key, question.digestOf(outcome.value));
+    else if (outcome.status !== "unavailable") cache.answers.set(question.key, { outcome, at: clock() });
+    else if (isUnauthorised(outcome)) cache.answers.delete(question.key);
+    return outcome;
+  }
+}

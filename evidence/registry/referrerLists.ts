@@ -1,0 +1,168 @@
+import { LRUCache } from "lru-cache";
+import type { Outcome } from "../../policy/outcome.ts";
+import { type Flight, SingleFlight } from "../cache/singleFlight.ts";
+import type { EvidenceMetrics } from "../metrics.ts";
+import { type Failure, isUnauthorised, malformed, unavailable } from "./failure.ts";
+import type { ReferrersPage } from "./registryClient.ts";
+import type { ContentReason, Descriptor } from "./repository.ts";
+import type { CacheTimes } from "./settings.ts";
+
+type PageOutcome = Outcome<ReferrersPage, ContentReason>;
+
+/** One credential's view of one list. */
+export interface ListSource {
+  readonly key: string;
+  /** This credential has proved access: that it finds no list is no refusal in disguise. */
+  readonly letIn: boolean;
+  readonly fetch: (flight: Flight, page: URL | undefined) => Promise<PageOutcome>;
+}
+
+/** A list as far as it was read. Shared by everybody who reads it with the same credential. */
+interface List {
+  readonly id: number;
+  readonly started: number;
+  /** The last whole list, while this one has shown nothing yet. */
+  previous: List | undefined;
+  readonly pages: (readonly Descriptor[])[];
+  readonly visited: Set<string>;
+  next: URL | undefined;
+  bytes: number;
+  /** How it ended: whole, without the API, or broken off. */
+  end?: "complete" | Failure;
+}
+
+export interface ReferrerListsOptions {
+  readonly bytes: number;
+  readonly pages: number;
+  readonly times: CacheTimes;
+  readonly metrics: EvidenceMetrics;
+  readonly clock: () => number;
+}
+
+/**
+ * Lists of the referrers API, page by page and only as far as somebody reads. Kept for a short time; a whole list survives
+ * it while its refresh is unavailable.
+ */
+export class ReferrerLists {
+  readonly #options: ReferrerListsOptions;
+  readonly #lists: LRUCache<string, List>;
+  readonly #flights = new SingleFlight<PageOutcome>();
+  #count = 0;
+
+  constructor(options: ReferrerListsOptions) {
+    this.#options = options;
+    this.#lists = new LRUCache({
+      maxSize: options.bytes,
+      // Parsed descriptors take about twice their JSON.
+      sizeCalculation: (list, key) => 2 * list.bytes + key.length + 500,
+    });
+  }
+
+  /** Pages with the first of these sources that is let in. A missing API has no pages. */
+  async *read(
+    sources: readonly ListSource[],
+    late: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<Outcome<readonly Descriptor[], ContentReason>> {
+    const { metrics } = this.#options;
+    let refusal: Failure | undefined;
+    for (const source of sources) {
+      const before = this.#lists.get(source.key);
+      const list = this.#usable(before) ?? this.#start(source.key, before);
+      metrics.cacheRequest("referrers", list === before ? "hit" : "miss");
+      let index = 0;
+      for (; ; index += 1) {
+        if (list.pages[index] === undefined && list.end === undefined)
+          await this.#advance(source, list, index, late, signal);
+        const page = list.pages[index];
+        if (page === undefined) break;
+        yield { status: "verified", value: page };
+      }
+      const end = list.end ?? unavailable("timeout", late);
+      if (end === "complete") return;
+      if (index === 0 && isUnauthorised(end)) {
+        refusal ??= end;
+        continue;
+      }
+      if (index === 0 && end.status === "absent" && !source.letIn) continue;
+      if (end.status === "absent") return;
+      if (end.status === "unavailable") metrics.unavailable("referrers", end.cause);
+      if (end.status !== "unavailable" || index > 0 || list.previous === undefined) {
+        yield end;
+        return;
+      }
+      metrics.cacheRequest("referrers", "stale");
+      for (const page of list.previous.pages) yield { status: "verified", value: page };
+      return;
+    }
+    if (refusal === undefined) return;
+    metrics.unavailable("referrers", "unauthorised");
+    yield refusal;
+  }
+
+  #usable(list: List | undefined): List | undefined {
+    if (list === undefined) return undefined;
+    const { end, pages } = list;
+    if (end !== undefined && end !== "complete" && end.status !== "absent") return undefined;
+    const empty = end !== undefined && pages.every((page) => page.length === 0);
+    const { times, clock } = this.#options;
+    return clock() - list.started < (empty ? times.negative : times.list) ? list : undefined;
+  }
+
+  #start(key: string, before: List | undefined): List {
+    const { clock, times } = this.#options;
+    const whole = before?.end === "complete" ? before : before?.previous;
+    const started = clock();
+    const previous = whole !== undefined && started - whole.started < times.list + times.stale ? whole : undefined;
+    this.#count += 1;
+    const list: List = {
+      id: this.#count,
+      started,
+      previous,
+      pages: [],
+      visited: new Set(),
+      next: undefined,
+      bytes: previous?.bytes ?? 0,
+    };
+    this.#lists.set(key, list);
+    return list;
+  }
+
+  async #advance(source: ListSource, list: List, index: number, late: string, signal: AbortSignal): Promise<void> {
+    const key = `${list.id} ${index}`;
+    const outcome = await this.#flights.run(
+      key,
+      signal,
+      async (flight) => this.#fetch(source, list, flight),
+      (flight) => flight.last ?? unavailable("timeout", late),
+    );
+    // Whoever left early sees its own end; the list is still being read by the others.
+    if (outcome.status === "unavailable" && signal.aborted) return;
+    if (list.pages.length > index || list.end !== undefined) return;
+    if (outcome.status !== "verified") {
+      list.end = outcome;
+      return;
+    }
+    const { descriptors, next, size } = outcome.value;
+    if (index === 0) {
+      list.previous = undefined;
+      list.bytes = 0;
+    }
+    list.pages.push(descriptors);
+    list.bytes += size;
+    list.next = next;
+    if (next === undefined) list.end = "complete";
+    else if (list.visited.has(next.href) || list.pages.length >= this.#options.pages) {
+      list.end = malformed("the list of referrers has no end");
+    } else list.visited.add(next.href);
+    this.#lists.set(source.key, list);
+  }
+
+  async #fetch(source: ListSource, list: List, flight: Flight): Promise<PageOutcome> {
+    try {
+      return await source.fetch(flight, list.next);
+    } catch {
+      return malformed("the list of referrers could not be read");
+    }
+  }
+}
