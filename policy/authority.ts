@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import type { Identity } from "../crds/types.ts";
 
 /** A public key in force. */
 export interface TrustedKey {
@@ -21,6 +22,8 @@ export interface CompiledIdentity {
   readonly claims: Readonly<Record<string, string>>;
   /** For messages: the identity as the policy writes it. */
   readonly text: string;
+  /** As the policy writes it, for workers, to which functions cannot be sent. */
+  readonly spec: Identity;
 }
 
 interface AuthorityBase {

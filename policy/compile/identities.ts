@@ -41,6 +41,7 @@ export const compileIdentity = (spec: Identity, path: string): CompiledIdentityR
       issuer: issuer.matches,
       subject: subject.matches,
       claims: Object.fromEntries(claims),
+      spec,
       text: [`issuer ${issuer.text}`, `subject ${subject.text}`, ...claims.map(([k, v]) => `${k} ${v}`)].join(", "),
     },
   };

@@ -28,7 +28,7 @@ export const checkTrustRoot = (text: string, needs: TrustRootNeeds): string | un
     const root = TrustedRoot.fromJSON(json);
     // Parses every certificate and every key.
     toTrustMaterial(root, {});
-    return missing(root, needs) ?? unordered(root);
+    return missing(root, needs) ?? unbounded(root) ?? unordered(root);
   } catch (error) {
     return `does not parse: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -51,6 +51,19 @@ const missing = (root: TrustedRoot, needs: TrustRootNeeds): string | undefined =
   if (needs.transparencyLogs && root.tlogs.length === 0) return "holds no tlogs, which transparencyLog: Required needs";
   if (needs.timestampAuthorities && !usable(root.timestampAuthorities))
     return "holds no timestampAuthorities, which keyless with transparencyLog: Ignored needs";
+  return undefined;
+};
+
+/** The library takes a missing beginning for the beginning of time, although the format demands one. */
+const unbounded = (root: TrustedRoot): string | undefined => {
+  for (const list of ["certificateAuthorities", "timestampAuthorities"] as const) {
+    const index = root[list].findIndex(({ validFor }) => validFor?.start === undefined);
+    if (index >= 0) return `${list}[${index}] has no validFor.start`;
+  }
+  for (const list of ["tlogs", "ctlogs"] as const) {
+    const index = root[list].findIndex(({ publicKey }) => publicKey?.validFor?.start === undefined);
+    if (index >= 0) return `${list}[${index}].publicKey has no validFor.start`;
+  }
   return undefined;
 };
 

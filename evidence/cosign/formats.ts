@@ -1,0 +1,76 @@
+/**
+ * Where cosign and other Sigstore clients put signatures (cosign `specs/SIGNATURE_SPEC.md`, `specs/BUNDLE_SPEC.md`,
+ * `pkg/oci/remote`), and how to tell them by their types. All of a list's types are hints; what was read decides.
+ */
+
+/** How a signature is kept; the limits count each format by itself. */
+export type Format = "legacy" | "bundle" | "experimental";
+
+export const SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json";
+export const DSSE_ENVELOPE = "application/vnd.dsse.envelope.v1+json";
+export const IN_TOTO = "application/vnd.in-toto+json";
+/** Predicate type of a statement that is an image signature (cosign 3). */
+export const SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1";
+
+const EXPERIMENTAL = new Set([
+  "application/vnd.dev.cosign.artifact.sig.v1+json",
+  "application/vnd.dev.cosign.artifact.att.v1+json",
+  // cosign 2 and 3 attach attestations under the type of what the envelopes hold (`--registry-referrers-mode=oci-1-1`).
+  IN_TOTO,
+]);
+
+/** Types that clients without an artifact type of their own leave in lists; then only the manifest can say. */
+const UNSPECIFIC = new Set([
+  "",
+  "application/vnd.oci.empty.v1+json",
+  "application/vnd.oci.image.config.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.container.image.v1+json",
+  "application/vnd.unknown.config.v1+json",
+  "application/vnd.unknown.artifact.v1",
+]);
+
+/** `application/vnd.dev.sigstore.bundle.v0.3+json` and its older and newer spellings. */
+export const isBundleType = (mediaType: string): boolean =>
+  /^application\/vnd\.dev\.sigstore\.bundle(\.v\d+\.\d+)?\+json(;version=\d+\.\d+)?$/.test(mediaType);
+
+/** What an artifact type says a referrer is: one of ours, something else, or nothing that helps. */
+export const formatOf = (artifactType: string | undefined): Format | "other" | "unspecific" => {
+  const type = artifactType ?? "";
+  if (isBundleType(type)) return "bundle";
+  if (EXPERIMENTAL.has(type)) return "experimental";
+  return UNSPECIFIC.has(type) ? "unspecific" : "other";
+};
+
+/** `sha256-<hex>.sig` or `.att`; undefined for a digest that no tag can hold (sha512, with more than 128 characters). */
+export const tagOf = (digest: string, suffix: "sig" | "att"): string | undefined => {
+  const tag = `${digest.replace(":", "-")}.${suffix}`;
+  return tag.length <= 128 ? tag : undefined;
+};
+
+type LimitName =
+  | "blob"
+  | "proofs"
+  | "entries"
+  | "timestamps"
+  | "subjects"
+  | "digests"
+  | "certificates"
+  | "signatures"
+  | "annotation";
+
+/** Bounds of one signature and of what surrounds it. */
+export const LIMITS: Readonly<Record<LimitName, number>> = {
+  /** Bytes of a payload, an envelope or a bundle. */
+  blob: 10_485_760,
+  /** Candidates of one format that are proved to the end. */
+  proofs: 32,
+  entries: 32,
+  timestamps: 32,
+  subjects: 1024,
+  digests: 32,
+  certificates: 10,
+  signatures: 8,
+  /** Characters of one annotation of a layer (certificates, chains, log entries). */
+  annotation: 262_144,
+};

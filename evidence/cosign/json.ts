@@ -1,0 +1,57 @@
+import { Malformed } from "./candidate.ts";
+
+/** Nesting of JSON that is read; recursive code behind it must not run out of stack. */
+const MAX_DEPTH = 64;
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The own field of an object; undefined for everything else, `__proto__` included. */
+export const field = (value: unknown, name: string): unknown =>
+  isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+
+export const textField = (value: unknown, name: string): string | undefined => {
+  const found = field(value, name);
+  return typeof found === "string" ? found : undefined;
+};
+
+/** Parses an object, or throws Malformed: not UTF-8, not JSON, not an object, nested too deeply. */
+export const parseObject = (bytes: Uint8Array | string, what: string): JsonObject => {
+  let value: unknown;
+  try {
+    const text = typeof bytes === "string" ? bytes : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (deeperThan(text, MAX_DEPTH)) throw new Malformed(`${what} is nested too deeply`);
+    value = JSON.parse(text);
+  } catch (error) {
+    throw error instanceof Malformed ? error : new Malformed(`${what} is not JSON`);
+  }
+  if (!isObject(value)) throw new Malformed(`${what} is not a JSON object`);
+  return value;
+};
+
+/** Whether brackets nest deeper; on the text, because a parser that recurses would already be lost. */
+const deeperThan = (text: string, limit: number): boolean => {
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (quoted) {
+      if (code === 0x5c) at++;
+      else if (code === 0x22) quoted = false;
+    } else if (code === 0x22) quoted = true;
+    else if (code === 0x7b || code === 0x5b) {
+      depth += 1;
+      if (depth > limit) return true;
+    } else if (code === 0x7d || code === 0x5d) depth -= 1;
+  }
+  return false;
+};
+
+/** Strict base64, standard alphabet, padded or not. */
+export const fromBase64 = (text: string, what: string): Buffer => {
+  const compact = text.trim();
+  if (compact === "" || !/^[A-Za-z0-9+/]+={0,2}$/.test(compact)) throw new Malformed(`${what} is not base64`);
+  return Buffer.from(compact, "base64");
+};

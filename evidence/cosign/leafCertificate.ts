@@ -1,0 +1,109 @@
+import { ASN1Obj, X509Certificate } from "@sigstore/core";
+import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { FULCIO_ARC, FULCIO_CLAIMS } from "../../policy/compile/fulcioClaims.ts";
+import { checkKey } from "../../policy/compile/publicKeys.ts";
+
+/** What a leaf certificate says of its owner; not believed before its chain is proved. */
+export interface LeafCertificate {
+  readonly certificate: X509Certificate;
+  readonly key: KeyObject;
+  /** `sha256:<hex>` over the DER. */
+  readonly fingerprint: string;
+  readonly issuer: string;
+  readonly subject: string;
+  /** Fulcio's extensions by the names that policies use. */
+  readonly claims: ReadonlyMap<string, string>;
+}
+
+export type ReadLeaf =
+  | { readonly status: "ok"; readonly leaf: LeafCertificate }
+  | { readonly status: "refused"; readonly message: string };
+
+const SUBJECT_ALT_NAME = "2.5.29.17";
+const EXTENDED_KEY_USAGE = "2.5.29.37";
+const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
+/** GeneralName (RFC 5280, section 4.2.1.6). DNS names are no identities of Fulcio. */
+const OTHER_NAME = 0x00;
+const EMAIL = 0x01;
+const URI = 0x06;
+/** Fulcio's user names that are no email address (`docs/oid-info.md`). */
+const FULCIO_USER = `${FULCIO_ARC}.7`;
+
+/**
+ * Parses a leaf and refuses what must not sign images: a CA, a key that is too weak, a purpose other than code signing
+ * (the library does not look at the purpose). Never throws.
+ */
+export const readLeaf = (der: Buffer): ReadLeaf => {
+  try {
+    const certificate = X509Certificate.parse(Buffer.from(der));
+    const key = createPublicKey({ key: certificate.publicKey, format: "der", type: "spki" });
+    const wrong = unfit(certificate, key);
+    if (wrong !== undefined) return { status: "refused", message: wrong };
+    const subject = subjectOf(certificate);
+    if (subject === undefined) return { status: "refused", message: "its certificate names no subject" };
+    return {
+      status: "ok",
+      leaf: {
+        certificate,
+        key,
+        fingerprint: `sha256:${createHash("sha256").update(der).digest("hex")}`,
+        issuer: issuerOf(certificate) ?? "",
+        subject,
+        claims: claimsOf(certificate),
+      },
+    };
+  } catch {
+    return { status: "refused", message: "its certificate does not parse" };
+  }
+};
+
+const unfit = (certificate: X509Certificate, key: KeyObject): string | undefined => {
+  const oids = certificate.extensions.map(oidOf);
+  // RFC 5280, section 4.2: two extensions of one kind would be read differently by different readers.
+  if (new Set(oids).size !== oids.length) return "its certificate has an extension twice";
+  if (certificate.isCA) return "its certificate is that of a certificate authority";
+  const checked = checkKey(key);
+  if (checked.status === "refused") return `its certificate holds ${checked.message}`;
+  if (certificate.extKeyUsage?.digitalSignature === false) return "its certificate is not for digital signatures";
+  const purposes = certificate.extension(EXTENDED_KEY_USAGE)?.valueObj.subs[0]?.subs ?? [];
+  return purposes.some((purpose) => purpose.toOID() === CODE_SIGNING)
+    ? undefined
+    : "its certificate is not for code signing";
+};
+
+const oidOf = (extension: ASN1Obj): string => extension.subs[0]?.toOID() ?? "";
+
+/** The first URI, else the first email address, else Fulcio's user name. */
+const subjectOf = (certificate: X509Certificate): string | undefined => {
+  const names = certificate.extension(SUBJECT_ALT_NAME)?.valueObj.subs[0]?.subs ?? [];
+  // latin1 keeps every byte apart; ASCII decoding would fold two of them into one character.
+  const first = (tag: number): string | undefined =>
+    names.find((name) => name.tag.isContextSpecific(tag))?.value.toString("latin1");
+  const user = names.find((name) => name.tag.isContextSpecific(OTHER_NAME) && name.subs[0]?.toOID() === FULCIO_USER);
+  return first(URI) ?? first(EMAIL) ?? user?.subs[1]?.subs[0]?.value.toString("utf8");
+};
+
+const issuerOf = (certificate: X509Certificate): string | undefined =>
+  derText(certificate, 8) ?? certificate.extension(`${FULCIO_ARC}.1`)?.value.toString("utf8");
+
+const claimsOf = (certificate: X509Certificate): ReadonlyMap<string, string> => {
+  const claims = new Map<string, string>();
+  for (const [name, number] of FULCIO_CLAIMS) {
+    const value =
+      number < 8
+        ? certificate.extension(`${FULCIO_ARC}.${number}`)?.value.toString("utf8")
+        : derText(certificate, number);
+    if (value !== undefined) claims.set(name, value);
+  }
+  return claims;
+};
+
+const UTF8_STRING = 0x0c;
+
+const derText = (certificate: X509Certificate, number: number): string | undefined => {
+  const extension = certificate.extension(`${FULCIO_ARC}.${number}`);
+  if (extension === undefined) return undefined;
+  const text = ASN1Obj.parseBuffer(Buffer.from(extension.value));
+  if (text.tag.number !== UTF8_STRING) throw new Error("not a UTF8String");
+  return text.value.toString("utf8");
+};
