@@ -15,7 +15,8 @@ const NONE: readonly Finding[] = Object.freeze([]);
 
 /** The policies that are about this image of this object. `policies` are those whose `matchesSubject` holds. */
 export function policiesFor(policies: readonly CompiledPolicy[], { parsed }: ImageUse): readonly CompiledPolicy[] {
-  const reference = "reference" in parsed ? parsed.reference : undefined;
+  // What is malformed but for its digest could be read as anything, also as what a policy is about.
+  const reference = parsed.status === "malformed" && parsed.reason === "ImageMalformed" ? undefined : parsed.reference;
   return policies.every(({ matchesImage }) => matchesImage(reference))
     ? policies
     : policies.filter(({ matchesImage }) => matchesImage(reference));

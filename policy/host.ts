@@ -1,7 +1,8 @@
 import { toASCII } from "tr46";
 
 export type ParsedHost =
-  | { readonly status: "ok"; readonly host: string }
+  /** `translated`: it was written in letters that no runtime takes, and `host` is its punycode. */
+  | { readonly status: "ok"; readonly host: string; readonly translated?: true }
   | { readonly status: "fault"; readonly message: string };
 
 /** Docker Hub's names. All serve the same content, so that all are `docker.io` to a policy (design.md section 9). */
@@ -28,9 +29,9 @@ export function parseHost(written: string): ParsedHost {
     return name.status === "fault" ? name : { ...name, host: unalias(name.host) };
   const port = written.slice(colon + 1);
   if (!isPort(port)) return fault(`port ${JSON.stringify(port)} is not a number from 1 to 65535`);
-  if (port !== "443") return { status: "ok", host: `${name.host}:${port}` };
+  if (port !== "443") return { ...name, host: `${name.host}:${port}` };
   // Without its port a host with no dot would read as a path on Docker Hub.
-  return { status: "ok", host: isHostLike(name.host) ? unalias(name.host) : `${name.host}:443` };
+  return { ...name, host: isHostLike(name.host) ? unalias(name.host) : `${name.host}:443` };
 }
 
 /** true where the runtimes take the first part of a reference for a host: a dot, a port, brackets, or `localhost`. */
@@ -60,8 +61,8 @@ function parseName(written: string): ParsedHost {
 }
 
 /**
- * The runtimes refuse hosts that are not ASCII, so that nothing such can run; they are read all the same (UTS 46, strict), so that
- * the finding can name the registry that they imitate. A spelling that maps to plain ASCII (full-width letters, the Kelvin sign,
+ * The runtimes refuse hosts that are not ASCII; they are read all the same (UTS 46, strict), so that a finding can name the registry that
+ * they imitate. A spelling that maps to plain ASCII (full-width letters, the Kelvin sign,
  * an ideographic full stop) serves only to disguise, and is a fault.
  */
 function parseInternational(written: string): ParsedHost {
@@ -74,7 +75,7 @@ function parseInternational(written: string): ParsedHost {
   });
   if (host === null) return fault(`host ${JSON.stringify(written)} is not a valid international name`);
   if (!host.includes("xn--")) return fault(`host ${JSON.stringify(written)} disguises ${host}`);
-  return { status: "ok", host };
+  return { status: "ok", host, translated: true };
 }
 
 function parseIPv6(written: string): ParsedHost {

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { digestFault } from "./digestForm.ts";
-import { HUB, isHostLike, parseHost } from "./host.ts";
+import { HUB, isHostLike, parseHost, type ParsedHost } from "./host.ts";
 import { pathFault, withLibrary } from "./repositoryPath.ts";
 
 /** A parsed OCI image reference. `parseReference` is the only maker. */
@@ -23,14 +23,15 @@ export interface Reference {
 
 /**
  * `DigestMalformed` says that all but the digest parses: `reference` is then the one without it,
- * so that policies can still tell whether they match.
+ * so that policies can still tell whether they match. An ImageMalformed with a `reference` has a host that
+ * is not ASCII, which no runtime takes; `reference` has its punycode, to tell what it imitates.
  */
 export type ParsedReference =
   | { readonly status: "ok"; readonly reference: Reference }
   | { readonly status: "malformed"; readonly reason: "ImageMalformed"; readonly message: string }
   | {
       readonly status: "malformed";
-      readonly reason: "DigestMalformed";
+      readonly reason: "ImageMalformed" | "DigestMalformed";
       readonly message: string;
       readonly reference: Reference;
     };
@@ -67,7 +68,7 @@ function parse(text: string): ParsedReference {
   const slash = named.indexOf("/");
   const first = slash < 0 ? "" : named.slice(0, slash);
   const hosted = isHostLike(first) || first.startsWith("[");
-  const host = hosted ? parseHost(first) : { status: "ok" as const, host: HUB };
+  const host: ParsedHost = hosted ? parseHost(first) : { status: "ok", host: HUB };
   if (host.status === "fault") return malformed(host.message);
 
   const remainder = hosted ? named.slice(slash + 1) : named;
@@ -89,6 +90,10 @@ function parse(text: string): ParsedReference {
     canonical: tag === undefined ? name : `${name}:${tag}`,
     ...(tag === undefined ? {} : { tag }),
   };
+  if ("translated" in host) {
+    const message = `has a host that is not ASCII (${JSON.stringify(first)}); its registered name is ${host.host}`;
+    return { status: "malformed", reason: "ImageMalformed", message, reference: Object.freeze(reference) };
+  }
   if (digest === undefined) return { status: "ok", reference: Object.freeze(reference) };
   const broken = digestFault(digest);
   if (broken !== undefined) {

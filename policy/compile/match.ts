@@ -25,7 +25,7 @@ export function compileMatch(spec: PolicyMatch): CompiledMatch {
 
   if (spec.workloads === "Pods") subject.push(({ template }) => !template);
   const { namespaces, excludeNamespaces } = spec;
-  if (namespaces !== undefined && notEmpty(namespaces, `${path}.namespaces`, faults)) {
+  if (namespaces !== undefined) {
     const named = compileGlobs(namespaces);
     subject.push(({ namespace }) => named(namespace));
   }
@@ -40,10 +40,7 @@ export function compileMatch(spec: PolicyMatch): CompiledMatch {
   const ofObject = selectorOf(spec.objectSelector, `${path}.objectSelector`, faults);
   if (ofObject !== undefined) subject.push(({ labels }) => ofObject(labels));
 
-  const images =
-    spec.images !== undefined && notEmpty(spec.images, `${path}.images`, faults)
-      ? compilePatterns(spec.images, `${path}.images`)
-      : undefined;
+  const images = spec.images === undefined ? undefined : compilePatterns(spec.images, `${path}.images`);
   const excluded = compilePatterns(spec.excludeImages ?? [], `${path}.excludeImages`);
   faults.push(...(images?.faults ?? []), ...excluded.faults);
   return {
@@ -80,11 +77,4 @@ function selectorOf(
   if (compiled.status === "ok") return compiled.matches;
   faults.push({ reason: "InvalidSpec", path, message: compiled.message });
   return undefined;
-}
-
-/** A list that a template left empty must not make the policy judge nothing. */
-function notEmpty(list: readonly string[], path: string, faults: PolicyFault[]): boolean {
-  if (list.length > 0) return true;
-  faults.push({ reason: "InvalidSpec", path, message: "is empty; leave it out to mean everything" });
-  return false;
 }

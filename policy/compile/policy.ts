@@ -13,13 +13,15 @@ import { compileRegistries } from "./registries.ts";
 import type { DataReference, Resolve, ResolvedData } from "./resolve.ts";
 import { compileScan } from "./scan.ts";
 import { compileSignatures } from "./signatures.ts";
+import { readSpec } from "./spec.ts";
 
 /**
  * Compiles a policy. Never throws for what a policy says: what is wrong becomes a fault (`Ready=False`), the policy stays in force, and
  * what the faulty part would have judged is EvidenceUnavailable with the enforcement action.
  */
 export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): CompiledPolicy {
-  const { metadata, spec } = object;
+  const { metadata } = object;
+  const { spec, faults: ofShape, unjudged, overridesUnreadable } = readSpec(object.spec);
   const resolved: [DataReference, ResolvedData][] = [];
   const recording: Resolve = (reference) => {
     const data = resolve(reference);
@@ -47,7 +49,8 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
       .update(canonicalJson([spec, resolved]))
       .digest("hex"),
     onUnavailable: spec.onUnavailable ?? "deny",
-    actionIn,
+    // An override that cannot be read could have been a stricter one.
+    actionIn: overridesUnreadable ? () => "deny" : actionIn,
     matchesSubject: match.matchesSubject,
     matchesImage: match.matchesImage,
     ...(registries && { registries: registries.rule }),
@@ -56,11 +59,12 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
     ...(spec.signatures && { signatures: compileSignatures(spec.signatures, authorities) }),
     attestations: attestations.rules,
     ...(baseImages && { baseImages: baseImages.rule }),
-    unjudged: [],
+    unjudged,
     authorities: authorities.authorities,
     credentials: spec.registryCredentials?.secretRefs ?? [],
     audited: spec.audit?.enabled ?? true,
     faults: [
+      ...ofShape,
       ...match.faults,
       ...ofOverrides,
       ...authorities.faulty.values(),
@@ -69,6 +73,7 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
       ...attestations.faults,
       ...(baseImages?.faults ?? []),
       ...undefinedAuthorities(spec),
+      ...withoutRule(spec),
     ],
     advice: scan?.advice ?? [],
     registryHosts: hostsOf(
@@ -88,6 +93,25 @@ function hostsOf(
     repository === undefined ? [] : [repository.slice(0, repository.indexOf("/"))],
   );
   return new Set([...ofPatterns, ...ofRepositories]);
+}
+
+function withoutRule({
+  registries,
+  digest,
+  scan,
+  signatures,
+  attestations,
+  baseImages,
+}: PolicySpec): readonly PolicyFault[] {
+  const rules = [registries, digest, scan, signatures, attestations, baseImages];
+  if (rules.some((rule) => rule !== undefined)) return [];
+  return [
+    {
+      reason: "InvalidSpec",
+      path: "spec",
+      message: "has no rule: write registries, digest, scan, signatures, attestations or baseImages",
+    },
+  ];
 }
 
 /** The API server refuses these names; files and older objects may have them. */

@@ -19,11 +19,6 @@ export function compileRegistries(spec: Registries): CompiledRegistries {
     return list;
   };
   const { allow, deny, namespaces } = spec;
-  if (allow === undefined && deny === undefined && namespaces === undefined) {
-    const message = "needs allow, deny or namespaces";
-    const rule = { allow: undefined, deny: { patterns: [], faulty: message }, namespaces: [] };
-    return { rule, faults: [{ reason: "InvalidSpec", path, message }] };
-  }
   const rule: RegistriesRule = {
     allow: allow === undefined ? undefined : compile(allow, `${path}.allow`),
     deny: compile(deny ?? [], `${path}.deny`),

@@ -7,8 +7,11 @@ import type { ParsedReference } from "../reference.ts";
  */
 export function judgeReference(parsed: ParsedReference): readonly RuleFinding[] {
   if (parsed.status === "ok") return [];
-  const detail = `${parsed.message}; write registry/repository@sha256:<64 hex>`;
-  return parsed.reason === "ImageMalformed"
-    ? [{ rule: "reference", reason: "ImageMalformed", detail }]
-    : [{ rule: "digest", reason: "DigestMalformed", detail: `${parsed.message} (${parsed.reference.name})` }];
+  const detail =
+    "reference" in parsed && parsed.reason === "ImageMalformed"
+      ? `${parsed.message}; write hosts in ASCII`
+      : `${parsed.message}; write ${"reference" in parsed ? parsed.reference.name : "registry/repository"}@sha256:<64 hex>`;
+  return parsed.reason === "DigestMalformed"
+    ? [{ rule: "digest", reason: "DigestMalformed", detail }]
+    : [{ rule: "reference", reason: "ImageMalformed", detail }];
 }
