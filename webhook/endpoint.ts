@@ -16,6 +16,8 @@ export interface EndpointOptions {
   readonly logger: AdmissionLogger;
   /** Reviews that may be in hand at one time, those of the other endpoints among them. */
   readonly slots: Slots;
+  /** Whether the server is going: what is answered now is the last on its connection. */
+  readonly closing: () => boolean;
 }
 
 /** A bound on what is done at one time. */
@@ -44,7 +46,7 @@ export const createSlots = (limit: number): Slots => {
  * both leave the verdict to `failurePolicy`, which is Fail. Only `handle` says that a request is allowed.
  */
 export const createEndpoint =
-  ({ deadlines, deadline, budget, logger, slots }: EndpointOptions, handle: Handler) =>
+  ({ deadlines, deadline, budget, logger, slots, closing }: EndpointOptions, handle: Handler) =>
   (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method !== "POST") {
       send(response, 405, "an AdmissionReview is posted", { allow: "POST" });
@@ -79,7 +81,9 @@ export const createEndpoint =
         open = false;
         slots.give();
         budget.give(body.bytes);
-        if (!response.destroyed) answer();
+        if (response.destroyed) return;
+        if (closing()) response.setHeader("connection", "close");
+        answer();
       };
       const fail = (error: unknown): void =>
         finish(() => {

@@ -77,8 +77,9 @@ const pin = async (
 ): Promise<readonly Pin[]> => {
   const asked = new Map<string, Promise<string | undefined>>();
   const once = (task: PinTask): Promise<string | undefined> => {
-    const answer = asked.get(task.reference.canonical) ?? ask(task);
-    asked.set(task.reference.canonical, answer);
+    const name = `${task.reference.name}:${task.reference.tag ?? "latest"}`;
+    const answer = asked.get(name) ?? ask(task);
+    asked.set(name, answer);
     return answer;
   };
   const pins = await Promise.all(

@@ -57,6 +57,7 @@ export class AdmissionServer {
       logger,
       budget: createByteBudget(options.maxBytes ?? 64 * 1024 * 1024),
       slots: createSlots(options.maxReviews ?? 1_000),
+      closing: () => this.#draining,
     };
     const routes: ReadonlyMap<string, (request: IncomingMessage, response: ServerResponse) => void> = new Map([
       ["/validate", createEndpoint(shared, options.validate)],
