@@ -1,0 +1,42 @@
+import { KmsError, statusError } from "./kmsError.ts";
+
+const MAX_BYTES = 1024 * 1024;
+
+/** One request to a key service, for JSON; redirects would carry the token elsewhere and are not followed. */
+export const requestJson = async (
+  url: string,
+  init: { readonly method?: "GET" | "POST"; readonly headers?: Record<string, string>; readonly body?: string },
+  signal: AbortSignal,
+): Promise<unknown> => {
+  let response: Response;
+  try {
+    response = await fetch(url, { ...init, redirect: "manual", signal });
+  } catch (error) {
+    throw new KmsError("unavailable", "the key service could not be reached", error);
+  }
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw statusError(response.status);
+  }
+  const text = await bounded(response);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new KmsError("unavailable", "the key service did not answer in JSON", error);
+  }
+};
+
+const bounded = async (response: Response): Promise<string> => {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      length += chunk.length;
+      if (length > MAX_BYTES) throw new Error("too large");
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw new KmsError("unavailable", "the key service's answer broke off", error);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+};

@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import type { TrustRootSource } from "../../policy/authority.ts";
+import type { Outcome } from "../../policy/outcome.ts";
+import { untilAborted } from "../untilAborted.ts";
+import { embeddedRoot, PUBLIC_GOOD_MIRROR } from "./embeddedRoot.ts";
+import { fetchTufRoot, type TufRepository } from "./fetchTufRoot.ts";
+
+/** A `trusted_root.json` that is trusted now. */
+export interface KnownRoot {
+  readonly json: string;
+  /** SHA-256 of the text: part of the key of whatever was verified against it. */
+  readonly hash: string;
+}
+
+export interface TrustRootOptions {
+  /** Where TUF keeps its metadata; needs to be writable, is made where it is missing. */
+  readonly cacheDirectory: string;
+  /** Whether Sigstore's TUF repository may be asked for news of the public good root. Without it what is embedded counts. */
+  readonly publicGoodUpdates: boolean;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  /** A root that could not be renewed, for the log. */
+  readonly onFailure: (mirror: string, error: unknown) => void;
+  /** For tests. */
+  readonly fetchRoot?: typeof fetchTufRoot;
+  readonly publicGoodMirror?: string;
+}
+
+/** The trust roots that authorities name. Nothing is contacted before a policy needs it. */
+export interface TrustRoots {
+  /** What is known without waiting; undefined where it has to be fetched first. Starts a renewal that is due. */
+  readonly peek: (source: TrustRootSource) => KnownRoot | undefined;
+  /** Never rejects; `unavailable` (trustRoot) where there is none to be had. */
+  readonly get: (source: TrustRootSource, signal: AbortSignal) => Promise<Outcome<KnownRoot, never>>;
+}
+
+/** TUF's own metadata lives for days; news of a trust root (a key that was taken back) should not take as long. */
+const RENEWAL = 6 * 3_600_000;
+/** After a failure. */
+const RETRY = 60_000;
+
+interface Entry {
+  readonly repository: TufRepository;
+  known: KnownRoot | undefined;
+  /** When to ask again. */
+  due: number;
+  flight: Promise<void> | undefined;
+}
+
+export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
+  const { cacheDirectory, publicGoodUpdates, clock, onFailure, fetchRoot = fetchTufRoot } = options;
+  const entries = new Map<string, Entry>();
+  const documents = new Map<string, KnownRoot>();
+
+  const documentOf = (json: string): KnownRoot => {
+    const known = documents.get(json);
+    if (known !== undefined) return known;
+    // Few are in force at a time; policies that changed left theirs behind.
+    if (documents.size >= 256) documents.clear();
+    const fresh = knownRoot(json);
+    documents.set(json, fresh);
+    return fresh;
+  };
+
+  const entryOf = (source: Exclude<TrustRootSource, { type: "document" }>): Entry => {
+    const key = source.type === "tuf" ? JSON.stringify([source.mirror, source.root]) : "publicGood";
+    const known = entries.get(key);
+    if (known !== undefined) return known;
+    const entry: Entry =
+      source.type === "tuf"
+        ? { repository: source, known: undefined, due: 0, flight: undefined }
+        : {
+            repository: { mirror: options.publicGoodMirror ?? PUBLIC_GOOD_MIRROR },
+            known: knownRoot(embeddedRoot()),
+            due: publicGoodUpdates ? 0 : Infinity,
+            flight: undefined,
+          };
+    entries.set(key, entry);
+    return entry;
+  };
+
+  /** One fetch at a time for each root. What is on disk comes first, so that a restart beside a dead mirror does no harm. */
+  const renew = (entry: Entry): Promise<void> => {
+    const attempt = async (fromCache: boolean): Promise<boolean> => {
+      try {
+        entry.known = knownRoot(await fetchRoot(entry.repository, cacheDirectory, fromCache));
+        return true;
+      } catch (error) {
+        onFailure(entry.repository.mirror, error);
+        return false;
+      }
+    };
+    const run = async (): Promise<void> => {
+      const first = entry.known === undefined || entry.due === 0;
+      // From the cache the mirror is asked as well where the cache does not hold: no second try then.
+      const renewed = (!first || (await attempt(true))) && (await attempt(false));
+      entry.due = clock() + (renewed ? RENEWAL : RETRY);
+      entry.flight = undefined;
+    };
+    entry.flight ??= run();
+    return entry.flight;
+  };
+
+  const peek: TrustRoots["peek"] = (source) => {
+    if (source.type === "document") return documentOf(source.json);
+    const entry = entryOf(source);
+    // Renewed behind the answer: what is known stays good while its repository cannot be reached.
+    if (entry.flight === undefined && clock() >= entry.due) void renew(entry);
+    return entry.known;
+  };
+
+  return {
+    peek,
+    get: async (source, signal) => {
+      const known = peek(source);
+      if (known !== undefined) return { status: "verified", value: known };
+      if (source.type === "document") return missing;
+      const entry = entryOf(source);
+      if (entry.flight !== undefined) await untilAborted(entry.flight, signal);
+      return entry.known === undefined ? missing : { status: "verified", value: entry.known };
+    },
+  };
+};
+
+const missing = {
+  status: "unavailable",
+  cause: "trustRoot",
+  message: "the trust root could not be fetched from its TUF repository",
+} as const;
+
+const knownRoot = (json: string): KnownRoot => ({ json, hash: createHash("sha256").update(json).digest("hex") });
