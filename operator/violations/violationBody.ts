@@ -4,7 +4,7 @@ import type { Finding } from "../../policy/finding.ts";
 import type { PodRecord } from "../resources/pods.ts";
 import type { PolicyJudgement } from "../audit/judgement.ts";
 import { asObject } from "../kube/object.ts";
-import { canonicalJson } from "./canonicalJson.ts";
+import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
 import { violationName } from "./violationName.ts";
 
 export const POLICY_LABEL = "imagesecurity.dev/policy";

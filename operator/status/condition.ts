@@ -1,0 +1,36 @@
+import type { Condition } from "../../crds/types.ts";
+
+/** One aspect of an object's state, before it is known when it changed. */
+export type ConditionNow = Omit<Condition, "lastTransitionTime" | "observedGeneration">;
+
+/** The bounds of the CRD. */
+const LONGEST_MESSAGE = 32_768;
+
+/**
+ * The conditions to write: what is known now, with the time of the last change of each kept. `before` is what the object has; conditions
+ * of other types in it are left out.
+ *
+ * @param now RFC 3339, to the second.
+ */
+export function conditionsOf(
+  wanted: readonly ConditionNow[],
+  before: readonly Condition[],
+  generation: number,
+  now: string,
+): readonly Condition[] {
+  return wanted.map(({ type, status, reason, message }) => {
+    const old = before.find((condition) => condition.type === type);
+    return {
+      type,
+      status,
+      observedGeneration: generation,
+      lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
+      reason,
+      message: message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 3)}...` : message,
+    };
+  });
+}
+
+/** RFC 3339 to the second, as metav1.Time is written. */
+export const timestamp = (milliseconds: number): string =>
+  new Date(milliseconds).toISOString().replace(/\.[0-9]+Z$/, "Z");

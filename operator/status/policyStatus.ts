@@ -1,0 +1,94 @@
+import type { AuthorityStatus, PolicyStatus } from "../../crds/types.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import { conditionsOf, timestamp, type ConditionNow } from "./condition.ts";
+
+/** What the audit counted under one policy. */
+export interface PolicyCounts {
+  /** Pods that violate it now. */
+  readonly violations: number;
+  /** Pods whose every finding an exception silences. */
+  readonly exempted: number;
+  /** Violations that are counted and not stored. */
+  readonly notStored: number;
+  /** When the last complete audit under this version of the policy ended, in milliseconds since the epoch. */
+  readonly auditedAt: number | undefined;
+}
+
+/** A status as a merge patch: `null` takes a field away. */
+export type StatusPatch = { readonly [Name in keyof PolicyStatus]-?: PolicyStatus[Name] | null };
+
+/**
+ * The status that a policy should have. Counts are those before the first audit under this version until it has ended, so that a change
+ * of a policy does not make its violations vanish for a moment.
+ *
+ * @param now Milliseconds since the epoch.
+ */
+export function policyStatus(
+  policy: CompiledPolicy,
+  counts: PolicyCounts,
+  before: PolicyStatus,
+  now: number,
+): StatusPatch {
+  const { audited, generation } = policy;
+  const counted = audited && counts.auditedAt !== undefined;
+  const kept = <T>(value: T, old: T | undefined): T | null => (counted ? value : audited ? (old ?? null) : null);
+  const notStored = kept(counts.notStored, before.notStored);
+  return {
+    observedGeneration: generation,
+    conditions: conditionsOf(conditions(policy), before.conditions ?? [], generation, timestamp(now)),
+    authorities: authorityStatuses(policy),
+    violations: kept(counts.violations, before.violations),
+    exempted: kept(counts.exempted, before.exempted),
+    // Nothing to say in the everyday case.
+    notStored: notStored === 0 ? null : notStored,
+    lastAuditTime: kept(timestamp(counts.auditedAt ?? 0), before.lastAuditTime),
+  };
+}
+
+function conditions({ faults, advice }: CompiledPolicy): readonly ConditionNow[] {
+  const [first] = faults;
+  const ready: ConditionNow =
+    first === undefined
+      ? { type: "Ready", status: "True", reason: "Compiled", message: "the policy is in force" }
+      : {
+          type: "Ready",
+          status: "False",
+          reason: first.reason,
+          message: faults.map(({ path, message }) => `${path}: ${message}`).join("; "),
+        };
+  const types = [...new Set(advice.map(({ type }) => type))];
+  return [
+    ready,
+    ...types.map((type) => ({
+      type,
+      status: "True" as const,
+      reason: type,
+      message: advice.flatMap((one) => (one.type === type ? [one.message] : [])).join("; "),
+    })),
+  ];
+}
+
+/** What is trusted right now: the fingerprints of keys and certificates; an identity of keyless signers has none. */
+export function authorityStatuses({ authorities }: CompiledPolicy): readonly AuthorityStatus[] {
+  return [...authorities.values()].map((authority) => {
+    const fingerprints =
+      authority.type === "key" ? authority.keys.map(({ fingerprint }) => fingerprint).toSorted() : [];
+    return fingerprints.length === 0 ? { name: authority.name } : { name: authority.name, fingerprints };
+  });
+}
+
+/** In words, whose trust changed between two statuses; undefined where nobody's did. New policies change nothing. */
+export function trustChange(before: PolicyStatus, after: readonly AuthorityStatus[]): string | undefined {
+  if (before.authorities === undefined) return undefined;
+  const shown = (statuses: readonly AuthorityStatus[]): ReadonlyMap<string, string> =>
+    new Map(statuses.map(({ name, fingerprints }) => [name, (fingerprints ?? []).join(", ")]));
+  const [old, current] = [shown(before.authorities), shown(after)];
+  const changes: string[] = [];
+  for (const [name, prints] of current) {
+    const previous = old.get(name);
+    if (previous === undefined) changes.push(`${name} is trusted now${prints === "" ? "" : ` (${prints})`}`);
+    else if (previous !== prints) changes.push(`${name} has changed from ${previous || "none"} to ${prints || "none"}`);
+  }
+  for (const name of old.keys()) if (!current.has(name)) changes.push(`${name} is trusted no longer`);
+  return changes.length === 0 ? undefined : changes.join("; ");
+}

@@ -1,0 +1,172 @@
+import type { PolicyStatus } from "../../crds/types.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
+import { statusError, type KubeClient } from "../kube/kubeClient.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leadership.ts";
+import type { Log } from "../log.ts";
+import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecord } from "../resources/policies.ts";
+import type { Store } from "../watch/store.ts";
+import { WorkQueue } from "../workQueue.ts";
+import { conditionsOf, timestamp } from "./condition.ts";
+import { authorityStatuses, policyStatus, trustChange, type PolicyCounts } from "./policyStatus.ts";
+
+export interface StatusWriterOptions {
+  readonly client: KubeClient;
+  readonly policies: Store<PolicyRecord>;
+  readonly exceptions: Store<ExceptionRecord>;
+  /** The policy as it is in force; undefined while it is not compiled. */
+  readonly compiled: (name: string) => CompiledPolicy | undefined;
+  readonly counts: (policy: CompiledPolicy) => PolicyCounts;
+  readonly leadership: Leadership;
+  readonly onTrustChanged: (policy: PolicyRecord, message: string) => void;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly log: Log;
+  /** Milliseconds between two writes of one status; default 1,000. */
+  readonly rest?: number;
+}
+
+const API = "/apis/imagesecurity.dev/v1";
+const MERGE_PATCH = "application/merge-patch+json";
+
+/** Writes the statuses of policies and exceptions, each only when it changed, and none more than once a second. */
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #queue: WorkQueue;
+  readonly #unsubscribe: readonly (() => void)[];
+  #leading = false;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue({
+      name: "writing a status",
+      concurrency: 4,
+      process: (key, signal) => this.#write(key, signal),
+      log: options.log,
+      rest: options.rest ?? 1_000,
+    });
+    this.#unsubscribe = [
+      options.policies.onChange((key, _before, after) => this.#add("policy", key, after)),
+      options.exceptions.onChange((key, _before, after) => this.#add("exception", key, after)),
+    ];
+  }
+
+  /** Begins to write: this operator leads. */
+  begin(): void {
+    this.#leading = true;
+    this.refresh();
+  }
+
+  /** Has every status looked at: counts or keys may have changed. */
+  refresh(): void {
+    if (!this.#leading) return;
+    for (const [key, record] of this.#options.policies.entries()) this.#add("policy", key, record);
+    for (const [key, record] of this.#options.exceptions.entries()) this.#add("exception", key, record);
+  }
+
+  reset(): void {
+    this.#leading = false;
+    this.#queue.clear();
+  }
+
+  settled(): Promise<void> {
+    return this.#queue.settled();
+  }
+
+  async close(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    await this.#queue.close();
+  }
+
+  #add(kind: "policy" | "exception", key: string, after: unknown): void {
+    if (this.#leading && after !== undefined) this.#queue.add(`${kind}/${key}`);
+  }
+
+  async #write(key: string, signal: AbortSignal): Promise<void> {
+    const [kind, name = ""] = key.split("/");
+    if (kind === "policy") await this.#writePolicy(name, signal);
+    else await this.#writeException(name, signal);
+  }
+
+  async #writePolicy(name: string, signal: AbortSignal): Promise<void> {
+    const { policies, compiled, counts, now, onTrustChanged } = this.#options;
+    const record = policies.get(name);
+    const policy = compiled(name);
+    // One that is not compiled yet, or in an older version, is looked at again when it is.
+    if (record === undefined || policy === undefined) return;
+    if (policy.uid !== record.uid || policy.generation !== record.generation) return;
+    const before: PolicyStatus = record.policy.status ?? {};
+    const wanted = policyStatus(policy, counts(policy), before, now());
+    if (isSame(wanted, before)) return;
+    const path = `${API}/imagesecuritypolicies/${name}`;
+    const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
+    if (stored === undefined) policies.delete(name);
+    else policies.set(name, projectPolicy(stored.body));
+    if (stored?.written !== true) throw new Error("the policy changed meanwhile");
+    const message = trustChange(before, authorityStatuses(policy));
+    if (message !== undefined) onTrustChanged(record, message);
+  }
+
+  /** Exceptions are a later layer: one that is applied says so, and silences nothing. */
+  async #writeException(name: string, signal: AbortSignal): Promise<void> {
+    const { exceptions, now } = this.#options;
+    const record = exceptions.get(name);
+    if (record === undefined) return;
+    const before = record.exception.status ?? {};
+    const wanted = {
+      observedGeneration: record.generation,
+      conditions: conditionsOf(
+        [
+          {
+            type: "Active",
+            status: "False",
+            reason: "NotSupported",
+            message: "exceptions are not supported by this version; this one silences nothing",
+          },
+        ],
+        before.conditions ?? [],
+        record.generation,
+        timestamp(now()),
+      ),
+    };
+    if (isSame(wanted, before)) return;
+    const path = `${API}/imagesecurityexceptions/${name}`;
+    const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
+    if (stored === undefined) exceptions.delete(name);
+    else exceptions.set(name, projectException(stored.body));
+    if (stored?.written !== true) throw new Error("the exception changed meanwhile");
+  }
+
+  /**
+   * Patches a status on the version that it is based on. Gives the object as it stands now, and whether it was written; undefined where
+   * the object is gone.
+   */
+  async #patch(
+    path: string,
+    resourceVersion: string,
+    status: object,
+    signal: AbortSignal,
+  ): Promise<{ readonly body: unknown; readonly written: boolean } | undefined> {
+    const { client, leadership } = this.#options;
+    if (!leadership.mayWrite()) throw new NotLeadingError();
+    const response = await client.request("PATCH", `${path}/status`, {
+      body: { metadata: { resourceVersion }, status },
+      contentType: MERGE_PATCH,
+      signal,
+      timeout: WRITE_TIMEOUT,
+    });
+    if (response.status === 200) return { body: response.body, written: true };
+    if (response.status !== 409 && response.status !== 404) throw statusError("PATCH", path, response);
+    const current = await client.request("GET", path, { signal, timeout: WRITE_TIMEOUT });
+    if (current.status === 404) return undefined;
+    if (current.status !== 200) throw statusError("GET", path, current);
+    return { body: current.body, written: false };
+  }
+}
+
+/** Whether a status has all that is wanted of it, and nothing that is to be taken away. */
+const isSame = (wanted: object, before: object): boolean =>
+  Object.entries(wanted).every(([name, value]: [string, unknown]) => {
+    const old = (before as Readonly<Record<string, unknown>>)[name];
+    return value === null ? old === undefined : old !== undefined && canonicalJson(value) === canonicalJson(old);
+  });
