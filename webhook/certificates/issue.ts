@@ -33,8 +33,11 @@ const BACKDATED = 3_600_000;
 /** P-256: a handshake costs a fifth of what RSA 2048 does, and every Go client takes it. */
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-const pemOfKey = async (key: webcrypto.CryptoKey): Promise<string> =>
-  PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");
+/** With an end of line, so that certificates can be put one after the other. */
+const pair = async (certificate: X509Certificate, key: webcrypto.CryptoKey): Promise<IssuedPair> => ({
+  cert: `${certificate.toString("pem")}\n`,
+  key: `${PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")}\n`,
+});
 
 /** 16 random bytes, positive. */
 const serial = (): string => {
@@ -61,7 +64,7 @@ export const issueAuthority = async (now: number): Promise<IssuedPair> => {
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { cert: certificate.toString("pem"), key: await pemOfKey(keys.privateKey) };
+  return await pair(certificate, keys.privateKey);
 };
 
 /** Makes a serving certificate for these DNS names and IP addresses; it does not outlive its authority. */
@@ -100,5 +103,5 @@ export const issueServing = async (
       await AuthorityKeyIdentifierExtension.create(issuer),
     ],
   });
-  return { cert: certificate.toString("pem"), key: await pemOfKey(keys.privateKey) };
+  return await pair(certificate, keys.privateKey);
 };

@@ -1,7 +1,7 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import type { IssuedPair } from "./issue.ts";
 
-/** What the webhook's Secret holds, checked. */
+/** What the webhook's Secret holds. */
 export interface Material {
   /** The authority that signs now. */
   readonly authority: IssuedPair;
@@ -15,6 +15,9 @@ export interface Material {
 /** PEM certificates in a text, each by itself. */
 export const splitPem = (text: string): readonly string[] =>
   text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)?.map((pem) => `${pem}\n`) ?? [];
+
+/** Whether the text is a certificate. */
+export const isCertificate = (pem: string): boolean => sound(() => new X509Certificate(pem).subject !== "");
 
 /** A certificate's end, in milliseconds since the epoch. */
 export const expiryOf = (pem: string): number => new X509Certificate(pem).validToDate.getTime();

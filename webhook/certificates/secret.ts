@@ -1,20 +1,22 @@
 import { V1ObjectMeta, type V1Secret } from "@kubernetes/client-node";
-import { isAuthority, isServing, splitPem, type Material } from "./material.ts";
+import { isCertificate, splitPem, type Material } from "./material.ts";
 
 const SINCE = "imagesecurity.dev/authority-since";
 
-/** Reads the material out of a Secret; undefined where it holds none that could be used. */
+/** Reads the material out of a Secret, sound or not: `renew` replaces what cannot be used. undefined where it holds no authority at all. */
 export const materialOf = (secret: V1Secret): Material | undefined => {
   const text = (key: string): string => Buffer.from(secret.data?.[key] ?? "", "base64").toString("utf8");
-  const bundle = splitPem(text("ca.crt"));
+  const bundle = splitPem(text("ca.crt")).filter(isCertificate);
   const [current] = bundle;
   if (current === undefined) return undefined;
-  const authority = { cert: current, key: text("ca.key") };
-  const serving = { cert: text("tls.crt"), key: text("tls.key") };
-  if (!isAuthority(authority) || !isServing(serving, authority.cert, [])) return undefined;
   const since = Date.parse(secret.metadata?.annotations?.[SINCE] ?? "");
-  // Without a time of its own the change is taken to be over: only a bundle of one is certain then.
-  return { authority, bundle, serving, authoritySince: Number.isNaN(since) ? 0 : since };
+  return {
+    authority: { cert: current, key: text("ca.key") },
+    bundle,
+    serving: { cert: text("tls.crt"), key: text("tls.key") },
+    // Without a time of its own the change is taken to be over.
+    authoritySince: Number.isNaN(since) ? 0 : since,
+  };
 };
 
 /** The Secret with this material in it; what else it holds stays, its `resourceVersion` among it. */
