@@ -26,8 +26,16 @@ export interface GatherRequest {
  */
 export type Gather = (request: GatherRequest) => ImageFacts | Promise<ImageFacts>;
 
-/** What the mutating webhook pins a tag to: the same resolution, cache and flight that judging uses. */
-export type ResolveDigest = (request: GatherRequest) => Promise<Outcome<string>>;
+/**
+ * What the mutating webhook pins a tag to: the same resolution, cache and flight that judging uses. Never rejects, and ends
+ * with `signal`.
+ */
+export type ResolveDigest = (
+  subject: Subject,
+  image: ImageUse,
+  policies: readonly CompiledPolicy[],
+  signal: AbortSignal,
+) => Outcome<string> | Promise<Outcome<string>>;
 
 /**
  * What a provider works with while it answers one request: the image's digest is known, its content may be asked for.

@@ -18,6 +18,11 @@ export interface CredentialSource {
   readonly get: (signal: AbortSignal) => Credential | undefined | Promise<Credential | undefined>;
 }
 
+/** A credential that may exist could not be read from the cluster: not the same as being refused. */
+export class CredentialUnreadable extends Error {
+  override readonly name = "CredentialUnreadable";
+}
+
 /** Asking without any credential. */
 export const ANONYMOUS: CredentialSource = { id: "anonymous", get: () => undefined };
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { LRUCache } from "lru-cache";
 import { type Flight, SingleFlight } from "../cache/singleFlight.ts";
-import type { Credential, CredentialSource } from "../credentials/credential.ts";
+import { type Credential, type CredentialSource, CredentialUnreadable } from "../credentials/credential.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Failure, unavailable } from "./failure.ts";
@@ -116,9 +116,9 @@ async function credentialOf(
 ): Promise<Credential | Failure | undefined> {
   try {
     return await source.get(flight.signal);
-  } catch {
-    return flight.signal.aborted
-      ? unavailable("timeout", `the credentials for ${endpoint.registry} could not be had in time`)
-      : unavailable("unauthorised", `the credentials for ${endpoint.registry} could not be had`);
+  } catch (error) {
+    const what = `the credentials for ${endpoint.registry} could not be`;
+    if (flight.signal.aborted) return unavailable("timeout", `${what} had in time`);
+    return unavailable(error instanceof CredentialUnreadable ? "cluster" : "unauthorised", `${what} read`);
   }
 }

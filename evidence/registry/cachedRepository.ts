@@ -53,9 +53,8 @@ export class CachedRepository implements RepositoryReader {
     return this.#peek((source) => this.#manifest(digest, source));
   }
 
-  peekTag(tag: string): Outcome<Descriptor, ContentReason> | undefined {
-    const known = this.#peek((source) => this.#tag(tag, source));
-    return known?.status === "verified" ? { status: "verified", value: descriptorOf(known.value) } : known;
+  peekManifestByTag(tag: string): Outcome<Manifest, ContentReason> | undefined {
+    return this.#peek((source) => this.#tag(tag, source));
   }
 
   async resolveTag(tag: string, signal: AbortSignal): Promise<Outcome<Descriptor, ContentReason>> {

@@ -58,6 +58,9 @@ export function judgeDigestContent(
     const { running } = facts;
     if (running?.status === "verified")
       findings.push(...judgeDrift(rule, reference, facts.tag, running.value, "what runs"));
+    // It is known not to be what the tag names, though not which manifest it is.
+    else if (running?.status === "absent")
+      findings.push(...judgeDrift(rule, reference, facts.tag, undefined, "what runs"));
     else if (running?.status === "unavailable")
       findings.push(unavailable(`what runs could not be told: ${running.message}`));
   }
@@ -83,20 +86,21 @@ function judgeDrift(
   rule: DigestRule,
   reference: Reference,
   tag: Outcome<string> | undefined,
-  judged: string,
+  judged: string | undefined,
   what: string,
 ): readonly RuleFinding[] {
+  const known = judged === undefined ? {} : { digest: judged };
   const soften = rule.tagDrift === "Report" ? ({ atMost: "warn" } as const) : {};
   if (tag?.status === "verified") {
     if (tag.value === judged) return [];
     const detail = `${tagName(reference)} no longer names ${what}, but ${tag.value}; deploy that digest or restore the tag`;
-    return [{ ...finding("TagDrift", detail), digest: judged, ...soften }];
+    return [{ ...finding("TagDrift", detail), ...known, ...soften }];
   }
   if (tag?.status === "absent") {
     return [
       {
         ...finding("TagDrift", `${tagName(reference)} no longer exists, so it does not name ${what}`),
-        digest: judged,
+        ...known,
         ...soften,
       },
     ];

@@ -1,0 +1,61 @@
+import { LRUCache } from "lru-cache";
+import { SingleFlight } from "./singleFlight.ts";
+
+/** What a load came to. `old`: it failed now, an earlier value stands in. */
+export type Loaded<T> =
+  | { readonly status: "ok" | "old"; readonly value: T; readonly at: number }
+  | { readonly status: "failed" };
+
+export interface FreshValuesOptions {
+  /** Milliseconds that a value is used without loading it again, and that it may stand in for one that cannot be loaded. */
+  readonly time: number;
+  readonly stale: number;
+  readonly max: number;
+  readonly clock: () => number;
+}
+
+/** Small values that change now and then, loaded when somebody asks: one load however many wait. Never rejects. */
+export class FreshValues<T> {
+  readonly #options: FreshValuesOptions;
+  readonly #values: LRUCache<string, { readonly value: T; readonly at: number }>;
+  readonly #flights = new SingleFlight<Loaded<T>>();
+
+  constructor(options: FreshValuesOptions) {
+    this.#options = options;
+    this.#values = new LRUCache({ max: options.max });
+  }
+
+  peek(key: string): (Loaded<T> & { readonly status: "ok" }) | undefined {
+    const kept = this.#values.get(key);
+    return kept !== undefined && this.#options.clock() - kept.at < this.#options.time
+      ? { status: "ok", ...kept }
+      : undefined;
+  }
+
+  async get(key: string, signal: AbortSignal, load: (signal: AbortSignal) => Promise<T>): Promise<Loaded<T>> {
+    return (
+      this.peek(key) ??
+      this.#flights.run(
+        key,
+        signal,
+        async (flight) => {
+          try {
+            const value = await load(flight.signal);
+            const kept = { value, at: this.#options.clock() };
+            this.#values.set(key, kept);
+            return { status: "ok", ...kept };
+          } catch {
+            return this.#old(key);
+          }
+        },
+        () => this.#old(key),
+      )
+    );
+  }
+
+  #old(key: string): Loaded<T> {
+    const kept = this.#values.get(key);
+    if (kept === undefined || this.#options.clock() - kept.at >= this.#options.stale) return { status: "failed" };
+    return { status: "old", ...kept };
+  }
+}

@@ -1,0 +1,22 @@
+import type { CloudToken } from "./cloudCredentials.ts";
+
+/** Artifact Registry and what is left of Container Registry. */
+export const isArtifactRegistryHost = (host: string): boolean =>
+  /^(?:[a-z0-9-]+\.)?gcr\.io$/.test(host) || /^[a-z0-9-]+-docker\.pkg\.dev$/.test(host);
+
+/** Google's access tokens live an hour, and the library renews them early by itself. */
+const LIFE = 10 * 60_000;
+
+/** With Google's application default credentials: workload identity, service account file, metadata server. */
+export async function artifactRegistryToken(_host: string): Promise<CloudToken> {
+  const { GoogleAuth } = await import("google-auth-library");
+  const auth = new GoogleAuth({
+    scopes: [
+      "https://www.googleapis.com/auth/devstorage.read_only",
+      "https://www.googleapis.com/auth/cloud-platform.read-only",
+    ],
+  });
+  const token = await auth.getAccessToken();
+  if (token === undefined || token === null || token === "") throw new Error("Google gave no access token");
+  return { credential: { username: "oauth2accesstoken", password: token }, expires: Date.now() + LIFE };
+}

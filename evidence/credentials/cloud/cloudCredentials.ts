@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import type { CloudProvider } from "../../registry/settings.ts";
+import type { Credential, CredentialSource } from "../credential.ts";
+import { acrToken, isAcrHost } from "./acr.ts";
+import { artifactRegistryToken, isArtifactRegistryHost } from "./artifactRegistry.ts";
+import { ecrToken, isEcrHost } from "./ecr.ts";
+
+/** A credential that a cloud gave, and until when it is good (milliseconds since the epoch). */
+export interface CloudToken {
+  readonly credential: Credential;
+  readonly expires: number;
+}
+
+/** Fetches a credential for a registry host. Rejects where the cloud gives none. */
+export type FetchCloudToken = (host: string, signal: AbortSignal) => Promise<CloudToken>;
+
+/** Credentials of cloud registries from where the operator runs. */
+export interface CloudCredentials {
+  /** undefined: the host is no registry of a cloud that is in use. Nothing is fetched before a registry asks. */
+  readonly source: (host: string) => CredentialSource | undefined;
+}
+
+/** By provider: which hosts are its, and how it is asked. Each library is loaded when its first host asks for credentials. */
+const PROVIDERS: Readonly<
+  Record<CloudProvider, { readonly owns: (host: string) => boolean; readonly fetch: FetchCloudToken }>
+> = {
+  ecr: { owns: isEcrHost, fetch: ecrToken },
+  artifactRegistry: { owns: isArtifactRegistryHost, fetch: artifactRegistryToken },
+  acr: { owns: isAcrHost, fetch: acrToken },
+};
+
+/** A token is renewed so long before it ends. */
+const MARGIN = 60_000;
+/** A cloud's library may wait much longer than an admission can. */
+const PATIENCE = 5_000;
+
+export function createCloudCredentials(
+  enabled: readonly CloudProvider[],
+  fetchers: Partial<Record<CloudProvider, FetchCloudToken>> = {},
+): CloudCredentials {
+  const tokens = new Map<string, Promise<CloudToken>>();
+  const current = async (host: string, fetch: FetchCloudToken): Promise<Credential> => {
+    const kept = tokens.get(host);
+    if (kept !== undefined) {
+      const token = await kept.catch(() => undefined);
+      if (token !== undefined && token.expires - MARGIN > Date.now()) return token.credential;
+      if (tokens.get(host) === kept) tokens.delete(host);
+    }
+    const fetched = tokens.get(host) ?? fetch(host, AbortSignal.timeout(PATIENCE));
+    tokens.set(host, fetched);
+    return (await fetched).credential;
+  };
+  return {
+    source: (host) => {
+      const provider = enabled.find((name) => PROVIDERS[name].owns(host));
+      if (provider === undefined) return undefined;
+      const id = createHash("sha256").update(`${provider} ${host}`).digest("base64url");
+      return {
+        id,
+        get: async (signal) => ended(current(host, fetchers[provider] ?? PROVIDERS[provider].fetch), signal),
+      };
+    },
+  };
+}
+
+/** The libraries do not all take a signal. */
+async function ended<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+    const abort = (): void => reject(new Error("the cloud did not give a credential in time"));
+    if (limit.aborted) abort();
+    limit.addEventListener("abort", abort, { once: true });
+    work
+      .then(resolve, reject)
+      .finally(() => limit.removeEventListener("abort", abort))
+      .catch(() => undefined);
+  });
+}
