@@ -1,0 +1,4 @@
+import { examine } from "../cosign/examine.ts";
+import { serveJobs } from "./serveJobs.ts";
+
+serveJobs(examine);
