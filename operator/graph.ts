@@ -1,13 +1,4 @@
-import {
-  fromInterval,
-  merge,
-  reactive,
-  sidechainPartition,
-  stream,
-  sync,
-  type ISubscribable,
-  type Stream,
-} from "@thi.ng/rstream";
+import { fromInterval, merge, reactive, sidechainPartition, stream, sync, type Stream } from "@thi.ng/rstream";
 import { comp, dedupe, mapcat } from "@thi.ng/transducers";
 import type { PolicySet } from "./policySet.ts";
 
@@ -47,7 +38,10 @@ export interface Snapshot {
 export interface Graph {
   /** The policy set in force; undefined until the first one is compiled. */
   readonly policies: () => PolicySet | undefined;
-  readonly snapshot$: ISubscribable<Snapshot>;
+  /** Told of every policy set that comes into force, the present one included. */
+  readonly onPolicies: (listener: (set: PolicySet) => void) => void;
+  /** Told of every snapshot. */
+  readonly onSnapshot: (listener: (snapshot: Snapshot) => void) => void;
   /** Whether this operator leads; audits begin and end with it. */
   readonly leading: (value: boolean) => void;
   /** Has a complete audit done now. */
@@ -126,7 +120,10 @@ export function createGraph(sources: GraphSources): Graph {
   let extra = 0;
   return {
     policies: () => policies$.deref(),
-    snapshot$,
+    onPolicies: (listener) =>
+      void policies$.subscribe({ next: listener, error: guarded("onPolicies").error }, guarded("onPolicies")),
+    onSnapshot: (listener) =>
+      void snapshot$.subscribe({ next: listener, error: guarded("onSnapshot").error }, guarded("onSnapshot")),
     leading: (value) => leading$.next(value),
     auditNow: () => extra$.next((extra += 1)),
     stop: () => {

@@ -1,5 +1,6 @@
-import { ALogger, ROOT, type LogEntry, type ILogger } from "@thi.ng/logger";
+import { ALogger, LogLevel, ROOT, type ILogger, type LogEntry } from "@thi.ng/logger";
 import { createLogger, format, transports, type Logger } from "winston";
+import type { Log } from "./log.ts";
 import type { Settings } from "./settings.ts";
 
 /** A winston logger: JSON lines for machines, or text for people; on standard error, so that commands keep standard output. */
@@ -24,15 +25,15 @@ const text = format.printf(({ timestamp, level, message, ...fields }) => {
 /**
  * Joins rstream's logger to ours, first thing in a process: without it an error that no stream handles prints nothing at all.
  */
-export function bridgeStreamLogger(log: Pick<Logger, "error" | "warn">): void {
+export function bridgeStreamLogger(log: Pick<Log, "error" | "warn">): void {
   // The library's own types do not agree with each other about an absent `parent` (exactOptionalPropertyTypes).
   ROOT.set(new StreamLogger(log) as ALogger as ILogger);
 }
 
 class StreamLogger extends ALogger {
-  readonly #log: Pick<Logger, "error" | "warn">;
+  readonly #log: Pick<Log, "error" | "warn">;
 
-  constructor(log: Pick<Logger, "error" | "warn">) {
+  constructor(log: Pick<Log, "error" | "warn">) {
     // Streams tell of every value at lower levels.
     super("rstream", "WARN");
     this.#log = log;
@@ -44,11 +45,10 @@ class StreamLogger extends ALogger {
   }
 
   override logEntry([level, id, , ...body]: LogEntry): void {
-    const SEVERE = 4;
     if (level < this.level) return;
     const error = body
       .map((part: unknown) => (part instanceof Error ? (part.stack ?? part.message) : String(part)))
       .join(" ");
-    this.#log[level >= SEVERE ? "error" : "warn"]("a stream failed", { stream: String(id), error });
+    this.#log[level >= LogLevel.SEVERE ? "error" : "warn"]("a stream failed", { stream: id, error });
   }
 }

@@ -1,6 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EvidenceMetrics } from "../evidence/metrics.ts";
-import { WORKLOAD_KINDS } from "../policy/subjectOf.ts";
 import type { AdmissionMetrics } from "../webhook/metrics.ts";
 import type { AuditReport } from "./audit/auditor.ts";
 import type { Tally } from "./audit/tally.ts";
@@ -104,7 +103,7 @@ export function createMetrics(): OperatorMetrics {
   return {
     admission: {
       admission: (kind, operation, decision, seconds) => {
-        requests.inc({ kind: WORKLOAD_KINDS.has(kind) ? kind : "other", operation, decision });
+        requests.inc({ kind, operation, decision });
         duration.observe({ decision }, seconds);
       },
       findings: (found) => {

@@ -1,4 +1,24 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { KubeConfig } from "@kubernetes/client-node";
+import type { Gather } from "../evidence/gather.ts";
+import { createReview } from "../evidence/review.ts";
+import { startAdmission, unresolved } from "./admission.ts";
+import { createCaches } from "./caches.ts";
+import { unavailableGather } from "./evidence.ts";
+import { createGraph } from "./graph.ts";
+import { createKubeClient } from "./kube/kubeClient.ts";
+import { messageOf } from "./kube/kubeError.ts";
+import { Elector } from "./leader.ts";
+import type { Log } from "./log.ts";
+import { bridgeStreamLogger, createWinston } from "./logging.ts";
+import { createMetrics } from "./metrics.ts";
+import { startMetricsServer } from "./metricsServer.ts";
+import { createPolicyCompiler } from "./policyCompiler.ts";
+import { createReconciler } from "./reconcile.ts";
+import { createReferences } from "./resources/references.ts";
 import type { Settings } from "./settings.ts";
+import { singleFlight } from "./singleFlight.ts";
 
 /** An operator at work in this process. */
 export interface RunningOperator {
@@ -15,10 +35,151 @@ export interface RunningOperator {
   readonly stop: () => Promise<void>;
 }
 
+/** What tests and the sandbox may give instead of what the operator makes for itself. */
+export interface RunOptions {
+  readonly log?: Log;
+  readonly gather?: Gather;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** Milliseconds. What time alone changes is to show within a minute. */
+const CLOCK_MS = 45_000;
+/** Milliseconds in which changes are gathered before an audit looks at them. */
+const SETTLE_MS = 100;
+
 /**
  * Starts the operator in this process: the servers listen when the promise resolves, everything else heals in the background.
  * Rejects where it cannot start at all: a port that is taken, a kubeconfig that cannot be read.
  */
-export function runOperator(settings: Settings): Promise<RunningOperator> {
-  return Promise.reject(new Error(`not wired yet for ${settings.namespace}`));
+export async function runOperator(settings: Settings, options: RunOptions = {}): Promise<RunningOperator> {
+  const log = options.log ?? createWinston(settings);
+  bridgeStreamLogger(log);
+  const now = options.now ?? Date.now;
+  await using stack = new AsyncDisposableStack();
+
+  const kubeConfig = loadKubeConfig(settings.kubeconfig);
+  const client = createKubeClient(kubeConfig);
+  stack.defer(() => client.close());
+  const metrics = createMetrics();
+  const metricsServer =
+    settings.metricsPort === "off"
+      ? undefined
+      : await startMetricsServer(metrics, { host: settings.metricsHost, port: settings.metricsPort }, log);
+  stack.defer(() => metricsServer?.close());
+
+  const caches = createCaches({ client, log, onAlive: metrics.watchAlive });
+  stack.defer(() => caches.stop());
+  const references = createReferences({
+    client,
+    namespace: settings.namespace,
+    trustNamespaces: settings.trustNamespaces,
+    log,
+    onAlive: metrics.watchAlive,
+  });
+  stack.defer(() => references.stop());
+  const { policies, exceptions, violations, namespaces, pods } = caches;
+  const graph = createGraph({
+    policyInputs: { policies, references },
+    auditInputs: { exceptions, violations, namespaces, pods },
+    compile: createPolicyCompiler({ policies: () => policies.store.values(), references }),
+    auditInterval: settings.auditInterval,
+    clockInterval: CLOCK_MS,
+    settle: SETTLE_MS,
+    onError: (stream, error) => log.error("a stream failed", { stream, error: messageOf(error) }),
+  });
+  stack.defer(() => graph.stop());
+
+  const review = createReview(options.gather ?? unavailableGather, (error) =>
+    log.error("the engine has a defect", {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    }),
+  );
+  const admission = await startAdmission({
+    settings,
+    kubeConfig,
+    client,
+    review,
+    resolveDigest: unresolved,
+    policies: graph.policies,
+    namespaces: namespaces.store,
+    ready: () => graph.policies() !== undefined && namespaces.synced(),
+    metrics,
+    log,
+    now,
+  });
+
+  const identity = `${hostname()}_${randomUUID().slice(0, 8)}`;
+  const elector = new Elector({
+    client,
+    namespace: settings.namespace,
+    name: settings.leaseName,
+    identity,
+    duration: settings.leaseDuration,
+    renewDeadline: settings.leaseRenewDeadline,
+    retry: settings.leaseRetry,
+    onChange: (leading) => {
+      if (!leading)
+        void reconciler
+          .reset()
+          .catch((error: unknown) => log.error("stepping down failed", { error: messageOf(error) }));
+      graph.leading(leading);
+    },
+    log,
+  });
+  const reconciler = createReconciler({
+    client,
+    caches,
+    review,
+    policies: graph.policies,
+    leadership: elector,
+    settings,
+    instance: hostname(),
+    now,
+    log,
+  });
+  metrics.observe({
+    policies: graph.policies,
+    leading: () => elector.mayWrite(),
+    tally: reconciler.tally,
+    report: reconciler.report,
+  });
+
+  const ready = Promise.withResolvers<void>();
+  const consumer = singleFlight(reconciler.observe, (error) =>
+    log.error("an audit could not be planned", { error: messageOf(error) }),
+  );
+  graph.onPolicies(() => {
+    admission.policiesChanged();
+    reconciler.policiesChanged();
+    ready.resolve();
+  });
+  graph.onSnapshot(consumer.push);
+  // In this order at the end: no new requests, no new writes, the lease given back, then all that they need.
+  stack.defer(async () => {
+    await Promise.all([admission.stop(), reconciler.stop().then(() => elector.stop())]);
+  });
+  caches.start();
+  elector.start();
+
+  const running = stack.move();
+  let stopped: Promise<void> | undefined;
+  return {
+    webhookUrl: admission.url,
+    ...(metricsServer === undefined ? {} : { metricsUrl: metricsServer.url }),
+    ready: Promise.all([ready.promise, admission.installed, namespaces.untilSynced()]).then(() => undefined),
+    stop: () => (stopped ??= running.disposeAsync()),
+  };
+}
+
+/** As kubectl finds it, where no path is given. */
+function loadKubeConfig(path: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (path === undefined) config.loadFromDefault();
+    else config.loadFromFile(path);
+  } catch (error) {
+    throw new Error(`the kubeconfig ${path ?? ""} cannot be read; see --kubeconfig`, { cause: error });
+  }
+  return config;
 }

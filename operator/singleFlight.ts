@@ -32,7 +32,7 @@ export function singleFlight<T>(work: (value: T) => Promise<void>, onError: (err
       });
     },
     settled: async () => {
-      while (running !== undefined) await running;
+      for (let current = running; current !== undefined; current = running) await current;
     },
   };
 }

@@ -152,7 +152,15 @@ export class Auditor {
     this.#wake();
   }
 
-  /** Stops auditing and forgets everything: this operator leads no longer. */
+  /** Looks again at the pods that evidence from elsewhere is about. */
+  async concern(about: (pod: PodRecord) => boolean): Promise<void> {
+    if (!this.#leading) return;
+    this.#options.judge.forget();
+    for await (const [key, pod] of this.#eachPod(this.#epoch)) if (about(pod)) this.#work.concerned(key);
+    this.#wake();
+  }
+
+  /** Stops auditing and forgets everything at once: this operator leads no longer. Resolves when nothing is under way. */
   async reset(): Promise<void> {
     this.#leading = false;
     this.#planning = false;
@@ -162,8 +170,6 @@ export class Auditor {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#work.clear();
-    this.#handDone?.();
-    await this.#draining;
     this.#verdicts.clear();
     this.#patience.clear();
     this.#inHand.clear();
@@ -172,6 +178,9 @@ export class Auditor {
     this.#snapshot = undefined;
     this.#pass = undefined;
     this.#report = undefined;
+    // The next term may begin before the last slice of this one has noticed.
+    this.#handDone?.();
+    await this.#draining;
   }
 
   /** Resolves when everything known to be due is done. */

@@ -81,6 +81,7 @@ export class ListWatch<T> {
   #running: Promise<void> | undefined;
   #synced = false;
   #wake: (() => void) | undefined;
+  #refreshing: (() => void)[] = [];
   /** Milliseconds since the epoch of the last event, bookmark, list or orderly end. */
   lastAlive = 0;
   /** Lists, and watches that were opened: for tests and logs. */
@@ -113,6 +114,21 @@ export class ListWatch<T> {
     return this.store.onChange(listener);
   }
 
+  /** Called after every change, and when a list is complete. */
+  onPing(listener: () => void): () => void {
+    return this.store.onPing(listener);
+  }
+
+  /** Resolves when the first list is complete. */
+  async untilSynced(): Promise<void> {
+    while (!this.#synced) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const forget = this.onPing(resolve);
+      await promise;
+      forget();
+    }
+  }
+
   start(): void {
     this.#running ??= this.#run();
   }
@@ -120,11 +136,16 @@ export class ListWatch<T> {
   async stop(): Promise<void> {
     this.#stop.abort(new Error("stopped"));
     await this.#running;
+    for (const resolve of this.#refreshing.splice(0)) resolve();
   }
 
-  /** Lists again now, for a caller that has reason to think that something was missed. */
-  refresh(): void {
+  /** Has everything listed anew, because what is kept of objects has changed. Resolves when such a list is complete, or at the stop. */
+  refresh(): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#refreshing.push(resolve);
     this.#wake?.();
+    return promise;
   }
 
   async #run(): Promise<void> {
@@ -159,7 +180,7 @@ export class ListWatch<T> {
     const backoff = createBackoff({ base: this.#timing.backoffBase, limit: this.#timing.backoffLimit });
     const position = { version };
     while (!signal.aborted) {
-      if (performance.now() - listedAt > this.#timing.relist) return;
+      if (performance.now() - listedAt > this.#timing.relist || this.#refreshing.length > 0) return;
       const before = position.version;
       const openedAt = performance.now();
       try {
@@ -190,6 +211,8 @@ export class ListWatch<T> {
   async #list(signal: AbortSignal): Promise<string | undefined> {
     const { client, path, fieldSelector, absent, log, resource } = this.#options;
     this.counts.lists += 1;
+    // Whoever asks from here on waits for the next list: the first pages of this one may be read already.
+    const waiting = this.#refreshing.length;
     const seen = new Set<string>();
     let next: string | undefined;
     let limit = PAGE_SIZE;
@@ -202,7 +225,7 @@ export class ListWatch<T> {
       });
       if (response.status === 404 && absent !== undefined && (await absent(signal))) {
         if (!this.#synced) log.info(`${resource} do not exist on this cluster yet`, { path });
-        this.#complete(new Set());
+        this.#complete(new Set(), waiting);
         return undefined;
       }
       if (response.status !== 200) throw statusError("list", path, response);
@@ -216,16 +239,17 @@ export class ListWatch<T> {
       this.#alive();
     } while (next !== undefined);
     if (version === "") throw new KubeError("malformed", `list ${path}: the answer has no resourceVersion`);
-    this.#complete(seen);
+    this.#complete(seen, waiting);
     return version;
   }
 
-  #complete(seen: ReadonlySet<string>): void {
+  #complete(seen: ReadonlySet<string>, waiting: number): void {
     for (const key of this.store.keys()) if (!seen.has(key)) this.store.delete(key);
     this.#synced = true;
     this.#alive();
     // An empty cluster speaks, too: whoever waits for the first state need not know that there is nothing in it.
     this.store.ping();
+    for (const resolve of this.#refreshing.splice(0, waiting)) resolve();
   }
 
   async #watch(position: { version: string }, signal: AbortSignal): Promise<WatchEnd> {

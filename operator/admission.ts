@@ -1,0 +1,152 @@
+import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
+import type { Review } from "../evidence/review.ts";
+import type { Outcome } from "../policy/outcome.ts";
+import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
+import type { WebhookTarget } from "../webhook/configurations/generate.ts";
+import { WebhookInstallation } from "../webhook/installation.ts";
+import { createMutate, type ResolveDigest } from "../webhook/mutate.ts";
+import { AdmissionServer } from "../webhook/server.ts";
+import { createValidate } from "../webhook/validate.ts";
+import { measured } from "../webhook/measured.ts";
+import type { NamespaceLabels } from "../webhook/namespaceLabels.ts";
+import type { KubeClient } from "./kube/kubeClient.ts";
+import { statusError } from "./kube/kubeClient.ts";
+import { asObject } from "./kube/object.ts";
+import type { Log } from "./log.ts";
+import type { OperatorMetrics } from "./metrics.ts";
+import type { PolicySet } from "./policySet.ts";
+import { projectNamespace, type NamespaceRecord } from "./resources/namespaces.ts";
+import type { Settings } from "./settings.ts";
+
+export interface AdmissionOptions {
+  readonly settings: Settings;
+  readonly kubeConfig: KubeConfig;
+  readonly client: KubeClient;
+  readonly review: Review;
+  readonly resolveDigest: ResolveDigest;
+  readonly policies: () => PolicySet | undefined;
+  readonly namespaces: { readonly get: (name: string) => NamespaceRecord | undefined };
+  readonly ready: () => boolean;
+  readonly metrics: OperatorMetrics;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export interface Admission {
+  /** Base URL, as this process would reach it. */
+  readonly url: string;
+  /** Resolves when the API server has our configurations and trusts the certificate that is served. */
+  readonly installed: Promise<void>;
+  /** The policies in force have changed: whether one pins, too. */
+  readonly policiesChanged: () => void;
+  /** Takes no new requests, answers those in hand, closes. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Milliseconds that Endpoints take to leave this replica out; a webhook by URL has no Endpoints. */
+const LEAVE_MS = 3_000;
+
+/** Starts the admission server and has it installed. Rejects where its address cannot be had. */
+export async function startAdmission(options: AdmissionOptions): Promise<Admission> {
+  const { settings, kubeConfig, metrics, log, now } = options;
+  const policies = () => options.policies()?.policies;
+  const namespaceLabels = labelsFrom(options.namespaces, options.client);
+  const server = new AdmissionServer({
+    validate: measured(
+      createValidate({
+        policies,
+        review: options.review,
+        namespaceLabels,
+        metrics: metrics.admission,
+        logger: log,
+        now,
+      }),
+      metrics.admission,
+    ),
+    mutate: createMutate({ policies, namespaceLabels, resolveDigest: options.resolveDigest, logger: log }),
+    ready: options.ready,
+    logger: log,
+    deadline: settings.admissionDeadline,
+  });
+  const port = await server.listen(settings.webhookHost, settings.webhookPort);
+  const url = `https://${hostInUrl(settings.webhookHost)}:${port}`;
+  const target = targetOf(settings, url);
+  const installation = new WebhookInstallation({
+    target,
+    excludeNamespaces: [...new Set([settings.namespace, ...settings.excludeNamespaces])],
+    store: new CertificateStore({
+      api: kubeConfig.makeApiClient(CoreV1Api),
+      namespace: settings.namespace,
+      name: settings.certificateSecret,
+      names: certificateNames(target),
+      now,
+    }),
+    configurations: settings.manageWebhooks ? kubeConfig.makeApiClient(AdmissionregistrationV1Api) : undefined,
+    pins: () => pins(options.policies()),
+    use: (pair) => server.use(pair),
+    certificateExpiry: (seconds) => metrics.certificateExpiry(seconds * 1_000),
+    logger: log,
+  });
+  installation.start();
+  let pinned = pins(options.policies());
+  return {
+    url,
+    installed: installation.ready,
+    policiesChanged: () => {
+      const pin = pins(options.policies());
+      if (pin !== pinned) installation.poke();
+      pinned = pin;
+    },
+    stop: async () => {
+      await Promise.all([installation.stop(), server.drain(settings.webhookAddress.type === "service" ? LEAVE_MS : 0)]);
+    },
+  };
+}
+
+/** For /mutate while no registry can be asked: what cannot be resolved is left as it is, and validation says so. */
+export const unresolved: ResolveDigest = (): Outcome<string> => ({
+  status: "unavailable",
+  cause: "serverError",
+  message: "registries cannot be asked yet",
+});
+
+/** Whether a Ready policy pins; undefined while that is not known. */
+const pins = (set: PolicySet | undefined): boolean | undefined =>
+  set?.policies.some(({ faults, digest }) => faults.length === 0 && digest !== undefined && digest.pin !== "Never");
+
+/** Labels from the cache, else read live: a namespace may be newer than the cache. */
+function labelsFrom(namespaces: AdmissionOptions["namespaces"], client: KubeClient): NamespaceLabels {
+  return (name, signal) => namespaces.get(name) ?? readNamespace(client, name, signal);
+}
+
+async function readNamespace(
+  client: KubeClient,
+  name: string,
+  signal: AbortSignal,
+): Promise<NamespaceRecord | undefined> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(name)}`;
+  const response = await client.request("GET", path, { signal });
+  if (response.status === 404) return undefined;
+  if (response.status !== 200 || asObject(response.body)["kind"] !== "Namespace")
+    throw statusError("GET", path, response);
+  return projectNamespace(response.body);
+}
+
+const targetOf = ({ webhookAddress, namespace }: Settings, url: string): WebhookTarget =>
+  webhookAddress.type === "service"
+    ? { type: "service", namespace, name: webhookAddress.name, port: webhookAddress.port }
+    : { type: "url", url: webhookAddress.url ?? url };
+
+function certificateNames(target: WebhookTarget): readonly string[] {
+  if (target.type === "url") return [new URL(target.url).hostname.replace(/^\[(.*)\]$/, "$1")];
+  const { name, namespace } = target;
+  return [`${name}.${namespace}.svc`, `${name}.${namespace}`, name, `${name}.${namespace}.svc.cluster.local`];
+}
+
+/** Where this process reaches itself: listening on every address includes loopback. */
+function hostInUrl(host: string): string {
+  if (host === "0.0.0.0" || host === "") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") ? `[${host}]` : host;
+}

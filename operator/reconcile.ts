@@ -1,0 +1,156 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Review } from "../evidence/review.ts";
+import { Auditor, type AuditReport } from "./audit/auditor.ts";
+import { createJudge } from "./audit/judge.ts";
+import { createTally, type Tally } from "./audit/tally.ts";
+import type { PolicyJudgement } from "./audit/judgement.ts";
+import type { Caches } from "./caches.ts";
+import { createEventRecorder } from "./events.ts";
+import type { Snapshot } from "./graph.ts";
+import type { KubeClient } from "./kube/kubeClient.ts";
+import type { Leadership } from "./leadership.ts";
+import type { Log } from "./log.ts";
+import { annotationKeys, type PolicySet } from "./policySet.ts";
+import type { PodRecord } from "./resources/pods.ts";
+import type { Settings } from "./settings.ts";
+import { StatusWriter } from "./status/statusWriter.ts";
+import { ViolationKeeper } from "./violations/violationKeeper.ts";
+
+export interface ReconcilerOptions {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly review: Review;
+  /** The newest compiled set. */
+  readonly policies: () => PolicySet | undefined;
+  readonly leadership: Leadership;
+  readonly settings: Pick<Settings, "maxViolations" | "auditConcurrency">;
+  /** The name of this operator among others. */
+  readonly instance: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** Everything that only the leader does: audits, Violations, statuses, Events. */
+export interface Reconciler {
+  /** Works on a snapshot: begins to lead with the first one that says so. Resolves when its work is known, not done. */
+  readonly observe: (snapshot: Snapshot) => Promise<void>;
+  /** Ends leading, at once. Resolves when nothing is under way any more. */
+  readonly reset: () => Promise<void>;
+  /** The policies in force have changed: their statuses may have, too. */
+  readonly policiesChanged: () => void;
+  /** Pods that evidence from elsewhere is about are judged again. */
+  readonly concern: (about: (pod: PodRecord) => boolean) => Promise<void>;
+  readonly tally: Tally;
+  readonly report: () => AuditReport | undefined;
+  readonly stop: () => Promise<void>;
+}
+
+/** Milliseconds that a stop waits for what is being written. */
+const STOP_PATIENCE_MS = 5_000;
+
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { client, caches, leadership, settings, now, log } = options;
+  const tally = createTally();
+  const events = createEventRecorder({ client, leadership, instance: options.instance, now, log });
+  // One after the other: each is used by the next only when work begins, which is after all are made.
+  const sink: { keeper?: ViolationKeeper; statuses?: StatusWriter } = {};
+  const auditor = new Auditor({
+    pods: caches.pods.store,
+    namespaces: caches.namespaces.store,
+    judge: createJudge({ review: options.review, now }),
+    tally,
+    sink: {
+      apply: (key, before, after) => sink.keeper?.apply(key, before, after),
+      sweep: () => sink.keeper?.sweep() ?? [],
+    },
+    concurrency: settings.auditConcurrency,
+    onProgress: () => sink.statuses?.refresh(),
+    now,
+    log,
+  });
+  const keeper = new ViolationKeeper({
+    client,
+    store: caches.violations.store,
+    pods: caches.pods.store,
+    verdicts: auditor.verdicts,
+    limit: settings.maxViolations,
+    leadership,
+    onCreated: (pod, judgement) => events.record({ involved: podOf(pod), ...violationNote(judgement) }),
+    log,
+  });
+  const statuses = new StatusWriter({
+    client,
+    policies: caches.policies.store,
+    exceptions: caches.exceptions.store,
+    compiled: (name) => options.policies()?.policies.find((policy) => policy.name === name),
+    counts: (policy) => ({
+      ...tally.totals(policy.name),
+      notStored: keeper.notStored(policy.name),
+      auditedAt: auditor.auditedAt(policy),
+    }),
+    leadership,
+    onTrustChanged: ({ name, uid }, message) =>
+      events.record({
+        involved: { apiVersion: "imagesecurity.dev/v1", kind: "ImageSecurityPolicy", namespace: "", name, uid },
+        type: "Normal",
+        reason: "TrustChanged",
+        message,
+      }),
+    now,
+    log,
+  });
+  sink.keeper = keeper;
+  sink.statuses = statuses;
+
+  return {
+    observe: async (snapshot) => {
+      if (!snapshot.leading || !leadership.mayWrite()) return;
+      await caches.keepAnnotations(annotationKeys(snapshot.set.audited));
+      if (!leadership.mayWrite()) return;
+      auditor.begin();
+      keeper.begin();
+      statuses.begin();
+      await auditor.observe(snapshot);
+    },
+    reset: async () => {
+      keeper.reset();
+      statuses.reset();
+      events.reset();
+      await auditor.reset();
+    },
+    policiesChanged: () => statuses.refresh(),
+    concern: (about) => auditor.concern(about),
+    tally,
+    report: () => auditor.report,
+    stop: async () => {
+      const stopped = Promise.all([auditor.reset(), keeper.close(), statuses.close(), events.close()]);
+      await Promise.race([stopped, delay(STOP_PATIENCE_MS, undefined, { ref: false })]);
+    },
+  };
+}
+
+const podOf = ({
+  namespace,
+  name,
+  uid,
+}: PodRecord): { apiVersion: string; kind: string; namespace: string; name: string; uid: string } => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  namespace,
+  name,
+  uid,
+});
+
+function violationNote({ policy, action, findings }: PolicyJudgement): {
+  type: "Normal" | "Warning";
+  reason: string;
+  message: string;
+} {
+  const more = findings.length > 1 ? ` (and ${findings.length - 1} more)` : "";
+  return {
+    type: action === "exempted" || action === "dryrun" ? "Normal" : "Warning",
+    reason: "ImageSecurityViolation",
+    message: `violates ${policy} (${action}): ${findings[0]?.message ?? ""}${more}`,
+  };
+}
