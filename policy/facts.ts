@@ -54,6 +54,8 @@ export interface ProvedStatement {
   readonly predicateType: string;
   readonly statement: unknown;
   readonly predicate: unknown;
+  /** The statement's JSON, where it is large: `statement` and `predicate` are then parsed when they are first looked at. */
+  readonly text?: string;
   readonly proof: SignatureProof;
 }
 
@@ -71,8 +73,14 @@ export interface ScanCoverage {
   readonly reports: readonly ScanReport[];
 }
 
-/** What one scan source says of an image: reports that cover it whole, or why there are none. */
-export type ScanOutcome = Outcome<readonly ScanCoverage[], Extract<Reason, "ScanInvalid" | "ScanMismatch">>;
+/**
+ * What one scan source says of an image: reports that cover it whole, or why there are none. `ImageMalformed` and
+ * `DigestMismatch` are about the image itself, which could not be looked at.
+ */
+export type ScanOutcome = Outcome<
+  readonly ScanCoverage[],
+  Extract<Reason, "ScanInvalid" | "ScanMismatch" | "ImageMalformed" | "DigestMismatch">
+>;
 
 /** What an image says of the image it was built on (`org.opencontainers.image.base.*`). */
 export interface BaseClaim {

@@ -11,7 +11,7 @@ export function compilePath(
   | { readonly status: "ok"; readonly matches: (repository: string) => boolean }
   | { readonly status: "fault"; readonly message: string } {
   for (const segment of segments) {
-    const wrong = segmentFault(segment);
+    const wrong = segment === "" && segments.length > 1 ? "has an empty part between slashes" : segmentFault(segment);
     if (wrong !== undefined) return { status: "fault", message: wrong };
   }
   if (segments.every((segment) => segment === "**")) return { status: "ok", matches: () => true };

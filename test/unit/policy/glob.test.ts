@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { parseDuration } from "../../../policy/duration.ts";
+import { compileGlob, compileGlobs } from "../../../policy/glob.ts";
+
+describe("compileGlob", () => {
+  const table: readonly (readonly [glob: string, value: string, matches: boolean])[] = [
+    ["prod", "prod", true],
+    ["prod", "prod-1", false],
+    ["prod-*", "prod-1", true],
+    ["prod-*", "prod-", true],
+    ["prod-*", "prod", false],
+    ["prod-*", "xprod-1", false],
+    ["*-prod", "eu-prod", true],
+    ["*-prod", "eu-prod-1", false],
+    ["*prod*", "prod", true],
+    ["a*b*c", "axbybzc", true],
+    ["a*b*c", "acb", false],
+    ["a*ab", "aab", true],
+    ["a*ab", "ab", false],
+    ["*", "", true],
+    ["**", "anything", true],
+    ["", "", true],
+    ["", "a", false],
+    ["a.b", "axb", false],
+    ["pay?", "payx", false],
+  ];
+  for (const [glob, value, matches] of table) {
+    it(`${JSON.stringify(glob)} ${matches ? "takes" : "leaves"} ${JSON.stringify(value)}`, () => {
+      assert.equal(compileGlob(glob)(value), matches);
+    });
+  }
+
+  it("of several globs one is enough, and none takes nothing", () => {
+    assert.equal(compileGlobs(["a", "b*"])("bc"), true);
+    assert.equal(compileGlobs(["a", "b*"])("c"), false);
+    assert.equal(compileGlobs([])("a"), false);
+  });
+});
+
+describe("parseDuration", () => {
+  const table: readonly (readonly [text: string, milliseconds: number | undefined])[] = [
+    ["24h", 86_400_000],
+    ["7d", 604_800_000],
+    ["1h30m", 5_400_000],
+    ["1d1h1m1s", 90_061_000],
+    ["0s", 0],
+    ["", undefined],
+    ["5", undefined],
+    ["h", undefined],
+    ["-1h", undefined],
+    ["1.5h", undefined],
+    ["1h ", undefined],
+    ["1w", undefined],
+    ["1H", undefined],
+    ["999999999999999999d", undefined],
+  ];
+  for (const [text, milliseconds] of table) {
+    it(`reads ${JSON.stringify(text)} as ${milliseconds}`, () => assert.equal(parseDuration(text), milliseconds));
+  }
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { editDistance } from "../../../policy/editDistance.ts";
+import { findLookalike, type Lookalike } from "../../../policy/lookalike.ts";
+import { parseReference } from "../../../policy/reference.ts";
+
+/** The registry of an image on this host, as the rule sees it. */
+const registryOf = (host: string): string => {
+  const parsed = parseReference(`${host}/app`);
+  assert.ok("reference" in parsed, JSON.stringify(parsed));
+  return parsed.reference.registry;
+};
+
+const ALLOWED = [
+  "registry.company.com",
+  "quay.io",
+  "gcr.io",
+  "ghcr.io",
+  "localhost:5000",
+  "10.0.0.1:5000",
+  "xn--bcher-kva.example",
+];
+
+describe("findLookalike", () => {
+  const table: readonly (readonly [
+    host: string,
+    kind: Lookalike["kind"] | undefined,
+    meant: string | undefined,
+    why: string,
+  ])[] = [
+    ["registry.company.com.evil.io", "prefix", "registry.company.com", "the allowed host as leading labels"],
+    ["quay.io.evil.io:5000", "prefix", "quay.io", "with a port as well"],
+    ["registry.c0mpany.com", "homoglyph", "registry.company.com", "a zero"],
+    ["registry.cornpany.com", "homoglyph", "registry.company.com", "rn for m"],
+    ["reg1stry.company.com", "homoglyph", "registry.company.com", "a one for an i"],
+    ["registry.c\u043empany.com", "homoglyph", "registry.company.com", "a Cyrillic o"],
+    ["registry.xn--cmpany-wqf.com", "homoglyph", "registry.company.com", "the same in punycode"],
+    ["REGISTRY.XN--CMPANY-WQF.COM:5000", "homoglyph", "registry.company.com", "in capitals, on a port"],
+    ["regi\u0455try.company.com", "homoglyph", "registry.company.com", "a Cyrillic s"],
+    ["r\u00e9gistry.company.com", "homoglyph", "registry.company.com", "an accent"],
+    ["\u0262hcr.io", "homoglyph", "ghcr.io", "a small capital g"],
+    ["regsitry.company.com", "spelling", "registry.company.com", "two letters swapped"],
+    ["registry.company.co", "spelling", "registry.company.com", "a letter missing"],
+    ["registry.ccompanyy.com", "spelling", "registry.company.com", "two letters too many"],
+    ["registy.compny.com", "spelling", "registry.company.com", "two letters missing"],
+    ["registy.compny.co", undefined, undefined, "three letters missing"],
+    ["quai.io", "spelling", "quay.io", "one edit of a short host"],
+    ["qoai.io", undefined, undefined, "two edits of a short host: chance"],
+    ["bucher.example", "homoglyph", "xn--bcher-kva.example", "the allowed host is decoded too"],
+    ["registry.company.com:5000", undefined, undefined, "the same name on another port imitates nothing"],
+    ["gcr.io", undefined, undefined, "allowed itself"],
+    ["docker.io", undefined, undefined, "far from all"],
+    ["10.0.0.2:5000", undefined, undefined, "another machine, not an imitation"],
+    ["evil.io", undefined, undefined, "nothing alike"],
+    ["company.com", undefined, undefined, "a parent domain"],
+  ];
+  for (const [host, kind, meant, why] of table) {
+    it(`${host}: ${why}`, () => {
+      const found = findLookalike(registryOf(host), ALLOWED);
+      assert.equal(found?.kind, kind, JSON.stringify(found));
+      assert.equal(found?.meant, meant);
+    });
+  }
+
+  it("takes no well-known registry for an imitation of another", () => {
+    assert.equal(findLookalike("gcr.io", ["ghcr.io"]), undefined);
+    assert.equal(findLookalike("ghcr.io", ["gcr.io"]), undefined);
+    assert.equal(findLookalike("gchr.io", ["ghcr.io"])?.meant, "ghcr.io", "what is not well known still is one");
+  });
+
+  it("finds none without allowed hosts", () => assert.equal(findLookalike("quay.io", []), undefined));
+});
+
+describe("editDistance", () => {
+  const table: readonly (readonly [string, string, number | undefined])[] = [
+    ["abc", "abc", 0],
+    ["abc", "abd", 1],
+    ["abc", "acb", 1],
+    ["abc", "ab", 1],
+    ["", "ab", 2],
+    // The unrestricted distance: a swap around an insertion (optimal string alignment says 3).
+    ["ca", "abc", 2],
+    ["abcdef", "badcfe", undefined],
+    ["abc", "xyz", undefined],
+    ["\u{1d41a}b", "ab", 1],
+  ];
+  for (const [a, b, distance] of table) {
+    it(`of ${a} and ${b} is ${distance ?? "more than 2"}`, () => {
+      assert.equal(editDistance(a, b, 2), distance);
+      assert.equal(editDistance(b, a, 2), distance);
+    });
+  }
+});
