@@ -1,5 +1,5 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
-import { placeUrl, portOf } from "./endpoint.ts";
+import { portOf } from "./endpoint.ts";
 import type { RegistrySettings } from "./settings.ts";
 
 /** The proxy that an origin is reached through; undefined: directly. */
@@ -43,9 +43,9 @@ export function createProxyChoice(proxy: RegistrySettings["proxy"]): ProxyChoice
 
 /** A proxy may carry its own user and password; without a scheme it is HTTP, as everywhere. */
 function proxyUrl(text: string): URL {
-  const url = new URL(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`);
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new Error(`proxy ${placeUrl(url.host).host}: only http and https proxies are supported`);
-  }
+  const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
+  // The address may hold a password: it is not repeated.
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new Error("only http and https proxies are supported");
   return url;
 }

@@ -1,0 +1,46 @@
+import type { ClusterReads } from "./credentials/clusterReads.ts";
+import { createCloudCredentials } from "./credentials/cloud/cloudCredentials.ts";
+import { createKeychains } from "./credentials/keychain.ts";
+import { createGather, type Gathering } from "./createGather.ts";
+import type { FactProvider } from "./gather.ts";
+import type { EvidenceMetrics } from "./metrics.ts";
+import type { Network } from "./registry/dialer.ts";
+import { createRegistry } from "./registry/registry.ts";
+import type { RegistrySettings } from "./registry/settings.ts";
+
+export interface EvidenceOptions {
+  readonly settings: RegistrySettings;
+  readonly metrics: EvidenceMetrics;
+  readonly providers: readonly FactProvider[];
+  /** Absent: no cluster, so neither pull secrets nor what policies lend. */
+  readonly cluster?: ClusterReads;
+  /** Told of defects, which are findings and never a pass. */
+  readonly report?: (error: unknown) => void;
+  /** The system's by default. */
+  readonly network?: Network;
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number;
+}
+
+export interface Evidence extends Gathering {
+  /** Ends what is under way. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Registries, credentials and the gatherer, wired: what the operator and the CLI start from. Throws where the settings make
+ * no sense: a CA file that cannot be read, a range that is none, a mirror that is no URL.
+ */
+export function createEvidence(options: EvidenceOptions): Evidence {
+  const { settings, metrics, providers, cluster, report, network, clock } = options;
+  const time = clock === undefined ? {} : { clock };
+  const registry = createRegistry({ settings, metrics, ...time, ...(network === undefined ? {} : { network }) });
+  const keychains = createKeychains({
+    settings,
+    cloud: createCloudCredentials(settings.cloudCredentials ?? ["ecr", "artifactRegistry", "acr"]),
+    ...time,
+    ...(cluster === undefined ? {} : { cluster }),
+  });
+  const gathering = createGather({ registry, keychains, providers, ...(report === undefined ? {} : { report }) });
+  return { ...gathering, close: registry.close };
+}
