@@ -93,7 +93,7 @@ export function createKubeClient(config: KubeConfig): KubeClient {
   };
 
   const once = async (method: KubeMethod, path: string, options: KubeRequest): Promise<KubeResponse> => {
-    const timeout = AbortSignal.timeout(options.timeout ?? DEFAULT_TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(Math.ceil(options.timeout ?? DEFAULT_TIMEOUT_MS));
     const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
     try {
       const { dispatcher, headers } = await current();
