@@ -17,6 +17,7 @@ const EXPERIMENTAL = new Set([
   "application/vnd.dev.cosign.artifact.att.v1+json",
   // cosign 2 and 3 attach attestations under the type of what the envelopes hold (`--registry-referrers-mode=oci-1-1`).
   IN_TOTO,
+  DSSE_ENVELOPE,
 ]);
 
 /** Types that clients without an artifact type of their own leave in lists; then only the manifest can say. */

@@ -1,0 +1,150 @@
+import type { ProveAttestations } from "../attestations.ts";
+import { SingleFlight, type Flight } from "../cache/singleFlight.ts";
+import type { FactContext, FactProvider } from "../gather.ts";
+import type { EvidenceMetrics } from "../metrics.ts";
+import type { Examiner } from "../workers/examiner.ts";
+import { ask, keyOf, type Asked, type Open } from "./asked.ts";
+import { OUTCOME_TIMES, type OutcomeTimes } from "./keptOutcomes.ts";
+import { Lookup } from "./lookup.ts";
+import { Outcomes } from "./outcomes.ts";
+import type { Signer } from "./proof.ts";
+import type { SignerSources } from "./signers.ts";
+import { Answers, satisfies, wantsOf, type CosignFacts, type Want } from "./wants.ts";
+
+export interface CosignTools extends SignerSources {
+  readonly examiner: Examiner;
+  readonly metrics: EvidenceMetrics;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly times?: Partial<OutcomeTimes>;
+}
+
+export interface CosignEvidence {
+  /** Signatures and attestations that policies' own rules ask for. */
+  readonly provider: FactProvider;
+  /** Attestations that others ask for: scans, VEX, base images. */
+  readonly proveAttestations: ProveAttestations;
+}
+
+/** What somebody asks, and when it is enough. */
+interface Inquiry {
+  readonly wants: readonly Want[];
+  readonly digest: string;
+  readonly enough: (facts: CosignFacts) => boolean;
+  /** Inquiries of equal purpose agree about what is enough. */
+  readonly purpose: string;
+}
+
+/**
+ * Evidence of cosign and other Sigstore clients. What was proved is kept by digest, repository and credential, and by
+ * everything that it was proved against; warm answers are synchronous. Never rejects.
+ */
+export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
+  const { clock, metrics, examiner } = tools;
+  const outcomes = new Outcomes({ ...OUTCOME_TIMES, ...tools.times }, clock, metrics);
+  const lookup = new Lookup(examiner);
+  const flights = new SingleFlight<Answers>();
+
+  const recall = (all: readonly Asked[]): { readonly answers: Answers; readonly open: readonly Open[] } => {
+    const answers = new Answers();
+    const unknown = all.filter((asked) => !outcomes.recall(asked, answers));
+    const open = unknown.flatMap((asked) =>
+      asked.resolved.status === "ready" ? [{ ...asked, signer: asked.resolved.signer }] : [],
+    );
+    return { answers, open };
+  };
+
+  const inquire = (context: FactContext, inquiry: Inquiry): Answers | Promise<Answers> => {
+    const asking = inquiry.wants.map((want) => ask(want, context, inquiry.digest, tools));
+    const { signal } = context.request;
+    if (!asking.every(isKnown))
+      return Promise.all(asking.map(async (one) => one)).then((all) => find(all, inquiry, signal));
+    return find(asking, inquiry, signal);
+  };
+
+  const find = (all: readonly Asked[], inquiry: Inquiry, signal: AbortSignal): Answers | Promise<Answers> => {
+    const { answers, open } = recall(all);
+    const known = open.length === 0 || inquiry.enough(answers);
+    if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
+    if (known) return answers;
+    const key = [inquiry.purpose, ...open.map((one) => keyOf(one, one.signer))].join("\n\n");
+    return flights.run(
+      key,
+      signal,
+      async (flight) => {
+        await search(open, answers, inquiry.enough, flight);
+        return answers;
+      },
+      () => {
+        // This caller's time is over: what was proved by now counts, the rest could not be told.
+        const late = recall(all);
+        for (const one of late.open) outcomes.giveUp(one, late.answers);
+        return late.answers;
+      },
+    );
+  };
+
+  /** Reads every place once for all that is asked there, and stops everywhere when it is enough. */
+  const search = async (
+    open: readonly Open[],
+    answers: Answers,
+    enough: Inquiry["enough"],
+    flight: Flight,
+  ): Promise<void> => {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([flight.signal, stop.signal]);
+    const places = [...Map.groupBy(open, ({ place }) => place).values()];
+    await Promise.all(
+      places.map(async (group) => {
+        const question = questionOf(group);
+        if (question === undefined) return;
+        const state = await lookup.run(question, signal, (partial) => {
+          for (const one of group) outcomes.take(one, partial, false, answers);
+          if (enough(answers)) stop.abort();
+        });
+        // Where reading stopped in the middle, what is missing is not known, and nobody wants to know it.
+        if (!stop.signal.aborted) for (const one of group) outcomes.take(one, state, true, answers);
+      }),
+    );
+  };
+
+  return {
+    provider: {
+      name: "signatures",
+      wanted: (policies) =>
+        policies.some(({ signatures, attestations }) => signatures !== undefined || attestations.length > 0),
+      gather: (context) => {
+        const { request, reference, digest } = context;
+        return inquire(context, {
+          wants: wantsOf(request.policies),
+          digest,
+          enough: (facts) => satisfies(facts, context),
+          // What is enough depends on the rules, and conditions may look at the reference.
+          purpose: ["rules", reference.canonical, ...request.policies.map(({ key }) => key)].join(" "),
+        });
+      },
+    },
+    proveAttestations: (context, digest, wants) => {
+      const answers = inquire(context, { wants, digest, enough: () => false, purpose: "all" });
+      return answers instanceof Promise ? answers.then((one) => one.attestations) : answers.attestations;
+    },
+  };
+};
+
+const isKnown = (asked: Asked | Promise<Asked>): asked is Asked => !(asked instanceof Promise);
+
+const questionOf = (group: readonly Open[]): Parameters<Lookup["run"]>[0] | undefined => {
+  const [first] = group;
+  if (first === undefined) return undefined;
+  const attestations = new Map<string, Signer[]>();
+  for (const { want, signer } of group) {
+    if (want.predicateType === undefined) continue;
+    attestations.set(want.predicateType, [...(attestations.get(want.predicateType) ?? []), signer]);
+  }
+  return {
+    repository: first.repository,
+    digest: first.digest,
+    signatures: group.flatMap(({ want, signer }) => (want.predicateType === undefined ? [signer] : [])),
+    attestations,
+  };
+};

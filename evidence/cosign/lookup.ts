@@ -1,0 +1,129 @@
+import { LRUCache } from "lru-cache";
+import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts.ts";
+import type { RepositoryReader } from "../registry/repository.ts";
+import type { Examiner } from "../workers/examiner.ts";
+import type { Answer, Question } from "./examine.ts";
+import { LIMITS, type Format } from "./formats.ts";
+import { placeKey } from "./keptOutcomes.ts";
+import type { Signer } from "./proof.ts";
+import { search, type Found } from "./search.ts";
+import { Tally } from "./tally.ts";
+
+/** What is asked of one repository about one digest. */
+export interface LookupQuestion {
+  readonly repository: RepositoryReader;
+  readonly digest: string;
+  readonly signatures: readonly Signer[];
+  readonly attestations: ReadonlyMap<string, readonly Signer[]>;
+}
+
+/** What was found so far; good to ask at any time. */
+export interface LookupState {
+  readonly signatures: (signer: string) => SignatureOutcome;
+  readonly attestations: (predicateType: string, signer: string) => AttestationOutcome;
+  /** Bytes of the candidates of this type, for the size of what is kept. */
+  readonly bytes: (predicateType: string) => number;
+}
+
+/** Answers by candidate: a repetition, also after a deadline in the middle of much junk, costs no second proof. */
+const MEMO_BYTES = 32 * 1024 * 1024;
+
+/** Finds candidates and has them examined. Each candidate is fetched once for all signers. */
+export class Lookup {
+  readonly #examiner: Examiner;
+  readonly #memo = new LRUCache<string, { readonly answer: Answer; readonly bytes: number }>({ maxSize: MEMO_BYTES });
+
+  constructor(examiner: Examiner) {
+    this.#examiner = examiner;
+  }
+
+  /** `onProof` is told when something was proved, with what is known by then. Never rejects. */
+  async run(
+    question: LookupQuestion,
+    signal: AbortSignal,
+    onProof: (state: LookupState) => void,
+  ): Promise<LookupState> {
+    const { repository, digest } = question;
+    const tally = new Tally();
+    const sizes = new Map<string, number>();
+    const state: LookupState = {
+      signatures: (signer) => tally.signatures(signer),
+      attestations: (type, signer) => tally.attestations(type, signer),
+      bytes: (type) => sizes.get(type) ?? 0,
+    };
+    const asking = asked(question);
+    const proved = new Map<Format, number>();
+
+    const visit = async (found: Found): Promise<void> => {
+      const number = proved.get(found.format) ?? 0;
+      if (number >= LIMITS.proofs) return tally.passOver();
+      const key = `${placeKey(repository, digest)}\n${found.id}\n${asking.key}`;
+      const known = this.#memo.get(key) ?? (await this.#examine(found, asking, digest, signal, tally));
+      if (known === undefined) return;
+      this.#memo.set(key, known, { size: 2 * key.length + 600 + ("statement" in known.answer ? 3 * known.bytes : 0) });
+      const { answer, bytes } = known;
+      tally.add(found.id, answer);
+      if (!isCostly(answer)) return;
+      proved.set(found.format, (proved.get(found.format) ?? 0) + 1);
+      if (answer.status !== "read") return;
+      sizes.set(answer.predicateType, (sizes.get(answer.predicateType) ?? 0) + bytes);
+      if ([...answer.verdicts.values()].some(({ status }) => status === "proved")) onProof(state);
+    };
+
+    await search(
+      {
+        repository,
+        digest,
+        signatures: question.signatures.length > 0,
+        predicateTypes: new Set(question.attestations.keys()),
+        signal,
+      },
+      { visit, trouble: (trouble) => tally.trouble(trouble), broken: (message) => tally.broken(message) },
+    );
+    return state;
+  }
+
+  async #examine(
+    found: Found,
+    asking: Asking,
+    digest: string,
+    signal: AbortSignal,
+    tally: Tally,
+  ): Promise<{ readonly answer: Answer; readonly bytes: number } | undefined> {
+    const loaded = await found.load();
+    if (loaded.status === "unavailable") tally.trouble(loaded);
+    if (loaded.status === "broken") tally.broken(loaded.message);
+    if (loaded.status !== "loaded") return undefined;
+    const { candidate } = loaded;
+    const answer = await this.#examiner.examine({ candidate, digest, ...asking.question }, signal);
+    if (answer.status !== "unavailable") return { answer, bytes: candidate.bytes.byteLength };
+    const { cause } = answer;
+    tally.trouble({ status: "unavailable", cause, message: "a signature could not be checked in time" });
+    return undefined;
+  }
+}
+
+interface Asking {
+  readonly question: Pick<Question, "signers" | "signatures" | "attestations">;
+  readonly key: string;
+}
+
+const asked = ({ signatures, attestations }: LookupQuestion): Asking => {
+  const signers = new Map([...signatures, ...[...attestations.values()].flat()].map((one) => [one.key, one]));
+  const question = {
+    signers: [...signers.values()],
+    signatures: signatures.map(({ key }) => key),
+    attestations: new Map([...attestations].map(([type, list]) => [type, list.map(({ key }) => key)])),
+  };
+  return { question, key: JSON.stringify([question.signatures, [...question.attestations]]) };
+};
+
+/**
+ * Whether a candidate was proved to the end, so that it counts against the limit: somebody trusted made it. Junk never gets
+ * so far, whatever its number.
+ */
+const isCostly = (answer: Answer): boolean =>
+  answer.status === "read" &&
+  [...answer.verdicts.values()].some(
+    (verdict) => verdict.status === "proved" || verdict.refusal.reason === "Transparency",
+  );

@@ -1,0 +1,56 @@
+import { attestationKey } from "../../policy/attestationKey.ts";
+import type { CompiledAuthority } from "../../policy/authority.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { AttestationOutcome, ImageFacts, SignatureOutcome } from "../../policy/facts.ts";
+import { judgeAttestations } from "../../policy/rules/attestations.ts";
+import { judgeSignatures } from "../../policy/rules/signatures.ts";
+import type { FactContext } from "../gather.ts";
+
+/** One question to one authority: did it sign, or (with a predicate type) what did it attest? */
+export interface Want {
+  readonly authority: CompiledAuthority;
+  /** Absent: an image signature. */
+  readonly predicateType?: string;
+}
+
+export type CosignFacts = Pick<ImageFacts, "signatures" | "attestations">;
+
+/** What some policies' rules ask, each question once. */
+export const wantsOf = (policies: readonly CompiledPolicy[]): readonly Want[] => {
+  const wants = new Map<string, Want>();
+  for (const { signatures, attestations } of policies) {
+    for (const authority of signatures?.authorities.trusted ?? []) wants.set(factKey({ authority }), { authority });
+    for (const { predicateType, authorities } of attestations) {
+      for (const authority of authorities.trusted) {
+        const want = { authority, predicateType };
+        wants.set(factKey(want), want);
+      }
+    }
+  }
+  return [...wants.values()];
+};
+
+/** The key of an answer among the facts; of signatures and attestations together it is unambiguous. */
+export const factKey = ({ authority, predicateType }: Want): string =>
+  predicateType === undefined ? authority.id : attestationKey(predicateType, authority.id);
+
+/** Whether the rules of these policies hold already with what is known, so that nothing more needs to be read. */
+export const satisfies = (facts: CosignFacts, { request, reference, digest }: FactContext): boolean => {
+  const judged = { ...facts, digest: { status: "verified", value: digest } } as const;
+  const { now } = request;
+  return request.policies.every(
+    ({ signatures, attestations }) =>
+      (signatures === undefined || judgeSignatures(signatures, facts).length === 0) &&
+      attestations.every((rule) => judgeAttestations(rule, judged, { reference, now }).length === 0),
+  );
+};
+
+/** Answers as they come in; handed out as facts. */
+export class Answers implements CosignFacts {
+  readonly signatures: Map<string, SignatureOutcome> = new Map();
+  readonly attestations: Map<string, AttestationOutcome> = new Map();
+
+  has(want: Want): boolean {
+    return (want.predicateType === undefined ? this.signatures : this.attestations).has(factKey(want));
+  }
+}
