@@ -65,7 +65,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     client: new RegistryClient(authenticator, limits),
     cache,
     keeper: new AnswerKeeper({ cache, times, metrics, clock }),
-    lists: new ReferrerLists({ bytes: settings.cacheBytes / 8, pages: limits.pages, times, metrics, clock }),
+    lists: new ReferrerLists({
+      bytes: Math.max(64 * 1024, Math.floor(settings.cacheBytes / 8)),
+      pages: limits.pages,
+      times,
+      metrics,
+      clock,
+    }),
     times,
     metrics,
   };

@@ -171,6 +171,8 @@ export class Transport {
         ...(question.body === undefined ? {} : { body: question.body }),
         signal,
       });
+      // A body that is not read to its end fails when it is given up; without a listener that would end the process.
+      response.body.on("error", () => undefined);
       const headers = flatten(response.headers);
       if (!REDIRECTS.has(response.statusCode) || !question.follow) return await this.#read(question, response, headers);
       discard(response.body);
