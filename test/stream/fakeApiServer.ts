@@ -26,18 +26,28 @@ interface Collection {
 /** What a request does instead of the right thing; gives true where it has answered. */
 export type Fault = (request: IncomingMessage, response: ServerResponse, url: URL) => boolean | Promise<boolean>;
 
+/** What a path means: `/api/v1/namespaces/x/pods/y/status` is about one of the collection `/api/v1/pods`. */
+interface Place {
+  readonly collection: string;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+}
+
+interface Watching {
+  readonly url: URL;
+  readonly place: Place;
+  readonly response: ServerResponse;
+  readonly send: (line: unknown) => void;
+}
+
 /**
  * An API server as far as list-and-watch and single objects go, that can be told to misbehave. Collections are made by the first
- * object in them, and by `define`; others answer 404.
+ * object in them, and by `define`; others answer 404. Writes are checked by resourceVersion, as the real one does.
  */
 export class FakeApiServer {
   readonly #server: Server;
   readonly #collections = new Map<string, Collection>();
-  readonly #watches = new Set<{
-    readonly path: string;
-    readonly response: ServerResponse;
-    readonly send: (line: unknown) => void;
-  }>();
+  readonly #watches = new Set<Watching>();
   #version = 100;
   /** Asked first for every request, in order; the first that answers wins. */
   readonly faults: Fault[] = [];
@@ -145,16 +155,16 @@ export class FakeApiServer {
 
   /** Sends a line to every watch of a collection; a string goes as it is. */
   sendRaw(path: string, line: unknown): void {
-    for (const watch of this.#watches) if (watch.path === path) watch.send(line);
+    for (const watch of this.#watches) if (watch.place.collection === path) watch.send(line);
   }
 
   /** Cuts every watch of a collection. */
   reset(path: string): void {
-    for (const watch of this.#watches) if (watch.path === path) watch.response.destroy();
+    for (const watch of this.#watches) if (watch.place.collection === path) watch.response.destroy();
   }
 
   watching(path: string): number {
-    return [...this.#watches].filter((watch) => watch.path === path).length;
+    return [...this.#watches].filter((watch) => watch.place.collection === path).length;
   }
 
   #collection(path: string): Collection {
@@ -165,7 +175,10 @@ export class FakeApiServer {
 
   #tell(path: string, collection: Collection, type: string, object: FakeObject): void {
     collection.log.push({ version: this.#version, type, object });
-    this.sendRaw(path, { type, object });
+    for (const watch of this.#watches) {
+      if (watch.place.collection === path && selected(watch.url, watch.place, [object]).length > 0)
+        watch.send({ type, object });
+    }
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -176,23 +189,52 @@ export class FakeApiServer {
     const body: unknown = text === "" ? undefined : JSON.parse(text);
     this.requests.push({ method: request.method ?? "", path: url.pathname, query: url.search, body });
     for (const fault of this.faults) if (await fault(request, response, url)) return;
-    const collection = this.#collections.get(url.pathname);
-    if (collection === undefined)
-      return json(response, 404, { kind: "Status", code: 404, reason: "NotFound", message: "not found" });
-    if (url.searchParams.get("watch") === "true") return this.#watch(url, collection, response);
-    return this.#list(url, collection, response);
+    const place = placeOf(url.pathname);
+    const collection = this.#collections.get(place.collection);
+    if (collection === undefined) return status(response, 404, "NotFound");
+    if (request.method !== "GET") return this.#write(request.method ?? "", place, collection, body, response);
+    if (place.name !== undefined) {
+      const object = collection.items.get(keyAt(place, place.name));
+      return object === undefined ? status(response, 404, "NotFound") : json(response, 200, object);
+    }
+    if (url.searchParams.get("watch") === "true") return this.#watch(url, place, collection, response);
+    return this.#list(url, place, collection, response);
   }
 
-  #list(url: URL, collection: Collection, response: ServerResponse): void {
+  #write(method: string, place: Place, collection: Collection, body: unknown, response: ServerResponse): void {
+    // What arrives here was sent by the code under test, which sends objects.
+    const sent = (body ?? {}) as FakeObject & { readonly preconditions?: { readonly uid?: string } };
+    const key = keyAt(place, place.name ?? sent.metadata.name);
+    const before = collection.items.get(key);
+    if (method === "POST") {
+      if (before !== undefined) return status(response, 409, "AlreadyExists");
+      const uid = `uid-${(this.#version += 1)}`;
+      return json(response, 201, this.put(place.collection, { ...sent, metadata: { ...sent.metadata, uid } }));
+    }
+    if (before === undefined) return status(response, 404, "NotFound");
+    if (method === "DELETE") {
+      const uid = sent.preconditions?.uid;
+      if (uid !== undefined && uid !== before.metadata.uid) return status(response, 409, "Conflict");
+      this.delete(place.collection, key);
+      return json(response, 200, before);
+    }
+    const version = sent.metadata?.resourceVersion;
+    if (version !== undefined && version !== before.metadata.resourceVersion) return status(response, 409, "Conflict");
+    const metadata = { ...before.metadata, ...sent.metadata };
+    const after = method === "PUT" ? { ...sent, metadata } : { ...before, ...sent, metadata };
+    return json(response, 200, this.put(place.collection, after));
+  }
+
+  #list(url: URL, place: Place, collection: Collection, response: ServerResponse): void {
     const limit = Number(url.searchParams.get("limit") ?? "0") || Number.MAX_SAFE_INTEGER;
     const from = Number(url.searchParams.get("continue") ?? "0");
-    const items = selected(url, [...collection.items.values()]);
+    const items = selected(url, place, [...collection.items.values()]);
     const page = items.slice(from, from + limit);
     const more = from + limit < items.length ? { continue: String(from + limit) } : {};
     json(response, 200, { kind: "List", metadata: { resourceVersion: String(this.#version), ...more }, items: page });
   }
 
-  #watch(url: URL, collection: Collection, response: ServerResponse): void {
+  #watch(url: URL, place: Place, collection: Collection, response: ServerResponse): void {
     const since = Number(url.searchParams.get("resourceVersion"));
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
@@ -207,20 +249,37 @@ export class FakeApiServer {
       response.end();
       return;
     }
-    const watch = { path: url.pathname, response, send };
+    const watch = { url, place, response, send };
     this.#watches.add(watch);
     response.on("close", () => this.#watches.delete(watch));
     for (const entry of collection.log) {
-      if (entry.version > since && selected(url, [entry.object]).length > 0)
+      if (entry.version > since && selected(url, place, [entry.object]).length > 0)
         send({ type: entry.type, object: entry.object });
     }
   }
 }
 
-function selected(url: URL, items: readonly FakeObject[]): readonly FakeObject[] {
+function selected(url: URL, { namespace }: Place, items: readonly FakeObject[]): readonly FakeObject[] {
   const [field, value] = (url.searchParams.get("fieldSelector") ?? "").split("=");
-  return field === "metadata.name" ? items.filter((item) => item.metadata.name === value) : items;
+  return items.filter(
+    ({ metadata }) =>
+      (namespace === undefined || metadata.namespace === namespace) &&
+      (field !== "metadata.name" || metadata.name === value),
+  );
 }
+
+function placeOf(path: string): Place {
+  const [, group = "", namespace, resource = "", name] =
+    /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/))?\/([^/]+)(?:\/([^/]+))?(?:\/status)?$/.exec(
+      path,
+    ) ?? [];
+  return { collection: `${group}/${resource}`, namespace, name };
+}
+
+const keyAt = ({ namespace }: Place, name: string): string => (namespace === undefined ? name : `${namespace}/${name}`);
+
+const status = (response: ServerResponse, code: number, reason: string): void =>
+  json(response, code, { kind: "Status", code, reason, message: reason });
 
 export function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json" });

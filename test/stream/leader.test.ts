@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import type { KubeClient } from "../../operator/kube/kubeClient.ts";
+import { asObject } from "../../operator/kube/object.ts";
+import { Elector, type ElectorOptions } from "../../operator/leader.ts";
+import { SILENT } from "../../operator/log.ts";
+import { FakeApiServer, json, until } from "./fakeApiServer.ts";
+
+const LEASES = "/apis/coordination.k8s.io/v1/leases";
+const KEY = "system/image-security";
+
+/** One operator's election, with a network that can be cut and a clock that can jump. */
+interface Candidate {
+  readonly elector: Elector;
+  readonly told: boolean[];
+  cut: boolean;
+  /** Milliseconds added to the clocks. */
+  skip: number;
+}
+
+describe("leader election", () => {
+  let server: FakeApiServer;
+  let client: KubeClient;
+  let candidates: Candidate[];
+
+  beforeEach(async () => {
+    server = new FakeApiServer();
+    server.define(LEASES);
+    await server.start();
+    client = server.client();
+    candidates = [];
+  });
+  afterEach(async () => {
+    await Promise.all(candidates.map(({ elector }) => elector.stop()));
+    await client.close();
+    await server.stop();
+  });
+
+  const candidate = (identity: string, options: Partial<ElectorOptions> = {}): Candidate => {
+    const state: Candidate = { elector: undefined as unknown as Elector, told: [], cut: false, skip: 0 };
+    const made: Candidate = Object.assign(state, {
+      elector: new Elector({
+        client: {
+          ...client,
+          request: (method, path, given) =>
+            state.cut ? Promise.reject(new Error("no network")) : client.request(method, path, given),
+        },
+        namespace: "system",
+        name: "image-security",
+        identity,
+        duration: 1_000,
+        renewDeadline: 300,
+        retry: 50,
+        onChange: (leading) => state.told.push(leading),
+        log: SILENT,
+        clocks: { monotonic: () => performance.now() + state.skip, wall: () => Date.now() + state.skip },
+        ...options,
+      }),
+    });
+    candidates.push(made);
+    made.elector.start();
+    return made;
+  };
+  const leading = (): number => candidates.filter(({ elector }) => elector.mayWrite()).length;
+  const holder = (): unknown => asObject(server.get(LEASES, KEY)?.["spec"])["holderIdentity"];
+
+  /** Watches all the while that never two may write. */
+  const neverTwo = async (work: () => Promise<void>): Promise<void> => {
+    let most = 0;
+    const timer = setInterval(() => (most = Math.max(most, leading())), 1);
+    try {
+      await work();
+    } finally {
+      clearInterval(timer);
+    }
+    assert.ok(most <= 1, "two operators could write at one time");
+  };
+
+  it("gives the lease to one of two that start together", async () => {
+    await neverTwo(async () => {
+      candidate("a");
+      candidate("b");
+      await until("one leads", () => leading() === 1);
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      assert.equal(leading(), 1, "it stays: the lease is renewed");
+    });
+  });
+
+  it("hands over at once when the leader stops", async () => {
+    await neverTwo(async () => {
+      const a = candidate("a");
+      await until("a leads", () => a.elector.mayWrite());
+      const b = candidate("b");
+      await new Promise((resolve) => setTimeout(resolve, 120));
+      const since = performance.now();
+      await a.elector.stop();
+      assert.deepEqual(a.told, [true, false]);
+      await until("b leads", () => b.elector.mayWrite());
+      assert.ok(performance.now() - since < 900, "without waiting for the lease to run out");
+      assert.equal(holder(), "b");
+    });
+  });
+
+  it("stops writing before another may begin when the leader is cut off", async () => {
+    await neverTwo(async () => {
+      const a = candidate("a");
+      await until("a leads", () => a.elector.mayWrite());
+      const b = candidate("b");
+      await new Promise((resolve) => setTimeout(resolve, 120));
+      a.cut = true;
+      await until("a stops", () => !a.elector.mayWrite());
+      assert.equal(b.elector.mayWrite(), false);
+      await until("a is told", () => a.told.at(-1) === false);
+      await until("b leads", () => b.elector.mayWrite());
+      a.cut = false;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assert.equal(a.elector.mayWrite(), false, "and a does not take it back");
+    });
+  });
+
+  it("knows after a pause of the whole process that its time is over, before it asks anyone", async () => {
+    const a = candidate("a");
+    await until("a leads", () => a.elector.mayWrite());
+    a.cut = true;
+    a.skip = 400;
+    assert.equal(a.elector.mayWrite(), false);
+  });
+
+  it("does not trust a clock that is set forward to have outlived another's lease", async () => {
+    const a = candidate("a");
+    await until("a leads", () => a.elector.mayWrite());
+    let wall = 0;
+    const b = candidate("b", { clocks: { monotonic: () => performance.now(), wall: () => Date.now() + wall } });
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    wall = 3_600_000;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal(b.elector.mayWrite(), false);
+  });
+
+  it("counts its term from before the request, however late the answer is", async () => {
+    let arrived = 0;
+    server.faults.push(async (request) => {
+      if (request.method === "GET" || arrived > 0) return false;
+      arrived = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 80));
+      return false;
+    });
+    const a = candidate("a", { retry: 1_000 });
+    await until("a leads", () => a.elector.mayWrite());
+    a.skip = arrived + 301 - performance.now();
+    assert.equal(a.elector.mayWrite(), false, "300 ms from the request, not from its answer");
+  });
+
+  it("outlives errors that are shorter than its term", async () => {
+    const a = candidate("a");
+    await until("a leads", () => a.elector.mayWrite());
+    let left = 3;
+    server.faults.push((_request, response) => {
+      if (left <= 0) return false;
+      left -= 1;
+      json(response, 500, {});
+      return true;
+    });
+    await until("the errors are over", () => left === 0);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.deepEqual(a.told, [true]);
+  });
+
+  it("steps down when another holds the lease, whatever it believed", async () => {
+    const a = candidate("a");
+    await until("a leads", () => a.elector.mayWrite());
+    const lease = server.get(LEASES, KEY);
+    server.put(LEASES, {
+      ...lease!,
+      metadata: { name: "image-security", namespace: "system" },
+      spec: { ...asObject(lease?.["spec"]), holderIdentity: "someone" },
+    });
+    await until("a steps down", () => a.told.at(-1) === false);
+    assert.equal(holder(), "someone");
+  });
+
+  it("takes over what nobody has renewed for as long as it holds, and counts the transition", async () => {
+    const spec = {
+      holderIdentity: "dead",
+      leaseDurationSeconds: 1,
+      leaseTransitions: 4,
+      renewTime: "2000-01-01T00:00:00.000000Z",
+    };
+    server.put(LEASES, { metadata: { name: "image-security", namespace: "system" }, spec });
+    const begun = performance.now();
+    const a = candidate("a");
+    await until("a leads", () => a.elector.mayWrite());
+    assert.ok(performance.now() - begun >= 1_000, "its own observation counts, not the time that stands in the lease");
+    assert.equal(asObject(server.get(LEASES, KEY)?.["spec"])["leaseTransitions"], 5);
+  });
+});
