@@ -20,7 +20,8 @@ const DAY = 86_400_000;
 
 /** A new authority and a certificate of it for these names; `expired`: it was good yesterday. */
 export async function makeCertificate(names: readonly string[], expired = false): Promise<ServerCertificate> {
-  const keysOf = async (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const keysOf = async (): Promise<webcrypto.CryptoKeyPair> =>
+    webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const [authority, server] = [await keysOf(), await keysOf()];
   const notBefore = new Date(Date.now() - 2 * DAY);
   const notAfter = new Date(Date.now() + (expired ? -DAY : DAY));
