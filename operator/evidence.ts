@@ -1,19 +1,72 @@
-import type { Gather } from "../evidence/gather.ts";
-import type { Outcome } from "../policy/outcome.ts";
+import { createEvidence } from "../evidence/createEvidence.ts";
+import { createCosignEvidence } from "../evidence/cosign/cosignEvidence.ts";
+import type { ClusterReads } from "../evidence/credentials/clusterReads.ts";
+import type { Gather, ResolveDigest } from "../evidence/gather.ts";
+import { createKmsKeys } from "../evidence/keys/kmsKeys.ts";
+import type { EvidenceMetrics } from "../evidence/metrics.ts";
+import type { ReportsByDigest } from "../evidence/scan/reportSource.ts";
+import { createScanProvider } from "../evidence/scan/scanProvider.ts";
+import { createTrustRoots } from "../evidence/trust/trustRoots.ts";
+import { createExaminer } from "../evidence/workers/examiner.ts";
+import { createScanReader } from "../evidence/workers/scanReader.ts";
+import { messageOf } from "./kube/kubeError.ts";
+import type { Log } from "./log.ts";
+import type { Settings } from "./settings.ts";
 
-const UNAVAILABLE: Outcome<never> = {
-  status: "unavailable",
-  cause: "serverError",
-  message: "registries cannot be asked yet",
-};
+export interface OperatorEvidenceOptions {
+  readonly settings: Pick<Settings, "registry" | "proofs">;
+  readonly cluster: ClusterReads;
+  readonly reports: ReportsByDigest;
+  readonly runs: (namespace: string, digests: readonly string[]) => boolean;
+  readonly metrics: EvidenceMetrics;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
 
-/** Knows nothing: every question is unavailable, which is settled by the policy's `onUnavailable`. */
-export const unavailableGather: Gather = () => ({
-  digest: UNAVAILABLE,
-  tag: UNAVAILABLE,
-  manifest: UNAVAILABLE,
-  running: UNAVAILABLE,
-  signatures: new Map(),
-  attestations: new Map(),
-  scans: new Map(),
-});
+export interface OperatorEvidence {
+  readonly gather: Gather;
+  readonly resolveDigest: ResolveDigest;
+  readonly close: () => Promise<void>;
+}
+
+/** Everything that finds and proves facts about images, with the operator's settings: registries, signatures, scans. */
+export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidence {
+  const { settings, cluster, reports, runs, metrics, log, now } = options;
+  const { workers, trustRootCache, publicGoodUpdates, kmsPlainHttp, vault } = settings.proofs;
+  const examiner = createExaminer({ workers });
+  const read = createScanReader({ workers: Math.min(workers, 1) });
+  const cosign = createCosignEvidence({
+    examiner,
+    metrics,
+    clock: now,
+    kms: createKmsKeys({
+      aws: { plainHttp: kmsPlainHttp },
+      ...(vault === undefined ? {} : { vault }),
+      clock: now,
+      onFailure: (uri, error) => log.warn("a key could not be fetched", { key: uri, error: messageOf(error) }),
+    }),
+    roots: createTrustRoots({
+      cacheDirectory: trustRootCache,
+      publicGoodUpdates,
+      clock: now,
+      onFailure: (mirror, error) => log.warn("a trust root could not be renewed", { mirror, error: messageOf(error) }),
+    }),
+  });
+  const evidence = createEvidence({
+    settings: settings.registry,
+    metrics,
+    cluster,
+    clock: now,
+    report: (error) => log.error("a provider of facts has a defect", { error: messageOf(error) }),
+    providers: [cosign.provider, createScanProvider({ prove: cosign.proveAttestations, reports, runs, read })],
+  });
+  return {
+    gather: evidence.gather,
+    resolveDigest: evidence.resolveDigest,
+    close: async () => {
+      await evidence.close();
+      await Promise.all([examiner.close(), read.close()]);
+    },
+  };
+}

@@ -1,3 +1,6 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { VaultOptions } from "../evidence/keys/vaultKey.ts";
 import type { RegistrySettings } from "../evidence/registry/settings.ts";
 import { describeOptions } from "./settings/help.ts";
 import { OPTIONS, type OptionValues } from "./settings/options.ts";
@@ -54,6 +57,19 @@ export interface Settings {
   readonly logFormat: "json" | "text";
 
   readonly registry: RegistrySettings;
+  readonly proofs: ProofSettings;
+}
+
+/** How signatures are proved, and where keys and trust roots come from. */
+export interface ProofSettings {
+  /** Threads; 0: in place. */
+  readonly workers: number;
+  /** Writable folder for TUF metadata. */
+  readonly trustRootCache: string;
+  readonly publicGoodUpdates: boolean;
+  /** KMS endpoints that are asked over plain HTTP. */
+  readonly kmsPlainHttp: readonly string[];
+  readonly vault?: VaultOptions;
 }
 
 export type SettingsResult =
@@ -100,6 +116,9 @@ function contradictions(values: OptionValues): readonly string[] {
   }
   if (values.webhookUrl !== undefined && values.webhookService !== undefined) {
     messages.push("--webhook-url and --webhook-service exclude each other; give one of them");
+  }
+  if (values.vaultTokenFile !== undefined && values.vaultRole !== undefined) {
+    messages.push("--vault-token-file and --vault-role exclude each other; give one of them");
   }
   return messages;
 }
@@ -150,8 +169,40 @@ function assemble(values: OptionValues, env: Readonly<Record<string, string | un
       concurrency: values.registryConcurrency,
       cacheBytes: values.cacheSize,
     },
+    proofs: {
+      workers: values.proofWorkers,
+      trustRootCache: values.trustRootCache ?? join(tmpdir(), "image-security-trust-roots"),
+      publicGoodUpdates: values.publicGoodUpdates,
+      kmsPlainHttp: values.kmsPlainHttp,
+      ...vaultOf(values, env),
+    },
   };
 }
+
+/** The variables of Vault's own tools count where there is no flag. */
+function vaultOf(
+  values: OptionValues,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly vault?: VaultOptions } {
+  const address = values.vaultAddress ?? env["VAULT_ADDR"] ?? env["BAO_ADDR"];
+  const token = env["VAULT_TOKEN"] ?? env["BAO_TOKEN"];
+  const namespace = values.vaultNamespace ?? env["VAULT_NAMESPACE"];
+  if (address === undefined || address === "") return {};
+  const login: VaultOptions["login"] | undefined =
+    values.vaultTokenFile !== undefined
+      ? { type: "tokenFile", path: values.vaultTokenFile }
+      : values.vaultRole !== undefined
+        ? { type: "kubernetes", role: values.vaultRole, jwtFile: SERVICE_ACCOUNT_TOKEN }
+        : token !== undefined && token !== ""
+          ? { type: "token", token }
+          : undefined;
+  if (login === undefined) return {};
+  return {
+    vault: { address, transit: values.vaultTransit, login, ...(namespace === undefined ? {} : { namespace }) },
+  };
+}
+
+const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 const splitList = (text: string): readonly string[] =>
   text

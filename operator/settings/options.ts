@@ -40,6 +40,15 @@ export interface OptionValues {
   readonly noProxy: readonly string[] | undefined;
   readonly registryConcurrency: number;
   readonly cacheSize: number;
+  readonly proofWorkers: number;
+  readonly trustRootCache: string | undefined;
+  readonly publicGoodUpdates: boolean;
+  readonly kmsPlainHttp: readonly string[];
+  readonly vaultAddress: string | undefined;
+  readonly vaultTransit: string;
+  readonly vaultNamespace: string | undefined;
+  readonly vaultTokenFile: string | undefined;
+  readonly vaultRole: string | undefined;
 }
 
 /** How each of them is given. */
@@ -275,6 +284,54 @@ export const OPTIONS: Options = {
     flag: "cache-size",
     fallback: "128Mi",
     description: "Memory for evidence that was proved.",
+  }),
+
+  proofWorkers: integer({
+    flag: "proof-workers",
+    fallback: 2,
+    least: 0,
+    most: 64,
+    description: "Threads that verify certificate chains and read large scans; 0 does it all in place.",
+  }),
+  trustRootCache: text({
+    flag: "trust-root-cache",
+    placeholder: "DIR",
+    fallback: undefined,
+    description:
+      "Writable folder for TUF metadata of trust roots; default: a folder of the system's for temporary files.",
+  }),
+  publicGoodUpdates: toggle({
+    flag: "public-good-updates",
+    fallback: true,
+    description:
+      "Ask Sigstore's TUF repository for news of the public good trust root once a policy needs it; false in an air gap.",
+  }),
+  kmsPlainHttp: list({
+    flag: "kms-plain-http",
+    fallback: [],
+    check: registryHost,
+    description: "Private KMS endpoints (HOST:PORT) that are asked over plain HTTP.",
+  }),
+  vaultAddress: text({
+    flag: "vault-address",
+    placeholder: "URL",
+    fallback: undefined,
+    check: baseUrl("https:", "http:"),
+    description: "Vault or OpenBao for hashivault:// and openbao:// keys.",
+  }),
+  vaultTransit: text({ flag: "vault-transit", fallback: "transit", description: "Mount of Vault's transit engine." }),
+  vaultNamespace: text({ flag: "vault-namespace", fallback: undefined, description: "Vault namespace." }),
+  vaultTokenFile: text({
+    flag: "vault-token-file",
+    placeholder: "PATH",
+    fallback: undefined,
+    description: "File with Vault's token, read each time so that an agent may renew it.",
+  }),
+  vaultRole: text({
+    flag: "vault-role",
+    fallback: undefined,
+    description:
+      "Role for Vault's Kubernetes login with the Pod's own token; used where there is no --vault-token-file.",
   }),
 };
 

@@ -18,7 +18,7 @@ export function readValues(
   const given = collectFlags(byFlag, args, messages);
   const known = new Set([...byFlag.keys()].map(environmentName));
   for (const name of Object.keys(env)) {
-    if (name.startsWith(PREFIX) && !known.has(name)) {
+    if (name.startsWith(PREFIX) && !known.has(name) && !isServiceLink(name, env[name])) {
       const meant = nearest(name, [...known]);
       messages.push(`${name}: there is no such setting${meant === undefined ? "" : `; did you mean ${meant}?`}`);
     }
@@ -27,8 +27,8 @@ export function readValues(
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(options)) {
     const flags = given.get(option.flag);
-    const variable = env[environmentName(option.flag)];
-    const texts = flags ?? (variable === undefined || variable === "" ? undefined : [variable]);
+    const variable = variableOf(option.flag, env);
+    const texts = flags ?? (variable === undefined ? undefined : [variable]);
     if (texts === undefined) {
       values[name] = option.fallback;
       continue;
@@ -42,6 +42,21 @@ export function readValues(
   // Every name of the table has just been set from the option that gives its type.
   return { status: "ok", values: values as unknown as OptionValues };
 }
+
+function variableOf(flag: string, env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const name = environmentName(flag);
+  const value = env[name];
+  return value === undefined || value === "" || isServiceLink(name, value) ? undefined : value;
+}
+
+/**
+ * Kubernetes tells containers of every Service in their namespace, in variables named after it. One that is called
+ * image-security-webhook makes IMAGE_SECURITY_WEBHOOK_PORT=tcp://10.0.0.1:443, which is none of ours.
+ */
+const isServiceLink = (name: string, value: string | undefined): boolean =>
+  /^(?:tcp|udp|sctp):\/\//.test(value ?? "") ||
+  /_SERVICE_HOST$|_SERVICE_PORT_[A-Z0-9_]+$|_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$/.test(name) ||
+  (name.endsWith("_SERVICE_PORT") && name !== environmentName("webhook-service-port"));
 
 const optionsOf = (options: Options): readonly Option<unknown>[] => Object.values(options);
 

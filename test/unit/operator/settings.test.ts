@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { defaultSettings, readSettings, settingsHelp, type Settings } from "../../../operator/settings.ts";
+import { OPTIONS } from "../../../operator/settings/options.ts";
+
+const read = (args: readonly string[], env: Record<string, string> = {}): Settings => {
+  const result = readSettings(args, env);
+  assert.equal(result.status, "ok", result.status === "invalid" ? result.messages.join("\n") : result.status);
+  return result.settings;
+};
+const wrong = (args: readonly string[], env: Record<string, string> = {}): string => {
+  const result = readSettings(args, env);
+  assert.equal(result.status, "invalid");
+  return result.messages.join("\n");
+};
+
+describe("settings", () => {
+  it("have defaults that work in a cluster", () => {
+    const settings = read([]);
+    assert.deepEqual(settings, defaultSettings());
+    assert.equal(settings.auditInterval, 900_000);
+    assert.equal(settings.maxViolations, 10_000);
+    assert.deepEqual(settings.trustNamespaces, []);
+    assert.deepEqual(settings.excludeNamespaces, ["kube-system"]);
+    assert.ok(settings.admissionDeadline < 10_000, "below what the API server waits");
+    assert.ok(settings.leaseRenewDeadline < settings.leaseDuration);
+    assert.equal(settings.registry.readPullSecrets, false);
+  });
+
+  it("are flags in both spellings, and environment variables; a flag wins", () => {
+    assert.equal(read(["--audit-interval", "1h30m"]).auditInterval, 5_400_000);
+    assert.equal(read(["--audit-interval=10s"]).auditInterval, 10_000);
+    assert.equal(read([], { IMAGE_SECURITY_AUDIT_INTERVAL: "5m" }).auditInterval, 300_000);
+    assert.equal(read(["--audit-interval=1m"], { IMAGE_SECURITY_AUDIT_INTERVAL: "5m" }).auditInterval, 60_000);
+    assert.equal(read([], { IMAGE_SECURITY_AUDIT_INTERVAL: "" }).auditInterval, 900_000, "an empty variable is none");
+  });
+
+  it("take lists and pairs repeated or with commas", () => {
+    assert.deepEqual(read(["--trust-namespaces=a,b", "--trust-namespaces", "c"]).trustNamespaces, ["a", "b", "c"]);
+    assert.equal(read(["--trust-namespaces=*"]).trustNamespaces, "*");
+    const { mirrors } = read([
+      "--registry-mirror",
+      "Registry.Company.com=http://127.0.0.1:5001",
+      "--registry-mirror=docker.io=https://m.example/proxy",
+    ]).registry;
+    assert.deepEqual(
+      [...mirrors],
+      [
+        ["registry.company.com", "http://127.0.0.1:5001"],
+        ["docker.io", "https://m.example/proxy"],
+      ],
+    );
+    assert.deepEqual(
+      [...read([], { IMAGE_SECURITY_REGISTRY_MIRROR: "a.io=http://x,b.io=http://y" }).registry.mirrors.keys()],
+      ["a.io", "b.io"],
+    );
+  });
+
+  it("have switches that need no value", () => {
+    assert.equal(read(["--read-pull-secrets"]).registry.readPullSecrets, true);
+    assert.equal(read(["--manage-webhooks=false"]).manageWebhooks, false);
+    assert.equal(read(["--read-pull-secrets", "--log-level", "debug"]).logLevel, "debug");
+  });
+
+  it("know how the API server reaches the webhook", () => {
+    assert.deepEqual(read([]).webhookAddress, { type: "url" });
+    assert.deepEqual(read(["--webhook-url=https://host:1"]).webhookAddress, { type: "url", url: "https://host:1" });
+    assert.deepEqual(read(["--webhook-service=webhook"]).webhookAddress, {
+      type: "service",
+      name: "webhook",
+      port: 443,
+    });
+  });
+
+  it("take proxies from the usual variables", () => {
+    const env = { HTTPS_PROXY: "http://proxy:3128", no_proxy: "localhost, 10.0.0.0/8" };
+    assert.deepEqual(read([], env).registry.proxy, { https: "http://proxy:3128", none: ["localhost", "10.0.0.0/8"] });
+    assert.deepEqual(read(["--no-proxy=*"], env).registry.proxy.none, ["*"]);
+  });
+
+  const mistakes: readonly [string, readonly string[], RegExp][] = [
+    ["no duration", ["--audit-interval=15"], /^--audit-interval: "15" is no duration; write one such as/],
+    ["a duration in Go's spelling", ["--audit-interval=1.5h"], /is no duration/],
+    ["a duration out of bounds", ["--audit-interval=0s"], /^--audit-interval: "0s" is out of bounds; write 1s to 7d/],
+    ["no number", ["--max-violations=many"], /^--max-violations: "many" is no whole number from 0 to/],
+    ["a negative number", ["--max-violations=-1"], /is no whole number/],
+    ["a port out of range", ["--webhook-port=70000"], /is no whole number from 0 to 65535/],
+    ["a flag that there is not", ["--audit-intervall=1m"], /there is no such flag; did you mean --audit-interval\?/],
+    ["a word that is no flag", ["audit"], /^audit: there is no such flag/],
+    [
+      "a flag without its value",
+      ["--audit-interval"],
+      /^--audit-interval: has no value; write --audit-interval DURATION/,
+    ],
+    ["a flag whose value is the next flag", ["--namespace", "--log-level=debug"], /^--namespace: has no value/],
+    ["a flag that is given twice", ["--namespace=a", "--namespace=b"], /^--namespace: is given twice/],
+    ["an empty value", ["--namespace="], /^--namespace: is empty/],
+    ["a namespace that can be none", ["--trust-namespaces=My_Namespace"], /is no DNS label/],
+    ["an unknown choice", ["--log-level=verbose"], /"verbose" is unknown; write one of error, warn, info, debug/],
+    ["a switch that is neither", ["--read-pull-secrets=yes"], /neither true nor false/],
+    [
+      "a mirror without a URL",
+      ["--registry-mirror=registry.company.com"],
+      /is no pair; write registry\.company\.com=http/,
+    ],
+    ["a mirror that is no URL", ["--registry-mirror=a.io=127.0.0.1:5001"], /is no http:\/\/ or https:\/\/ URL/],
+    ["a mirror with credentials", ["--registry-mirror=a.io=https://u:p@b.io"], /holds credentials/],
+    [
+      "a mirror that is given twice",
+      ["--registry-mirror=a.io=http://x", "--registry-mirror=A.io=http://y"],
+      /"a\.io" is given twice/,
+    ],
+    ["an address that is none", ["--allow-address=127.0.0.1/33"], /neither an address nor a CIDR range/],
+    ["a size that is none", ["--cache-size=lots"], /is no size; write one such as 128Mi/],
+    ["a webhook URL without TLS", ["--webhook-url=http://host"], /is no https:\/\/ URL/],
+    ["two ways to the webhook", ["--webhook-url=https://host", "--webhook-service=s"], /exclude each other/],
+    [
+      "a lease that cannot be renewed in time",
+      ["--lease-duration=5s"],
+      /--lease-renew-deadline must be shorter than --lease-duration/,
+    ],
+    ["a retry that is longer than the deadline", ["--lease-retry=10s"], /--lease-retry must be shorter/],
+  ];
+  for (const [what, args, message] of mistakes) {
+    it(`refuse ${what}`, () => assert.match(wrong(args), message));
+  }
+
+  it("name the variable where the mistake is in the environment", () => {
+    assert.match(
+      wrong([], { IMAGE_SECURITY_AUDIT_INTERVAL: "x" }),
+      /^IMAGE_SECURITY_AUDIT_INTERVAL: "x" is no duration/,
+    );
+    assert.match(
+      wrong([], { IMAGE_SECURITY_AUDIT_INTERVALL: "1m" }),
+      /^IMAGE_SECURITY_AUDIT_INTERVALL: there is no such setting; did you mean IMAGE_SECURITY_AUDIT_INTERVAL\?/,
+    );
+  });
+
+  it("are not disturbed by what Kubernetes says of Services that are called image-security-...", () => {
+    const link = (service: string): Record<string, string> => ({
+      [`IMAGE_SECURITY_${service}_SERVICE_HOST`]: "10.0.0.1",
+      [`IMAGE_SECURITY_${service}_SERVICE_PORT`]: "443",
+      [`IMAGE_SECURITY_${service}_SERVICE_PORT_HTTPS`]: "443",
+      [`IMAGE_SECURITY_${service}_PORT`]: "tcp://10.0.0.1:443",
+      [`IMAGE_SECURITY_${service}_PORT_443_TCP`]: "tcp://10.0.0.1:443",
+      [`IMAGE_SECURITY_${service}_PORT_443_TCP_PROTO`]: "tcp",
+      [`IMAGE_SECURITY_${service}_PORT_443_TCP_PORT`]: "443",
+      [`IMAGE_SECURITY_${service}_PORT_443_TCP_ADDR`]: "10.0.0.1",
+    });
+    assert.deepEqual(read([], { ...link("WEBHOOK"), ...link("METRICS"), ...link("OTHER") }), defaultSettings());
+  });
+
+  it("tell all mistakes at once", () => {
+    assert.equal(wrong(["--audit-interval=x", "--max-violations=y", "--nope"]).split("\n").length, 3);
+  });
+
+  it("are described by --help, each with its variable and default", () => {
+    const result = readSettings(["--help", "--nonsense"], {});
+    assert.equal(result.status, "help");
+    const text = settingsHelp();
+    for (const { flag, description } of Object.values(OPTIONS)) {
+      assert.ok(text.includes(`--${flag}`), flag);
+      assert.ok(description.endsWith(".") || description.includes("; "), `${flag}: a sentence`);
+    }
+    assert.match(text, /IMAGE_SECURITY_MAX_VIOLATIONS/);
+    assert.match(text, /\(default 15m\)/);
+  });
+
+  it("change a setting by every flag: none is forgotten on the way", () => {
+    const samples: Partial<Record<keyof typeof OPTIONS, string>> = {
+      kubeconfig: "x",
+      namespace: "x",
+      trustNamespaces: "x",
+      excludeNamespaces: "x",
+      webhookHost: "::1",
+      webhookPort: "1",
+      webhookUrl: "https://x",
+      webhookService: "x",
+      certificateSecret: "x",
+      admissionDeadline: "2s",
+      manageWebhooks: "false",
+      metricsHost: "::1",
+      metricsPort: "off",
+      auditInterval: "1m",
+      maxViolations: "1",
+      auditConcurrency: "1",
+      leaseName: "x",
+      leaseDuration: "20s",
+      leaseRenewDeadline: "12s",
+      leaseRetry: "1s",
+      logLevel: "warn",
+      logFormat: "text",
+      registryMirror: "a.io=http://x",
+      registryPlainHttp: "a.io",
+      registryCa: "x",
+      allowAddress: "::1",
+      serviceRange: "10.0.0.0/8",
+      tokenRealm: "a.io=b.io/token",
+      readPullSecrets: "true",
+      dockerConfig: "x",
+      httpProxy: "http://x",
+      httpsProxy: "http://x",
+      noProxy: "x",
+      registryConcurrency: "1",
+      cacheSize: "1Mi",
+    };
+    for (const [name, { flag }] of Object.entries(OPTIONS)) {
+      if (name === "webhookServicePort") continue;
+      const sample = samples[name as keyof typeof OPTIONS];
+      assert.ok(sample !== undefined, `no sample for --${flag}`);
+      assert.notDeepEqual(read([`--${flag}=${sample}`]), defaultSettings(), `--${flag} changes nothing`);
+    }
+    assert.deepEqual(read(["--webhook-service=s", "--webhook-service-port=1"]).webhookAddress, {
+      type: "service",
+      name: "s",
+      port: 1,
+    });
+  });
+});
