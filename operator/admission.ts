@@ -1,6 +1,5 @@
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { Review } from "../evidence/review.ts";
-import type { Outcome } from "../policy/outcome.ts";
 import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
 import { WebhookInstallation } from "../webhook/installation.ts";
@@ -103,13 +102,6 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     },
   };
 }
-
-/** For /mutate while no registry can be asked: what cannot be resolved is left as it is, and validation says so. */
-export const unresolved: ResolveDigest = (): Outcome<string> => ({
-  status: "unavailable",
-  cause: "serverError",
-  message: "registries cannot be asked yet",
-});
 
 /** Whether a Ready policy pins; undefined while that is not known. */
 const pins = (set: PolicySet | undefined): boolean | undefined =>

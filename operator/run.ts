@@ -3,9 +3,9 @@ import { hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Gather } from "../evidence/gather.ts";
 import { createReview } from "../evidence/review.ts";
-import { startAdmission, unresolved } from "./admission.ts";
+import { startAdmission } from "./admission.ts";
 import { createCaches } from "./caches.ts";
-import { unavailableGather } from "./evidence.ts";
+import { startEvidence } from "./evidence.ts";
 import { createGraph } from "./graph.ts";
 import { createKubeClient } from "./kube/kubeClient.ts";
 import { messageOf } from "./kube/kubeError.ts";
@@ -16,7 +16,10 @@ import { createMetrics } from "./metrics.ts";
 import { startMetricsServer } from "./metricsServer.ts";
 import { createPolicyCompiler } from "./policyCompiler.ts";
 import { createReconciler } from "./reconcile.ts";
+import { createClusterReads } from "./resources/clusterReads.ts";
 import { createReferences } from "./resources/references.ts";
+import { createRunningDigests, podRuns } from "./resources/runningDigests.ts";
+import { createScanReports } from "./resources/scanReports.ts";
 import type { Settings } from "./settings.ts";
 import { singleFlight } from "./singleFlight.ts";
 
@@ -90,7 +93,29 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   });
   stack.defer(() => graph.stop());
 
-  const review = createReview(options.gather ?? unavailableGather, (error) =>
+  const reports = createScanReports({
+    client,
+    log,
+    onAlive: (at) => metrics.watchAlive("vulnerabilityreports", at),
+    onChange: (digests) => {
+      const changed = new Set(digests);
+      void reconciler
+        .concern((pod) => podRuns(pod, changed))
+        .catch((error: unknown) => log.error("pods could not be judged again", { error: messageOf(error) }));
+    },
+  });
+  stack.defer(() => reports.stop());
+  const evidence = startEvidence({
+    settings,
+    cluster: createClusterReads(client),
+    reports: reports.byDigest,
+    runs: createRunningDigests(pods.store).runs,
+    metrics: metrics.evidence,
+    log,
+    now,
+  });
+  stack.defer(() => evidence.close());
+  const review = createReview(options.gather ?? evidence.gather, (error) =>
     log.error("the engine has a defect", {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     }),
@@ -100,7 +125,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     kubeConfig,
     client,
     review,
-    resolveDigest: unresolved,
+    resolveDigest: evidence.resolveDigest,
     policies: graph.policies,
     namespaces: namespaces.store,
     ready: () => graph.policies() !== undefined && namespaces.synced(),
@@ -149,7 +174,11 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   const consumer = singleFlight(reconciler.observe, (error) =>
     log.error("an audit could not be planned", { error: messageOf(error) }),
   );
-  graph.onPolicies(() => {
+  graph.onPolicies(({ policies: inForce }) => {
+    const wanted = inForce.some(
+      ({ scan }) => scan?.sources.some(({ type }) => type === "vulnerabilityReport") === true,
+    );
+    void reports.want(wanted).catch((error: unknown) => log.error("VulnerabilityReports", { error: messageOf(error) }));
     admission.policiesChanged();
     reconciler.policiesChanged();
     ready.resolve();

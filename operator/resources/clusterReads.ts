@@ -7,7 +7,7 @@ export function createClusterReads(client: KubeClient): ClusterReads {
   const read = async (path: string, signal: AbortSignal): Promise<unknown> => {
     const response = await client.request("GET", path, { signal });
     if (response.status === 404) return undefined;
-    if (response.status !== 200) throw statusError(response, `GET ${path}`);
+    if (response.status !== 200) throw statusError("GET", path, response);
     return response.body;
   };
   const path = (namespace: string, resource: string, name: string): string =>

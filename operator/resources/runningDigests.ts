@@ -16,6 +16,14 @@ const digestsOf = (pod: PodRecord): Set<string> => {
   return digests;
 };
 
+/** Whether one of these digests is what the pod runs or asks for. */
+export const podRuns = ({ content }: PodRecord, digests: ReadonlySet<string>): boolean =>
+  content.images.some(({ parsed, imageID }) => {
+    const written = parsed.status === "ok" ? parsed.reference.digest : undefined;
+    const reported = imageID === undefined ? undefined : REPORTED.exec(imageID)?.[1];
+    return (written !== undefined && digests.has(written)) || (reported !== undefined && digests.has(reported));
+  });
+
 /** Which digests the Running pods of each namespace run, for `scan.runningImages: Warn`. Kept only while a policy asks. */
 export interface RunningDigests {
   readonly runs: (namespace: string, digests: readonly string[]) => boolean;
