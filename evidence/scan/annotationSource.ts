@@ -1,30 +1,35 @@
 import type { ScanCoverage, ScanOutcome } from "../../policy/facts.ts";
+import { all, chain, type Maybe } from "../maybe.ts";
 import { bindingTo } from "./binding.ts";
 import type { ImagePart, ImageParts } from "./imagePart.ts";
-import type { ScanParse } from "./parsedScan.ts";
+import type { ParsedScan } from "./parsedScan.ts";
+import type { ScanRead } from "./readScans.ts";
 
-/** A report that was found in an annotation, read. */
-type Parse = (text: string) => ScanParse | Promise<ScanParse>;
+/** Reads a report that was found in an annotation. */
+type Read = (text: string) => Maybe<ScanRead>;
+
+const NAMES_NOTHING = "the report names no image (no DiffIDs, ImageID or digest)";
 
 const absent = (message: string): ScanOutcome => ({ status: "absent", message });
 const invalid = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanInvalid", message });
 const mismatch = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanMismatch", message });
 
-const coverageOf = ({ platform }: ImagePart, parse: ScanParse & { status: "ok" }): ScanCoverage => ({
-  reports: [parse.report],
+const coverage = ({ platform }: ImagePart, scans: readonly ParsedScan[]): ScanCoverage => ({
+  reports: scans.map(({ report }) => report),
   ...(platform === undefined ? {} : { platform }),
 });
 
 /** A part's own annotation must be about that part. */
-const ownReport = (part: ImagePart, parse: ScanParse): ScanOutcome => {
-  if (parse.status === "broken") return invalid(parse.message);
-  switch (bindingTo(parse.image, part, [part.digest])) {
+const ownReport = (part: ImagePart, read: ScanRead): ScanOutcome => {
+  if (read.status === "unavailable") return read;
+  if (read.status === "broken") return invalid(read.message);
+  switch (bindingTo(read.image, part, [part.digest])) {
     case "bound":
-      return { status: "verified", value: [coverageOf(part, parse)] };
+      return { status: "verified", value: [coverage(part, [read])] };
     case "contradicts":
       return mismatch("the report is about another image (its layers or image id differ); scan this image");
     case "unnamed":
-      return invalid("the report names no image (no DiffIDs, ImageID or digest)");
+      return invalid(NAMES_NOTHING);
   }
 };
 
@@ -32,25 +37,39 @@ const ownReport = (part: ImagePart, parse: ScanParse): ScanOutcome => {
  * The report in an annotation of the image manifest. For an index every platform child needs one: its own manifest's,
  * or the index's where that names the child's layers; an index annotation covers no other child.
  */
-export const imageAnnotationReport = async (image: ImageParts, key: string, parse: Parse): Promise<ScanOutcome> => {
-  const onIndex = image.isIndex ? image.annotations[key] : undefined;
-  const indexReport = onIndex === undefined ? undefined : await parse(onIndex);
+export const imageAnnotationReport = (image: ImageParts, key: string, read: Read): Maybe<ScanOutcome> => {
+  const written = [image.isIndex ? image.annotations : {}, ...image.parts.map(({ annotations }) => annotations)];
+  const reads = written.map((annotations): Maybe<ScanRead | undefined> => {
+    const text = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
+    return text === undefined ? undefined : read(text);
+  });
+  return chain(all(reads), ([onIndex, ...own]) => annotated(image, onIndex, own));
+};
+
+/** @param own In the order of the image's parts. */
+const annotated = (
+  image: ImageParts,
+  indexReport: ScanRead | undefined,
+  own: readonly (ScanRead | undefined)[],
+): ScanOutcome => {
+  if (indexReport?.status === "unavailable") return indexReport;
   const covered: ScanCoverage[] = [];
   const uncovered: string[] = [];
-  for (const part of image.parts) {
-    const text = part.annotations[key];
-    if (text !== undefined) {
-      const outcome = ownReport(part, await parse(text));
+  for (const [position, part] of image.parts.entries()) {
+    const report = own[position];
+    if (report !== undefined) {
+      const outcome = ownReport(part, report);
       if (outcome.status !== "verified") return outcome;
       covered.push(...outcome.value);
     } else if (indexReport?.status === "ok" && bindingTo(indexReport.image, part, [part.digest]) === "bound") {
-      covered.push(coverageOf(part, indexReport));
+      covered.push(coverage(part, [indexReport]));
     } else {
       uncovered.push(part.platform ?? "the image");
     }
   }
   if (uncovered.length === 0) return { status: "verified", value: covered };
   if (indexReport?.status === "broken") return invalid(indexReport.message);
+  if (indexReport !== undefined && bindsNothing(indexReport)) return invalid(NAMES_NOTHING);
   if (indexReport !== undefined && covered.length === 0)
     return mismatch("the report on the index is about none of its images");
   return absent(covered.length === 0 ? "none" : `none for ${uncovered.join(", ")}`);
@@ -61,26 +80,24 @@ export const imageAnnotationReport = async (image: ImageParts, key: string, pars
  * a pod with several images may hold reports of others.
  * @param others true: the pod has other images, which a report may be about.
  */
-export const podAnnotationReport = (image: ImageParts, parses: readonly ScanParse[], others: boolean): ScanOutcome => {
-  const usable = parses.filter((parse) => parse.status === "ok");
-  const named = usable.filter(
-    ({ image: { diffIds, imageId, digests } }) => diffIds.length + digests.length > 0 || imageId !== undefined,
-  );
+export const podAnnotationReport = (image: ImageParts, reads: readonly ScanRead[], others: boolean): ScanOutcome => {
+  const unread = reads.find((one) => one.status === "unavailable");
+  if (unread !== undefined) return unread;
+  const scans = reads.filter((one) => one.status === "ok");
   const covered: ScanCoverage[] = [];
   const uncovered: string[] = [];
   for (const part of image.parts) {
-    const bound = named.filter((parse) => bindingTo(parse.image, part, [part.digest, image.digest]) === "bound");
+    const bound = scans.filter((scan) => bindingTo(scan.image, part, [part.digest, image.digest]) === "bound");
     if (bound.length === 0) uncovered.push(part.platform ?? "the image");
-    else
-      covered.push({
-        ...coverageOf(part, bound[0] as ScanParse & { status: "ok" }),
-        reports: bound.map(({ report }) => report),
-      });
+    else covered.push(coverage(part, bound));
   }
   if (uncovered.length === 0) return { status: "verified", value: covered };
-  const broken = parses.find((parse) => parse.status === "broken");
+  const broken = reads.find((one) => one.status === "broken");
   if (broken !== undefined) return invalid(broken.message);
-  if (named.length < usable.length) return invalid("the report names no image (no DiffIDs, ImageID or digest)");
+  if (scans.some(bindsNothing)) return invalid(NAMES_NOTHING);
   if (covered.length > 0) return absent(`none for ${uncovered.join(", ")}`);
   return others ? absent("none for this image") : mismatch("the report is about another image; scan this one");
 };
+
+const bindsNothing = ({ image: { diffIds, imageId, digests } }: ParsedScan): boolean =>
+  diffIds.length + digests.length === 0 && imageId === undefined;

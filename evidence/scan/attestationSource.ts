@@ -1,28 +1,40 @@
 import type { AttestationOutcome, ProvedStatement, ScanCoverage, ScanOutcome } from "../../policy/facts.ts";
-import { parseScanPredicate } from "./attestedScan.ts";
+import { all, chain, type Maybe } from "../maybe.ts";
 import { bindingTo } from "./binding.ts";
-import type { ImageParts } from "./imagePart.ts";
-import type { ParsedScan, ScanParse } from "./parsedScan.ts";
+import type { ImagePart, ImageParts } from "./imagePart.ts";
+import type { ParsedScan } from "./parsedScan.ts";
+import type { ScanRead } from "./readScans.ts";
 
-type ParseStatement = (statement: ProvedStatement) => ScanParse | Promise<ScanParse>;
+type Read = (statement: ProvedStatement) => Maybe<ScanRead>;
 
-/** Reads a proved statement's predicate where it stands. */
-export const parseStatement: ParseStatement = ({ predicateType, predicate }) =>
-  parseScanPredicate(predicateType, predicate);
+/** The reports that count for one digest, or why there are none. */
+type Found =
+  | { readonly status: "found"; readonly scans: readonly ParsedScan[] }
+  | Extract<ScanOutcome, { status: "absent" | "unavailable" }>
+  | { readonly status: "broken"; readonly message: string };
 
 const timeOf = ({ report: { scannedAt } }: ParsedScan): number =>
   scannedAt === undefined ? -Infinity : Date.parse(scannedAt);
 
-/** The newest report that the trusted authorities signed for a digest; what nobody trusted signed does not count. */
-const newest = async (
-  outcomes: readonly AttestationOutcome[],
-  parse: ParseStatement,
-): Promise<ScanParse | ScanOutcome> => {
+/**
+ * The newest report that the trusted authorities signed for a digest; what nobody trusted signed does not count. Several of
+ * the same time all count. A report that could not be read for want of time may have been the newest.
+ */
+const newest = (outcomes: readonly AttestationOutcome[], read: Read): Maybe<Found> => {
   const statements = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
-  const parses = await Promise.all(statements.map(async (statement) => parse(statement)));
-  const usable = parses.filter((one) => one.status === "ok").sort((a, b) => timeOf(b) - timeOf(a));
-  if (usable[0] !== undefined) return usable[0];
-  if (parses[0] !== undefined) return parses[0];
+  return chain(all(statements.map(read)), (reads) => newestOf(outcomes, reads));
+};
+
+const newestOf = (outcomes: readonly AttestationOutcome[], reads: readonly ScanRead[]): Found => {
+  const unread = reads.find((one) => one.status === "unavailable");
+  if (unread !== undefined) return unread;
+  const scans = reads.filter((one) => one.status === "ok");
+  if (scans.length > 0) {
+    const time = Math.max(...scans.map(timeOf));
+    return { status: "found", scans: scans.filter((scan) => timeOf(scan) === time) };
+  }
+  const broken = reads.find((one) => one.status === "broken");
+  if (broken !== undefined) return broken;
   const unavailable = outcomes.find((outcome) => outcome.status === "unavailable");
   if (unavailable !== undefined) return unavailable;
   const there = [
@@ -34,51 +46,71 @@ const newest = async (
   };
 };
 
-const contradicts = (parse: ParsedScan, image: ImageParts): boolean =>
-  image.parts.every((part) => bindingTo(parse.image, part, [part.digest, image.digest]) === "contradicts");
+/** Whether a report names another image than every part that its statement covers. */
+const contradicts = ({ image: named }: ParsedScan, parts: readonly ImagePart[], index: string): boolean =>
+  parts.every((part) => bindingTo(named, part, [part.digest, index]) === "contradicts");
+
+const invalid = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanInvalid", message });
+const mismatch = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanMismatch", message });
 
 /**
  * Reports that the source's authorities attested: about the judged digest, which covers it whole, else about each of an
  * index's children. The statement's subject binds the report; what the report itself names must not contradict it.
  * @param attested The scan attestations of a digest, one outcome for each authority and predicate type.
  */
-export const attestedReport = async (
+export const attestedReport = (
   image: ImageParts,
-  attested: (digest: string) => Promise<readonly AttestationOutcome[]> | readonly AttestationOutcome[],
-  parse: ParseStatement = parseStatement,
-): Promise<ScanOutcome> => {
-  const whole = await newest(await attested(image.digest), parse);
-  if (whole.status === "broken") return { status: "invalid", reason: "ScanInvalid", message: whole.message };
-  if (whole.status === "ok") {
-    return contradicts(whole, image)
-      ? {
-          status: "invalid",
-          reason: "ScanMismatch",
-          message: "the attested report is about another image; scan this one",
-        }
-      : { status: "verified", value: [{ reports: [whole.report] }] };
-  }
-  if (whole.status === "unavailable" || !image.isIndex) return whole;
+  attested: (digest: string) => Maybe<readonly AttestationOutcome[]>,
+  read: Read,
+): Maybe<ScanOutcome> => {
+  const found = chain(attested(image.digest), (outcomes) => newest(outcomes, read));
+  return chain(found, (whole) => aboutWhole(image, whole, attested, read));
+};
 
+const aboutWhole = (
+  image: ImageParts,
+  whole: Found,
+  attested: Parameters<typeof attestedReport>[1],
+  read: Read,
+): Maybe<ScanOutcome> => {
+  switch (whole.status) {
+    case "broken":
+      return invalid(whole.message);
+    case "unavailable":
+      return whole;
+    case "found":
+      return whole.scans.some((scan) => contradicts(scan, image.parts, image.digest))
+        ? mismatch("the attested report is about another image; scan this one")
+        : { status: "verified", value: [{ reports: whole.scans.map(({ report }) => report) }] };
+    case "absent":
+      return image.isIndex ? ofChildren(image, whole, attested, read) : whole;
+  }
+};
+
+const ofChildren = (
+  image: ImageParts,
+  whole: ScanOutcome,
+  attested: Parameters<typeof attestedReport>[1],
+  read: Read,
+): Maybe<ScanOutcome> => {
+  const found = image.parts.map(({ digest }) => chain(attested(digest), (outcomes) => newest(outcomes, read)));
+  return chain(all(found), (scans) => aboutParts(image, whole, scans));
+};
+
+/** @param found In the order of the image's parts. */
+const aboutParts = (image: ImageParts, whole: ScanOutcome, found: readonly Found[]): ScanOutcome => {
   const covered: ScanCoverage[] = [];
   const uncovered: string[] = [];
-  for (const part of image.parts) {
+  for (const [position, part] of image.parts.entries()) {
+    const scans = found[position];
+    if (scans === undefined) return whole;
     const platform = part.platform ?? part.digest;
-    const found = await newest(await attested(part.digest), parse);
-    if (found.status === "unavailable") return found;
-    if (found.status === "broken")
-      return { status: "invalid", reason: "ScanInvalid", message: `${platform}: ${found.message}` };
-    if (found.status !== "ok") {
-      uncovered.push(platform);
-    } else if (contradicts(found, { ...image, parts: [part] })) {
-      return {
-        status: "invalid",
-        reason: "ScanMismatch",
-        message: `the attested report for ${platform} is about another image`,
-      };
-    } else {
-      covered.push({ platform, reports: [found.report] });
-    }
+    if (scans.status === "unavailable") return scans;
+    if (scans.status === "broken") return invalid(`${platform}: ${scans.message}`);
+    if (scans.status === "absent") uncovered.push(platform);
+    else if (scans.scans.some((scan) => contradicts(scan, [part], image.digest)))
+      return mismatch(`the attested report for ${platform} is about another image`);
+    else covered.push({ platform, reports: scans.scans.map(({ report }) => report) });
   }
   if (uncovered.length === 0) return { status: "verified", value: covered };
   return covered.length === 0 ? whole : { status: "absent", message: `none for ${uncovered.join(", ")}` };

@@ -1,6 +1,6 @@
 import type { Severity, Vulnerability } from "../../policy/scanReport.ts";
-import { asArray, asDate, asObject, asScore, asText, type JsonObject } from "./json.ts";
-import { broken, type ScanParse } from "./parsedScan.ts";
+import { asArray, asDate, asObject, asScore, asText, quoted, type JsonObject } from "./json.ts";
+import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { parseScanDocument } from "./parseScan.ts";
 import { severityByName, severityByScore, worse } from "./severity.ts";
 
@@ -43,7 +43,8 @@ const worstOf = (methods: readonly unknown[]): { severity: Severity; cvss?: numb
 
 const parseInTotoVulns = (predicate: JsonObject, finishedOn: string | undefined): ScanParse => {
   const scanner = asObject(predicate["scanner"]);
-  const results = scanner?.["result"] ?? [];
+  // Required, and empty where nothing was found (vulns_02.md): a predicate that leaves it out is not a clean scan.
+  const results = scanner?.["result"];
   if (scanner === undefined || !Array.isArray(results))
     return broken("in-toto vulns predicate without a list scanner.result");
   const vulnerabilities: Vulnerability[] = [];
@@ -54,15 +55,11 @@ const parseInTotoVulns = (predicate: JsonObject, finishedOn: string | undefined)
       return broken("in-toto vulns result without an id or with an unreadable severity");
     vulnerabilities.push({ id, package: "", installedVersion: "", ...worst });
   }
-  return {
-    status: "ok",
-    report: {
-      scanner: asText(scanner["uri"]) ?? "scanner",
-      vulnerabilities,
-      ...(finishedOn === undefined ? {} : { scannedAt: finishedOn }),
-    },
-    image: { diffIds: [], digests: [] },
-  };
+  return understood(
+    vulnerabilities,
+    { scanner: asText(scanner["uri"]) ?? "scanner", scannedAt: finishedOn },
+    { diffIds: [], digests: [] },
+  );
 };
 
 /** The predicate of a verified scan attestation. What it is about is its statement's subject. */
@@ -76,6 +73,15 @@ export const parseScanPredicate = (predicateType: string, predicate: unknown): S
     case IN_TOTO_VULNS:
       return parseInTotoVulns(document, finishedOn);
     default:
-      return broken(`predicate type ${predicateType} is no vulnerability scan`);
+      return broken(`predicate type ${quoted(predicateType)} is no vulnerability scan`);
+  }
+};
+
+/** The text of a verified statement: its predicate. */
+export const parseScanStatement = (predicateType: string, text: string): ScanParse => {
+  try {
+    return parseScanPredicate(predicateType, asObject(JSON.parse(text))?.["predicate"]);
+  } catch {
+    return broken("statement that is not JSON");
   }
 };

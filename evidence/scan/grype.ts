@@ -1,6 +1,6 @@
 import type { Vulnerability } from "../../policy/scanReport.ts";
 import { asDate, asObject, asScore, asText, digestOf, objectsIn, texts, type JsonObject } from "./json.ts";
-import { broken, type ScanParse } from "./parsedScan.ts";
+import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { readSeverity } from "./severity.ts";
 
 const highestScore = (cvss: unknown): number | undefined => {
@@ -62,9 +62,9 @@ export const parseGrype = (document: JsonObject): ScanParse => {
   const digests = [...texts(target["repoDigests"]), ...texts([target["manifestDigest"]])].flatMap(
     (text) => digestOf(text) ?? [],
   );
-  return {
-    status: "ok",
-    report: { scanner: "Grype", vulnerabilities, ...(scannedAt === undefined ? {} : { scannedAt }) },
-    image: { diffIds: [], digests: [...new Set(digests)], ...(imageId === undefined ? {} : { imageId }) },
-  };
+  return understood(
+    vulnerabilities,
+    { scanner: "Grype", scannedAt },
+    { diffIds: [], digests: [...new Set(digests)], ...(imageId === undefined ? {} : { imageId }) },
+  );
 };

@@ -1,26 +1,49 @@
 import { asObject, texts } from "./json.ts";
 import type { ImagePart, ImageParts } from "./imagePart.ts";
-import type { ConfigFacts } from "../../policy/facts.ts";
+import type { ConfigFacts, PlatformChild } from "../../policy/facts.ts";
 import type { Outcome } from "../../policy/outcome.ts";
-import type { FactContext } from "../gather.ts";
-import type { Descriptor, Manifest } from "../registry/repository.ts";
+import { platformChildren } from "../manifestFacts.ts";
+import { malformed } from "../registry/failure.ts";
+import type { ContentReason, Manifest, RepositoryReader } from "../registry/repository.ts";
 
 /** Image configs are some KiB; a larger one is no config that a runtime would want. */
 const MOST_CONFIG_BYTES = 4 * 1024 * 1024;
 /** Docker's official images have about ten platforms. */
 const MOST_PLATFORMS = 64;
+/**
+ * Annotations and labels of all platforms together, in characters. Each manifest may be 4 MiB, so that a hostile index could
+ * hold a quarter of a gibibyte; four honest reports of the largest size fit.
+ */
+const MOST_TEXT = 16 * 1024 * 1024;
+/** Children that are fetched at the same time. */
+const AT_ONCE = 8;
 
-const invalid = (message: string): Outcome<never> => ({ status: "invalid", reason: "ImageMalformed", message });
+type Part<T> = Outcome<T, ContentReason>;
 
-const readConfig = async (context: FactContext, manifest: Manifest): Promise<Outcome<ConfigFacts>> => {
-  if (manifest.config === undefined) return invalid("the manifest has no config");
+/** Where the parts of an image are read from. */
+export interface ImageSource {
+  readonly repository: RepositoryReader;
+  readonly signal: AbortSignal;
+}
+
+/** The characters that an image's parts hold in their annotations and labels. */
+export const textOfParts = ({ annotations, parts }: ImageParts): number =>
+  [annotations, ...parts.flatMap((part) => [part.annotations, part.config.labels])]
+    .flatMap((one) => Object.entries(one))
+    .reduce((sum, [key, text]) => sum + key.length + text.length, 0);
+
+/** Whether a manifest is an index; one that is both is never a `Manifest`. */
+export const isIndex = ({ config, manifests }: Manifest): boolean => config === undefined && manifests.length > 0;
+
+const readConfig = async ({ repository, signal }: ImageSource, manifest: Manifest): Promise<Part<ConfigFacts>> => {
+  if (manifest.config === undefined) return malformed("the manifest has no config");
   const { digest } = manifest.config;
-  const blob = await context.repository.blob(digest, MOST_CONFIG_BYTES, context.request.signal);
-  if (blob.status === "absent") return invalid("the image's config is not in the registry");
+  const blob = await repository.blob(digest, MOST_CONFIG_BYTES, signal);
+  if (blob.status === "absent") return malformed("the image's config is not in the registry");
   if (blob.status !== "verified") return blob;
   try {
     const document = asObject(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(blob.value)));
-    if (document === undefined) return invalid("the image's config is not a JSON object");
+    if (document === undefined) return malformed("the image's config is not a JSON object");
     const labels = Object.entries(asObject(asObject(document["config"])?.["Labels"]) ?? {});
     return {
       status: "verified",
@@ -31,60 +54,62 @@ const readConfig = async (context: FactContext, manifest: Manifest): Promise<Out
       },
     };
   } catch {
-    return invalid("the image's config is not JSON");
+    return malformed("the image's config is not JSON");
   }
 };
 
-/** Build attestations ride in an index as `unknown/unknown`; they are no platform. */
-const platformOf = ({ platform }: Descriptor): string | undefined => {
-  const parts = [platform?.os, platform?.architecture, platform?.variant].filter(
-    (part) => part !== undefined && part !== "",
-  );
-  return platform?.os === "unknown" && platform.architecture === "unknown" ? undefined : parts.join("/");
-};
-
-const partOf = async (context: FactContext, manifest: Manifest, platform?: string): Promise<Outcome<ImagePart>> => {
-  const config = await readConfig(context, manifest);
+const partOf = async (source: ImageSource, manifest: Manifest, platform?: string): Promise<Part<ImagePart>> => {
+  const config = await readConfig(source, manifest);
   if (config.status !== "verified") return config;
+  const { digest, annotations } = manifest;
   return {
     status: "verified",
-    value: {
-      digest: manifest.digest,
-      annotations: manifest.annotations,
-      config: config.value,
-      ...(platform === undefined ? {} : { platform }),
-    },
+    value: { digest, annotations, config: config.value, ...(platform === undefined ? {} : { platform }) },
   };
 };
 
-const childPart = async (context: FactContext, child: Descriptor, platform: string): Promise<Outcome<ImagePart>> => {
-  const manifest = await context.repository.manifest(child.digest, context.request.signal);
-  if (manifest.status === "absent") return invalid(`the image for ${platform} is not in the registry`);
+const childPart = async (source: ImageSource, { digest, platform }: PlatformChild): Promise<Part<ImagePart>> => {
+  const manifest = await source.repository.manifest(digest, source.signal);
+  if (manifest.status === "absent") return malformed(`the image for ${platform} is not in the registry`);
   if (manifest.status !== "verified") return manifest;
-  if (manifest.value.manifests.length > 0) return invalid(`the image for ${platform} is an index inside an index`);
-  return partOf(context, manifest.value, platform === "" ? child.digest : platform);
+  if (isIndex(manifest.value)) return malformed(`the image for ${platform} is an index inside an index`);
+  return partOf(source, manifest.value, platform);
 };
 
-/** Takes the judged image apart: every platform child of an index with its config. The first part that cannot be had decides. */
-export const loadImageParts = async (context: FactContext): Promise<Outcome<ImageParts>> => {
-  const outcome = await context.manifest();
-  if (outcome.status !== "verified") return outcome;
-  const manifest = outcome.value;
-  const isIndex = manifest.config === undefined && manifest.manifests.length > 0;
-  const children = manifest.manifests.flatMap((child) => {
-    const platform = platformOf(child);
-    return platform === undefined ? [] : [{ child, platform }];
-  });
-  if (isIndex && children.length === 0) return invalid("the index has no platform image");
-  if (children.length > MOST_PLATFORMS)
-    return invalid(`the index has ${children.length} platforms; at most ${MOST_PLATFORMS} are looked at`);
-  const outcomes = isIndex
-    ? await Promise.all(children.map(({ child, platform }) => childPart(context, child, platform)))
-    : [await partOf(context, manifest)];
+const childParts = async (
+  source: ImageSource,
+  children: readonly PlatformChild[],
+): Promise<Part<readonly ImagePart[]>> => {
   const parts: ImagePart[] = [];
-  for (const part of outcomes) {
-    if (part.status !== "verified") return part;
-    parts.push(part.value);
+  for (let next = 0; next < children.length; next += AT_ONCE) {
+    const batch = await Promise.all(
+      children.slice(next, next + AT_ONCE).map(async (child) => childPart(source, child)),
+    );
+    for (const part of batch) {
+      if (part.status !== "verified") return part;
+      parts.push(part.value);
+    }
   }
-  return { status: "verified", value: { digest: manifest.digest, isIndex, annotations: manifest.annotations, parts } };
+  return { status: "verified", value: parts };
+};
+
+/** Takes an image apart: every platform child of an index with its config. The first part that cannot be had decides. */
+export const loadImageParts = async (manifest: Manifest, source: ImageSource): Promise<Part<ImageParts>> => {
+  const { digest, annotations } = manifest;
+  if (!isIndex(manifest)) {
+    const part = await partOf(source, manifest);
+    return part.status === "verified"
+      ? { status: "verified", value: { digest, isIndex: false, annotations, parts: [part.value] } }
+      : part;
+  }
+  const children = platformChildren(manifest);
+  if (children.length === 0) return malformed("the index has no platform image");
+  if (children.length > MOST_PLATFORMS)
+    return malformed(`the index has ${children.length} platforms; at most ${MOST_PLATFORMS} are looked at`);
+  const parts = await childParts(source, children);
+  if (parts.status !== "verified") return parts;
+  const image: ImageParts = { digest, isIndex: true, annotations, parts: parts.value };
+  return textOfParts(image) > MOST_TEXT
+    ? malformed(`the annotations of the index and its platforms are larger than ${MOST_TEXT / 1024 / 1024} MiB`)
+    : { status: "verified", value: image };
 };

@@ -27,6 +27,9 @@ export const asText = (value: unknown): string | undefined =>
 export const texts = (value: unknown): string[] =>
   (asArray(value) ?? []).flatMap((entry) => (typeof entry === "string" && entry !== "" ? [entry] : []));
 
+/** A stranger's value in a message. */
+export const quoted = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
+
 /** A CVSS base score, as a number or as text; 0 means "not scored" in every format that we read. */
 export const asScore = (value: unknown): number | undefined => {
   const score = typeof value === "string" && value.trim() !== "" ? Number(value) : value;

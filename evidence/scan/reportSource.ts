@@ -41,15 +41,18 @@ export const vulnerabilityReports = (
   const whole = about(digest);
   if (whole === "unlisted") return unlisted;
   if ("broken" in whole) return { status: "invalid", reason: "ScanInvalid", message: whole.broken };
-  if (whole.length > 0) return { status: "verified", value: [{ reports: whole }] };
   const covered: ScanCoverage[] = [];
   for (const child of children) {
     const found = about(child.digest);
     if (found === "unlisted") return unlisted;
-    if ("broken" in found)
+    if ("broken" in found && whole.length === 0)
       return { status: "invalid", reason: "ScanInvalid", message: `${child.platform}: ${found.broken}` };
-    if (found.length > 0) covered.push({ platform: child.platform, reports: found });
+    if (!("broken" in found) && found.length > 0) covered.push({ platform: child.platform, reports: found });
   }
+  // A report about the index covers all of it; what is known of its children counts all the same, or a clean report
+  // that somebody wrote about the index would outvote theirs.
+  if (whole.length > 0)
+    return { status: "verified", value: [{ reports: [...whole, ...covered.flatMap(({ reports }) => reports)] }] };
   if (children.length > 0 && covered.length === children.length) return { status: "verified", value: covered };
   const missing = children
     .map(({ platform }) => platform)

@@ -1,6 +1,17 @@
 import type { Severity, Vulnerability } from "../../policy/scanReport.ts";
-import { asArray, asDate, asObject, asScore, asText, digestOf, texts, type JsonObject } from "./json.ts";
-import { broken, type ScanParse } from "./parsedScan.ts";
+import {
+  asArray,
+  asDate,
+  asObject,
+  asScore,
+  asText,
+  digestOf,
+  objectsIn,
+  quoted,
+  texts,
+  type JsonObject,
+} from "./json.ts";
+import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { severityByName, severityByScore } from "./severity.ts";
 
 /** `Name: value` lines, as Trivy writes them into a result's message and Grype into a rule's help text. */
@@ -89,11 +100,14 @@ const readResult = (
 
 export const isSarif = (document: JsonObject): boolean => "runs" in document;
 
+/** A linter's SARIF without a result says nothing about vulnerabilities, so whose it is matters. */
+const SCANNERS = /^(trivy|grype)\b/i;
+
 /** SARIF 2.1.0 as Trivy and Grype write it, one run or several. It has a date only where the tool gives `invocations`. */
 export const parseSarif = (document: JsonObject): ScanParse => {
   const runs = document["runs"];
   if (document["version"] !== "2.1.0")
-    return broken(`SARIF version ${JSON.stringify(document["version"])}; 2.1.0 is understood`);
+    return broken(`SARIF version ${quoted(document["version"])}; 2.1.0 is understood`);
   if (!Array.isArray(runs) || runs.length === 0) return broken("SARIF without a run");
   const vulnerabilities: Vulnerability[] = [];
   const scanners: string[] = [];
@@ -106,6 +120,12 @@ export const parseSarif = (document: JsonObject): ScanParse => {
     const results = run?.["results"];
     if (run === undefined || driver === undefined || !Array.isArray(results))
       return broken("SARIF run without tool or results");
+    const scanner = asText(driver["name"]) ?? "";
+    if (!SCANNERS.test(scanner))
+      return broken(`SARIF of ${quoted(scanner)}, which is no vulnerability scanner that is understood (Trivy, Grype)`);
+    const invocations = objectsIn(run["invocations"]);
+    if (invocations.some(({ executionSuccessful }) => executionSuccessful === false))
+      return broken("SARIF of a scan that did not succeed");
     const entries = asArray(driver["rules"]) ?? [];
     const byId = new Map(entries.map((rule) => [asText(asObject(rule)?.["id"]) ?? "", readRule(rule)]));
     for (const result of results) {
@@ -116,24 +136,16 @@ export const parseSarif = (document: JsonObject): ScanParse => {
     const properties = asObject(run["properties"]) ?? {};
     imageId ??= asText(properties["imageID"]);
     digests.push(...texts(properties["repoDigests"]).flatMap((text) => digestOf(text) ?? []));
-    dates.push(
-      (asArray(run["invocations"]) ?? [])
-        .map((i) => asDate(asObject(i)?.["endTimeUtc"]))
-        .find((date) => date !== undefined),
-    );
-    scanners.push(asText(driver["name"]) ?? "SARIF");
+    dates.push(invocations.map(({ endTimeUtc }) => asDate(endTimeUtc)).find((date) => date !== undefined));
+    scanners.push(scanner);
   }
   // Several runs are as old as the oldest of them.
   const scannedAt = dates.every((date) => date !== undefined)
     ? dates.toSorted((a, b) => Date.parse(a) - Date.parse(b))[0]
     : undefined;
-  return {
-    status: "ok",
-    report: {
-      scanner: [...new Set(scanners)].join(" and "),
-      vulnerabilities,
-      ...(scannedAt === undefined ? {} : { scannedAt }),
-    },
-    image: { diffIds: [], digests: [...new Set(digests)], ...(imageId === undefined ? {} : { imageId }) },
-  };
+  return understood(
+    vulnerabilities,
+    { scanner: [...new Set(scanners)].join(" and "), scannedAt },
+    { diffIds: [], digests: [...new Set(digests)], ...(imageId === undefined ? {} : { imageId }) },
+  );
 };

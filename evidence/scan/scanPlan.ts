@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { ScanSource } from "../../policy/compiledRules.ts";
@@ -23,7 +24,7 @@ const wantsOf = (authorities: readonly CompiledAuthority[], predicateTypes: read
 export const wantsOfSource = (source: ScanSource): AttestationWant[] =>
   source.type === "attestation" ? wantsOf(source.authorities.trusted, SCAN_PREDICATES) : [];
 
-export const planScans = (policies: readonly CompiledPolicy[]): ScanPlan => {
+const planOf = (policies: readonly CompiledPolicy[]): ScanPlan => {
   const sources = new Map(policies.flatMap(({ scan }) => scan?.sources ?? []).map((source) => [source.id, source]));
   const vex = policies.flatMap(({ scan }) => scan?.vex?.trusted ?? []);
   const provenance = policies.flatMap(({ baseImages }) => baseImages?.authorities?.trusted ?? []);
@@ -37,5 +38,20 @@ export const planScans = (policies: readonly CompiledPolicy[]): ScanPlan => {
     wants: [...new Map(wants.map((want) => [`${want.predicateType}\n${want.authority.id}`, want])).values()],
     bases: policies.some(({ baseImages }) => baseImages !== undefined && baseImages.authorities === undefined),
     runsAlready: policies.some(({ scan }) => scan?.runningImages === "Warn"),
+  };
+};
+
+/** Gives the plan of a set of policies; each set is worked out once. */
+export const createPlanner = (): ((policies: readonly CompiledPolicy[]) => ScanPlan) => {
+  const plans = new LRUCache<string, ScanPlan>({ max: 1_000 });
+  return (policies) => {
+    const concerned = policies.filter(({ scan, baseImages }) => scan !== undefined || baseImages !== undefined);
+    // Policies of equal keys ask for the same.
+    const key = concerned.map((policy) => policy.key).join(" ");
+    const known = plans.get(key);
+    if (known !== undefined) return known;
+    const plan = planOf(concerned);
+    plans.set(key, plan);
+    return plan;
   };
 };

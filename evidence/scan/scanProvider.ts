@@ -1,19 +1,25 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { attestationKey } from "../../policy/attestationKey.ts";
 import type { ScanSource } from "../../policy/compiledRules.ts";
-import type { AttestationOutcome, ScanOutcome } from "../../policy/facts.ts";
+import type { AttestationOutcome, PlatformChild, ScanOutcome } from "../../policy/facts.ts";
 import type { Outcome } from "../../policy/outcome.ts";
 import type { ProveAttestations } from "../attestations.ts";
+import { SingleFlight } from "../cache/singleFlight.ts";
 import type { FactContext, FactProvider, ProvidedFacts } from "../gather.ts";
+import { platformChildren } from "../manifestFacts.ts";
+import { all, chain, type Maybe } from "../maybe.ts";
+import { unavailable } from "../registry/failure.ts";
+import type { ContentReason, Manifest } from "../registry/repository.ts";
 import { imageAnnotationReport, podAnnotationReport } from "./annotationSource.ts";
 import { attestedReport } from "./attestationSource.ts";
 import { declaredBases } from "./declaredBases.ts";
 import type { ImageParts } from "./imagePart.ts";
-import { loadImageParts } from "./imageParts.ts";
+import { isIndex, loadImageParts, textOfParts } from "./imageParts.ts";
+import { createKeptScans } from "./keptScans.ts";
 import type { ReadScans } from "./readScans.ts";
 import { vulnerabilityReports, type ReportsByDigest } from "./reportSource.ts";
-import { planScans, wantsOfSource, type ScanPlan } from "./scanPlan.ts";
+import { createPlanner, wantsOfSource, type ScanPlan } from "./scanPlan.ts";
 
 export interface ScanTools {
   readonly prove: ProveAttestations;
@@ -24,204 +30,192 @@ export interface ScanTools {
 }
 
 type Attested = ReadonlyMap<string, AttestationOutcome>;
+type ManifestOutcome = Outcome<Manifest, ContentReason>;
+type PartsOutcome = Outcome<ImageParts, ContentReason>;
+type Of<T extends ScanSource["type"]> = Extract<ScanSource, { readonly type: T }>;
+
 const NOTHING_ATTESTED: Attested = new Map();
-
-/** Bytes of annotations that taken-apart images may hold in the cache. */
+/** Bytes of annotations and labels that taken-apart images may hold in the cache. */
 const MOST_PART_BYTES = 64 * 1024 * 1024;
-/** Vulnerabilities in judged reports that are kept; about 200 bytes each. */
-const MOST_VULNERABILITIES = 300_000;
 
-/** A report that was read from certain evidence: good for as long as the evidence is the very same. */
-interface Kept {
-  readonly basis: readonly unknown[];
-  readonly outcome: ScanOutcome;
+/** What is gathered of one image, each started once. */
+interface Image {
+  readonly context: FactContext;
+  readonly attested: Maybe<Attested>;
+  readonly manifest: () => Maybe<ManifestOutcome>;
+  readonly parts: () => Maybe<PartsOutcome>;
 }
-
-const sameBasis = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((value, index) => value === b[index]);
-
-const bytesOf = ({ annotations, parts }: ImageParts): number =>
-  [annotations, ...parts.map((part) => part.annotations)]
-    .flatMap((one) => Object.values(one))
-    .reduce((sum, text) => sum + text.length, 1024);
-
-const vulnerabilitiesOf = ({ outcome }: Kept): number =>
-  outcome.status === "verified"
-    ? outcome.value.reduce(
-        (sum, { reports }) => sum + reports.reduce((n, report) => n + report.vulnerabilities.length, 1),
-        1,
-      )
-    : 1;
-
-/** What stands in the way of looking at the image, said as a scan source's answer. */
-const withoutParts = (outcome: Exclude<Outcome<ImageParts>, { status: "verified" }>): ScanOutcome => {
-  switch (outcome.status) {
-    case "absent":
-      return { status: "absent", message: "the image is not in its registry" };
-    case "invalid":
-      return { status: "invalid", reason: "ScanInvalid", message: outcome.message };
-    case "unavailable":
-      return outcome;
-  }
-};
 
 /** Scans, VEX, provenance and base images of an image, as far as policies ask for them (design.md, `scan` and `baseImages`). */
 export const createScanProvider = (tools: ScanTools): FactProvider => {
   // Content of a digest never changes, and who asks has just proved access by reading its manifest.
-  const parts = new LRUCache<string, ImageParts>({ maxSize: MOST_PART_BYTES, sizeCalculation: bytesOf });
-  const kept = new LRUCache<string, Kept>({ maxSize: MOST_VULNERABILITIES, sizeCalculation: vulnerabilitiesOf });
+  const parts = new LRUCache<string, ImageParts>({
+    maxSize: MOST_PART_BYTES,
+    sizeCalculation: (image) => 2 * textOfParts(image) + 1024,
+  });
+  const partFlights = new SingleFlight<PartsOutcome>();
+  const kept = createKeptScans();
+  const plan = createPlanner();
+  const identityOf = createIdentities();
 
-  const partsOf = async (context: FactContext): Promise<Outcome<ImageParts>> => {
-    const known = parts.get(context.digest);
-    if (known !== undefined && (await context.manifest()).status === "verified")
-      return { status: "verified", value: known };
-    const outcome = await loadImageParts(context);
-    if (outcome.status === "verified") parts.set(context.digest, outcome.value);
-    return outcome;
+  const partsOf = ({ repository, request: { signal } }: FactContext, manifest: Manifest): Maybe<PartsOutcome> => {
+    const known = parts.get(manifest.digest);
+    if (known !== undefined) return { status: "verified", value: known };
+    return partFlights.run(
+      `${repository.name}\n${repository.scope}\n${manifest.digest}`,
+      signal,
+      async (flight) => {
+        const outcome = await loadImageParts(manifest, { repository, signal: flight.signal });
+        if (outcome.status === "verified") parts.set(manifest.digest, outcome.value);
+        return outcome;
+      },
+      () => unavailable("timeout", "the image's config was not read in time"),
+    );
   };
 
-  /** Everything that a kept answer of a source was read from, or undefined where it is never kept. */
-  const basisOf = (source: ScanSource, context: FactContext, attested: Attested): readonly unknown[] | undefined => {
-    switch (source.type) {
-      case "imageAnnotation":
-        return [];
-      case "podAnnotation":
-        return [
-          createHash("sha256")
-            .update(context.request.subject.annotations[source.key] ?? "")
-            .digest("hex"),
-        ];
-      case "attestation":
-        return wantsOfSource(source).map(({ predicateType, authority }) =>
-          attested.get(attestationKey(predicateType, authority.id)),
-        );
-      case "vulnerabilityReport":
-        return undefined;
-    }
+  const imageOf = (context: FactContext, { wants }: ScanPlan): Image => {
+    const attested = wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, context.digest, wants);
+    let asked: Maybe<ManifestOutcome> | undefined;
+    let taken: Maybe<PartsOutcome> | undefined;
+    const manifest = (): Maybe<ManifestOutcome> => (asked ??= context.manifest());
+    const apart = (): Maybe<PartsOutcome> =>
+      (taken ??= chain(manifest(), (outcome) =>
+        outcome.status === "verified" ? partsOf(context, outcome.value) : outcome,
+      ));
+    return { context, attested, manifest, parts: apart };
   };
 
-  const askReports = (
-    source: ScanSource & { type: "vulnerabilityReport" },
-    image: ImageParts,
-    now: number,
-  ): ScanOutcome =>
-    vulnerabilityReports(
-      image.digest,
-      image.isIndex ? image.parts.map(({ digest, platform }) => ({ digest, platform: platform ?? digest })) : [],
-      source.namespaces,
-      tools.reports,
-      now,
+  /** Digest-matched: the image itself is looked at only to know its children. */
+  const fromReports = (source: Of<"vulnerabilityReport">, { context, manifest }: Image): Maybe<ScanOutcome> =>
+    chain(manifest(), (outcome) => {
+      const found = vulnerabilityReports(
+        context.digest,
+        childrenOf(outcome),
+        source.namespaces,
+        tools.reports,
+        context.request.now,
+      );
+      // Without the manifest nobody knows whose reports would do.
+      return found.status === "absent" && outcome.status !== "verified" ? withoutImage(outcome) : found;
+    });
+
+  const fromImage = ({ id, key }: Of<"imageAnnotation">, { context }: Image, image: ImageParts): Maybe<ScanOutcome> =>
+    kept.answer(`${id}\n${image.digest}`, context.request.signal, (signal) =>
+      imageAnnotationReport(image, key, (text) => tools.read.text(text, signal)),
     );
 
-  const ask = async (
-    source: ScanSource,
-    context: FactContext,
-    image: ImageParts,
-    attested: Attested,
-  ): Promise<ScanOutcome> => {
-    const { subject, now } = context.request;
-    switch (source.type) {
-      case "vulnerabilityReport":
-        return askReports(source, image, now);
-      case "imageAnnotation":
-        return imageAnnotationReport(image, source.key, tools.read.text);
-      case "podAnnotation": {
-        const text = subject.annotations[source.key];
-        if (text === undefined) return { status: "absent", message: "none" };
-        return podAnnotationReport(image, await tools.read.list(text), subject.images.length > 1);
-      }
-      case "attestation": {
-        const wants = wantsOfSource(source);
-        const keys = wants.map(({ predicateType, authority }) => attestationKey(predicateType, authority.id));
-        const outcomesIn = (map: Attested): AttestationOutcome[] => keys.flatMap((key) => map.get(key) ?? []);
-        return attestedReport(
-          image,
-          async (digest) => outcomesIn(digest === image.digest ? attested : await tools.prove(context, digest, wants)),
-          tools.read.statement,
+  const fromPod = ({ id, key }: Of<"podAnnotation">, { context }: Image, image: ImageParts): Maybe<ScanOutcome> => {
+    const { annotations, images } = context.request.subject;
+    const text = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
+    if (text === undefined) return { status: "absent", message: "none" };
+    const others = images.length > 1;
+    return kept.answer(
+      `${id}\n${image.digest}\n${others}\n${hash("sha256", text, "hex")}`,
+      context.request.signal,
+      (signal) => chain(tools.read.list(text, signal), (reads) => podAnnotationReport(image, reads, others)),
+    );
+  };
+
+  const fromAttestations = (source: Of<"attestation">, asked: Image, image: ImageParts): Maybe<ScanOutcome> => {
+    const { context } = asked;
+    const wants = wantsOfSource(source);
+    const outcomesIn = (map: Attested): readonly AttestationOutcome[] =>
+      wants.flatMap(({ predicateType, authority }) => map.get(attestationKey(predicateType, authority.id)) ?? []);
+    return chain(asked.attested, (map) => {
+      const whole = outcomesIn(map);
+      // What is said of the index covers its children; else theirs are evidence, too, and may be gained and lost.
+      const saysEnough = whole.some(({ status }) => status === "verified" || status === "unavailable");
+      const children = image.isIndex && !saysEnough ? image.parts : [];
+      const proved = children.map(({ digest }) => chain(tools.prove(context, digest, wants), outcomesIn));
+      return chain(all(proved), (ofChildren) => {
+        const evidence = new Map(children.map(({ digest }, position) => [digest, ofChildren[position] ?? []]));
+        const identities = [whole, ...ofChildren].map((outcomes) => outcomes.map(identityOf).join(","));
+        return kept.answer(`${source.id}\n${image.digest}\n${identities.join(";")}`, context.request.signal, (signal) =>
+          attestedReport(
+            image,
+            (digest) => (digest === image.digest ? whole : (evidence.get(digest) ?? [])),
+            (statement) => tools.read.statement(statement, signal),
+          ),
         );
+      });
+    });
+  };
+
+  const ask = (source: ScanSource, image: Image): Maybe<ScanOutcome> => {
+    if (source.type === "vulnerabilityReport") return fromReports(source, image);
+    return chain(image.parts(), (outcome) => {
+      if (outcome.status !== "verified") return withoutImage(outcome);
+      switch (source.type) {
+        case "imageAnnotation":
+          return fromImage(source, image, outcome.value);
+        case "podAnnotation":
+          return fromPod(source, image, outcome.value);
+        case "attestation":
+          return fromAttestations(source, image, outcome.value);
       }
-    }
+    });
   };
 
-  const keyOf = (source: ScanSource, { digest, repository }: FactContext): string =>
-    `${digest}\n${repository.scope}\n${source.id}`;
-
-  /** A kept answer stands while its evidence does. An index's children may gain attestations, so `absent` is asked again. */
-  const keptAnswer = (source: ScanSource, context: FactContext, attested: Attested): ScanOutcome | undefined => {
-    const entry = kept.get(keyOf(source, context));
-    const basis = entry === undefined ? undefined : basisOf(source, context, attested);
-    return entry !== undefined && basis !== undefined && sameBasis(entry.basis, basis) ? entry.outcome : undefined;
-  };
-
-  const factsOf = (
-    plan: ScanPlan,
-    context: FactContext,
-    image: ImageParts | undefined,
-    attested: Attested,
-    scans: ReadonlyMap<string, ScanOutcome>,
-    bases?: Outcome<ImageParts>,
-  ): ProvidedFacts => {
-    const declared =
-      image !== undefined
-        ? declaredBases(image)
-        : bases !== undefined && bases.status !== "verified"
-          ? bases
-          : undefined;
-    const digests = [context.digest, ...(image?.parts.map(({ digest }) => digest) ?? [])];
-    return {
-      scans,
-      attestations: attested,
-      ...(plan.bases && declared !== undefined ? { bases: declared } : {}),
-      ...(plan.runsAlready ? { runsAlready: tools.runs(context.request.subject.namespace, digests) } : {}),
-    };
-  };
-
-  /** Everything from memory, or undefined where something has to be asked. */
-  const warm = (plan: ScanPlan, context: FactContext, attested: Attested): ProvidedFacts | undefined => {
-    const image = parts.get(context.digest);
-    const manifest = context.manifest();
-    if (image === undefined || manifest instanceof Promise || manifest.status !== "verified") return undefined;
-    const scans = new Map<string, ScanOutcome>();
-    for (const source of plan.sources) {
-      const outcome =
-        source.type === "vulnerabilityReport"
-          ? askReports(source, image, context.request.now)
-          : keptAnswer(source, context, attested);
-      if (outcome === undefined) return undefined;
-      scans.set(source.id, outcome);
-    }
-    return factsOf(plan, context, image, attested, scans);
-  };
-
-  const cold = async (plan: ScanPlan, context: FactContext, attested: Attested): Promise<ProvidedFacts> => {
-    const needsImage = plan.sources.length > 0 || plan.bases;
-    const image = needsImage ? await partsOf(context) : undefined;
-    const scans = new Map<string, ScanOutcome>();
-    if (image !== undefined) {
-      for (const source of plan.sources) {
-        const outcome =
-          image.status === "verified"
-            ? (keptAnswer(source, context, attested) ?? (await ask(source, context, image.value, attested)))
-            : withoutParts(image);
-        scans.set(source.id, outcome);
-        const basis = basisOf(source, context, attested);
-        const lasting =
-          outcome.status === "verified" || (outcome.status !== "unavailable" && source.type !== "attestation");
-        if (image.status === "verified" && basis !== undefined && lasting)
-          kept.set(keyOf(source, context), { basis, outcome });
-      }
-    }
-    return factsOf(plan, context, image?.status === "verified" ? image.value : undefined, attested, scans, image);
-  };
+  const runsAlready = ({ context, manifest }: Image): Maybe<boolean> =>
+    chain(manifest(), (outcome) =>
+      tools.runs(context.request.subject.namespace, [
+        context.digest,
+        ...childrenOf(outcome).map(({ digest }) => digest),
+      ]),
+    );
 
   return {
     name: "scan",
     wanted: (policies) => policies.some(({ scan, baseImages }) => scan !== undefined || baseImages !== undefined),
     gather: (context) => {
-      const plan = planScans(context.request.policies);
-      const attested = plan.wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, context.digest, plan.wants);
-      if (attested instanceof Promise) return attested.then((proved) => cold(plan, context, proved));
-      return warm(plan, context, attested) ?? cold(plan, context, attested);
+      const wanted = plan(context.request.policies);
+      const image = imageOf(context, wanted);
+      // All at once; a defect in one of them is heard of where it is waited for.
+      const questions = {
+        scans: heard(all(wanted.sources.map((source) => ask(source, image)))),
+        bases: heard(wanted.bases ? chain(image.parts(), basesOf) : undefined),
+        runs: heard(wanted.runsAlready ? runsAlready(image) : undefined),
+      };
+      return chain(image.attested, (attestations) =>
+        chain(questions.scans, (scans) =>
+          chain(questions.bases, (bases) =>
+            chain(questions.runs, (runs): ProvidedFacts => ({
+              attestations,
+              scans: new Map(wanted.sources.map(({ id }, position) => [id, scans[position] ?? NOT_ASKED])),
+              ...(bases === undefined ? {} : { bases }),
+              ...(runs === undefined ? {} : { runsAlready: runs }),
+            })),
+          ),
+        ),
+      );
     },
+  };
+};
+
+const heard = <T>(value: Maybe<T>): Maybe<T> => {
+  if (value instanceof Promise) value.catch(() => undefined);
+  return value;
+};
+
+const NOT_ASKED: ScanOutcome = { status: "unavailable", cause: "timeout", message: "the scan was not looked for" };
+
+const basesOf = (outcome: PartsOutcome): NonNullable<ProvidedFacts["bases"]> =>
+  outcome.status === "verified" ? declaredBases(outcome.value) : outcome;
+
+const childrenOf = (outcome: ManifestOutcome): readonly PlatformChild[] =>
+  outcome.status === "verified" && isIndex(outcome.value) ? platformChildren(outcome.value) : [];
+
+/** What stands in the way of looking at the image, said as a scan source's answer. */
+const withoutImage = (outcome: Exclude<PartsOutcome, { status: "verified" }>): ScanOutcome =>
+  outcome.status === "absent" ? { status: "absent", message: "the image is not in its registry" } : outcome;
+
+/** Numbers for objects: the same number, the same object. */
+const createIdentities = (): ((object: object) => number) => {
+  const known = new WeakMap<object, number>();
+  let last = 0;
+  return (object) => {
+    let identity = known.get(object);
+    if (identity === undefined) known.set(object, (identity = last += 1));
+    return identity;
   };
 };

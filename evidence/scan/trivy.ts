@@ -1,6 +1,6 @@
 import type { Vulnerability } from "../../policy/scanReport.ts";
-import { asDate, asObject, asScore, asText, digestOf, objectsIn, texts, type JsonObject } from "./json.ts";
-import { broken, type ScanParse } from "./parsedScan.ts";
+import { asDate, asObject, asScore, asText, digestOf, objectsIn, quoted, texts, type JsonObject } from "./json.ts";
+import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { readSeverity } from "./severity.ts";
 
 /** Highest CVSS 3 or 4 base score over all vendors, else the highest version 2 score. */
@@ -42,9 +42,7 @@ export const isTrivy = (document: JsonObject): boolean => "SchemaVersion" in doc
  */
 export const parseTrivy = (document: JsonObject): ScanParse => {
   if (document["SchemaVersion"] !== 2) {
-    return broken(
-      `Trivy report of SchemaVersion ${JSON.stringify(document["SchemaVersion"])}; version 2 is understood`,
-    );
+    return broken(`Trivy report of SchemaVersion ${quoted(document["SchemaVersion"])}; version 2 is understood`);
   }
   const results = document["Results"] ?? [];
   if (!Array.isArray(results)) return broken("Trivy report whose Results is not a list");
@@ -62,13 +60,13 @@ export const parseTrivy = (document: JsonObject): ScanParse => {
   const metadata = asObject(document["Metadata"]) ?? {};
   const scannedAt = asDate(document["CreatedAt"]);
   const imageId = asText(metadata["ImageID"]);
-  return {
-    status: "ok",
-    report: { scanner: "Trivy", vulnerabilities, ...(scannedAt === undefined ? {} : { scannedAt }) },
-    image: {
+  return understood(
+    vulnerabilities,
+    { scanner: "Trivy", scannedAt },
+    {
       diffIds: texts(metadata["DiffIDs"]),
       digests: texts(metadata["RepoDigests"]).flatMap((text) => digestOf(text) ?? []),
       ...(imageId === undefined ? {} : { imageId }),
     },
-  };
+  );
 };

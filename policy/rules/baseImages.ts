@@ -2,8 +2,10 @@ import { attestationKey } from "../attestationKey.ts";
 import type { AuthoritySet, BaseImagesRule } from "../compiledRules.ts";
 import type { BaseClaim, ImageFacts } from "../facts.ts";
 import type { Reason, RuleFinding } from "../finding.ts";
+import { shown } from "../message.ts";
 import type { Outcome } from "../outcome.ts";
 import { parseReference } from "../reference.ts";
+import { contentReason } from "./digest.ts";
 import { PROVENANCE_PREDICATES, imagesInProvenance } from "./provenance.ts";
 
 const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding => ({
@@ -42,7 +44,7 @@ const judgeClaim = (rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] => {
     return [
       finding(
         "BaseImageUnknown",
-        `${part}names the base "${written}", which is no image reference (${parsed.message})`,
+        `${part}names the base "${shown(written)}", which is no image reference (${parsed.message})`,
       ),
     ];
   }
@@ -51,12 +53,15 @@ const judgeClaim = (rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] => {
   const old = rule.deprecated.find(({ image }) => image.matches(reference));
   if (old !== undefined) {
     findings.push(
-      finding("BaseImageDeprecated", `${part}built on ${written}, which is deprecated; rebuild on ${old.replacement}`),
+      finding(
+        "BaseImageDeprecated",
+        `${part}built on ${shown(written)}, which is deprecated; rebuild on ${old.replacement}`,
+      ),
     );
   }
   if (rule.allow !== undefined && !rule.allow.some((pattern) => pattern.matches(reference))) {
     const allowed = rule.allow.map(({ text }) => text).join(", ");
-    findings.push(finding("BaseImageNotAllowed", `${part}built on ${written}; allowed are ${allowed}`));
+    findings.push(finding("BaseImageNotAllowed", `${part}built on ${shown(written)}; allowed are ${allowed}`));
   }
   return findings;
 };
@@ -76,13 +81,15 @@ export const judgeBaseImages = (rule: BaseImagesRule, facts: ImageFacts): RuleFi
     return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
   }
   if (outcome === undefined) {
-    return [finding("EvidenceUnavailable", "the base image was not asked for", { unavailable: "evidence" })];
+    // A defect of ours, which `onUnavailable` must not settle.
+    return [finding("EvidenceUnavailable", "the base image was not asked for", { unavailable: "configuration" })];
   }
   switch (outcome.status) {
     case "unavailable":
       return [finding("EvidenceUnavailable", outcome.message, { unavailable: "evidence" })];
     case "invalid":
-      return [finding("BaseImageUnknown", outcome.message)];
+      // The image itself could not be looked at: a claim that cannot be read is judged above.
+      return [finding(contentReason(outcome.reason), outcome.message)];
     case "absent":
       return rule.required
         ? [

@@ -61,7 +61,7 @@ export function judgeContent(
   const findings: RuleFinding[] = [];
   for (const rule of rules) {
     if (rule === "scan" && policy.scan !== undefined) {
-      findings.push(...judgeScan(policy.scan, facts, { mode, template: subject.template, now, createdAt }));
+      findings.push(...judgeScan(policy.scan, facts, { mode, template: subject.template, reference, now, createdAt }));
     }
     if (rule === "signatures" && policy.signatures !== undefined)
       findings.push(...judgeSignatures(policy.signatures, facts));

@@ -1,6 +1,7 @@
 import type { AuthoritySet, ScanRule, ScanSource } from "../compiledRules.ts";
 import type { ImageFacts, ScanCoverage } from "../facts.ts";
 import type { Reason, RuleFinding } from "../finding.ts";
+import type { Reference } from "../reference.ts";
 import type { ScanReport } from "../scanReport.ts";
 import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
 import { excusedByVex } from "./vex.ts";
@@ -12,6 +13,8 @@ const SKEW = 5 * 60_000;
 export interface ScanContext {
   readonly mode: "admission" | "audit";
   readonly template: boolean;
+  /** The image as the object names it: VEX statements may be about it by name. */
+  readonly reference: Reference;
   readonly now: number;
   /** When the object was made; `now` for one that is being created. */
   readonly createdAt: number;
@@ -45,24 +48,30 @@ const faultOf = ({ faulty }: AuthoritySet): RuleFinding | undefined =>
         unavailable: "configuration",
       });
 
+interface Assessed {
+  readonly excused: Excused | undefined;
+  /** Between two expiries of allowances, in milliseconds since the epoch: `since` up to but not including `until`. */
+  readonly since: number;
+  readonly until: number;
+  readonly assessment: ScanAssessment;
+}
+
 /** Assessments outlive a review: a report of 20,000 vulnerabilities is counted once for each rule that asks. */
-const assessments = new WeakMap<
-  ScanReport,
-  Map<ScanRule, { readonly until: number; readonly assessment: ScanAssessment }>
->();
+const assessments = new WeakMap<ScanReport, WeakMap<ScanRule, Assessed>>();
 
 const assess = (report: ScanReport, rule: ScanRule, excused: Excused | undefined, now: number): ScanAssessment => {
-  // VEX statements are not part of the key, so what they touch is counted anew.
-  if (excused !== undefined) return assessScan(report, rule, excused, now);
-  const known = assessments.get(report)?.get(rule);
-  if (known !== undefined && now < known.until) return known.assessment;
-  const expiries = [...rule.allowCVEs.values()].flatMap(({ expires }) =>
-    expires !== undefined && expires > now ? [expires] : [],
-  );
-  const assessment = assessScan(report, rule, () => false, now);
-  const byRule = assessments.get(report) ?? new Map<ScanRule, { until: number; assessment: ScanAssessment }>();
-  byRule.set(rule, { until: Math.min(Infinity, ...expiries), assessment });
-  assessments.set(report, byRule);
+  const byRule = assessments.get(report) ?? new WeakMap<ScanRule, Assessed>();
+  const known = byRule.get(rule);
+  if (known !== undefined && known.excused === excused && known.since <= now && now < known.until)
+    return known.assessment;
+  const assessment = assessScan(report, rule, excused, now);
+  let [since, until] = [-Infinity, Infinity];
+  for (const { expires } of rule.allowCVEs.values()) {
+    if (expires === undefined) continue;
+    if (expires > now) until = Math.min(until, expires);
+    else since = Math.max(since, expires);
+  }
+  assessments.set(report, byRule.set(rule, { excused, since, until, assessment }));
   return assessment;
 };
 
@@ -111,7 +120,7 @@ const judgeReports = (
   facts: ImageFacts,
   context: ScanContext,
 ): RuleFinding[] => {
-  const excused = rule.vex === undefined ? undefined : excusedByVex(rule.vex, facts);
+  const excused = rule.vex === undefined ? undefined : excusedByVex(rule.vex, facts, context.reference);
   const findings = coverage.flatMap((part) => judgeCoverage(part, rule, excused, context.now));
   const soften = rule.runningImages === "Warn" && context.mode === "admission" && facts.runsAlready === true;
   return soften
@@ -133,7 +142,8 @@ export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContex
   for (const source of rule.sources) {
     const outcome = facts.scans.get(source.id);
     if (outcome === undefined) {
-      return [finding("EvidenceUnavailable", `${sourceName(source)} was not asked`, { unavailable: "evidence" })];
+      // A defect of ours, which `onUnavailable` must not settle.
+      return [finding("EvidenceUnavailable", `${sourceName(source)} was not asked`, { unavailable: "configuration" })];
     }
     if (outcome.status === "verified") return judgeReports(rule, outcome.value, facts, context);
     const fault = source.type === "attestation" ? faultOf(source.authorities) : undefined;

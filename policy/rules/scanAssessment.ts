@@ -1,11 +1,15 @@
 import type { ScanRule } from "../compiledRules.ts";
+import { shown } from "../message.ts";
 import type { ScanReport, Severity, Vulnerability } from "../scanReport.ts";
 import { SEVERITIES } from "../scanReport.ts";
 
 /** Points that a vulnerability takes off the score of 100 (design.md, "Scan score"). */
 const POINTS: Readonly<Record<Severity, number>> = { critical: 25, high: 10, medium: 3, low: 1, unknown: 0 };
 
+/** Vulnerabilities that one message names: the worst. */
 const MOST_NAMED = 5;
+/** Characters of an id, a package or a version in a message; all of them are a stranger's text. */
+const LONGEST_NAME = 80;
 
 /** What a report comes to under a rule. */
 export interface ScanAssessment {
@@ -26,60 +30,74 @@ export const idsOf = (v: Vulnerability): readonly string[] =>
 const publicId = (v: Vulnerability): string => idsOf(v).find((id) => id.startsWith("CVE-")) ?? v.id;
 
 /** `CVE-2021-44228 log4j-core 2.14.1 -> 2.15.0`, as messages name a vulnerability. */
-const named = (v: Vulnerability): string =>
-  `${publicId(v)} ${v.package} ${v.installedVersion}${v.fixedVersion === undefined ? "" : ` -> ${v.fixedVersion}`}`.trim();
-
-const worstFirst = (a: Vulnerability, b: Vulnerability): number =>
-  SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) ||
-  (b.cvss ?? 0) - (a.cvss ?? 0) ||
-  (a.id < b.id ? -1 : a.id > b.id ? 1 : 0) ||
-  (a.package < b.package ? -1 : a.package > b.package ? 1 : 0);
-
-const list = (vulnerabilities: readonly Vulnerability[]): string => {
-  const names = vulnerabilities.slice(0, MOST_NAMED).map(named);
-  return (vulnerabilities.length > MOST_NAMED ? [...names, "..."] : names).join(", ");
+const named = (v: Vulnerability): string => {
+  const parts = [
+    publicId(v),
+    v.package,
+    v.installedVersion,
+    ...(v.fixedVersion === undefined ? [] : ["->", v.fixedVersion]),
+  ];
+  return parts
+    .filter((part) => part !== "")
+    .map((part) => shown(part.length > LONGEST_NAME ? `${part.slice(0, LONGEST_NAME)}...` : part))
+    .join(" ");
 };
 
-/** One entry for each (id, package, version): scanners repeat a vulnerability for every path that it is found under. */
-const distinct = (vulnerabilities: readonly Vulnerability[]): Vulnerability[] => {
-  const seen = new Map<string, Vulnerability>();
-  for (const v of vulnerabilities) {
-    const key = `${v.id}\n${v.package}\n${v.installedVersion}`;
-    const known = seen.get(key);
-    if (known === undefined || worstFirst(v, known) < 0) seen.set(key, v);
-  }
-  return [...seen.values()];
+/** Lists vulnerabilities behind their counts, so many different ones in all. */
+const createNaming = (): ((vulnerabilities: readonly Vulnerability[]) => string) => {
+  const known = new Set<Vulnerability>();
+  return (vulnerabilities) => {
+    const names: string[] = [];
+    for (const v of vulnerabilities) {
+      if (!known.has(v) && known.size >= MOST_NAMED) break;
+      known.add(v);
+      names.push(named(v));
+    }
+    if (names.length === 0) return "";
+    return ` (${[...names, ...(names.length < vulnerabilities.length ? ["..."] : [])].join(", ")})`;
+  };
 };
+
+/** Whether one of a vulnerability's ids is in a list, which most policies do not have. */
+const listedIn = (ids: {
+  readonly size: number;
+  readonly has: (id: string) => boolean;
+}): ((v: Vulnerability) => boolean) => (ids.size === 0 ? () => false : (v) => idsOf(v).some((id) => ids.has(id)));
 
 /**
  * Counts what a report finds against a rule's limits. `now` decides which allowances still hold.
  * denyCVEs is stronger than everything that takes a vulnerability off the count.
+ * @param excused absent: no VEX statement says anything.
  */
-export const assessScan = (report: ScanReport, rule: ScanRule, excused: Excused, now: number): ScanAssessment => {
-  const all = distinct(report.vulnerabilities).sort(worstFirst);
-  const isAllowed = (v: Vulnerability): boolean =>
-    idsOf(v).some((id) => {
-      const allowance = rule.allowCVEs.get(id);
-      return allowance !== undefined && (allowance.expires === undefined || now < allowance.expires);
-    });
-  const isDenied = (v: Vulnerability): boolean => idsOf(v).some((id) => rule.denyCVEs.has(id));
-  const denied = all.filter(isDenied);
-  const counted = all.filter(
-    (v) => isDenied(v) || (!isAllowed(v) && !excused(v) && (!rule.onlyFixable || v.fixedVersion !== undefined)),
+export const assessScan = (
+  { vulnerabilities }: ScanReport,
+  rule: ScanRule,
+  excused: Excused | undefined,
+  now: number,
+): ScanAssessment => {
+  const inForce = [...rule.allowCVEs].flatMap(([id, { expires }]) =>
+    expires === undefined || now < expires ? [id] : [],
   );
+  const isAllowed = listedIn(new Set(inForce));
+  const isDenied = listedIn(rule.denyCVEs);
+  const counts = (v: Vulnerability): boolean =>
+    isDenied(v) || ((!rule.onlyFixable || v.fixedVersion !== undefined) && !isAllowed(v) && excused?.(v) !== true);
+  const denied = vulnerabilities.filter(isDenied);
+  const counted = vulnerabilities.filter(counts);
 
+  const naming = createNaming();
   const vulnerable: string[] = [];
-  if (denied.length > 0) vulnerable.push(`${denied.length} denied by denyCVEs (${list(denied)})`);
+  if (denied.length > 0) vulnerable.push(`${denied.length} denied by denyCVEs${naming(denied)}`);
   for (const severity of SEVERITIES) {
     const limit = rule.maxVulnerabilities[severity];
     if (limit === undefined) continue;
     const found = counted.filter((v) => v.severity === severity);
-    if (found.length > limit) vulnerable.push(`${found.length} ${severity} (${list(found)}), at most ${limit} allowed`);
+    if (found.length > limit) vulnerable.push(`${found.length} ${severity}${naming(found)}, at most ${limit} allowed`);
   }
   const { maxCVSS } = rule;
   if (maxCVSS !== undefined) {
     const above = counted.filter((v) => v.cvss !== undefined && v.cvss > maxCVSS);
-    if (above.length > 0) vulnerable.push(`${above.length} with a CVSS score above ${maxCVSS} (${list(above)})`);
+    if (above.length > 0) vulnerable.push(`${above.length} with a CVSS score above ${maxCVSS}${naming(above)}`);
   }
   const score = Math.max(
     0,

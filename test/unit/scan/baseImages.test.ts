@@ -72,7 +72,7 @@ describe("base images", () => {
       "an image of broken content",
       ALLOW,
       { bases: { status: "invalid", reason: "ImageMalformed", message: "m" } },
-      "BaseImageUnknown",
+      "ImageMalformed",
     ],
     ["a base that nobody asked for", ALLOW, {}, "EvidenceUnavailable"],
     ["an empty allowlist", { allow: [] }, bases("debian"), "BaseImageNotAllowed"],

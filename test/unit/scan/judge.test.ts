@@ -6,7 +6,8 @@ import type { Scan } from "../../../crds/types.ts";
 import type { AttestationOutcome, ImageFacts, ScanCoverage, ScanOutcome } from "../../../policy/facts.ts";
 import type { RuleFinding } from "../../../policy/finding.ts";
 import { judgeScan, type ScanContext } from "../../../policy/rules/scan.ts";
-import type { ScanReport, Vulnerability } from "../../../policy/scanReport.ts";
+import { parseReference } from "../../../policy/reference.ts";
+import { orderVulnerabilities, type ScanReport, type Vulnerability } from "../../../policy/scanReport.ts";
 
 const NOW = Date.parse("2026-11-20T12:00:00Z");
 const CI: CompiledAuthority = {
@@ -18,6 +19,10 @@ const CI: CompiledAuthority = {
   trustRoot: { type: "publicGood" },
   annotations: {},
 };
+const parsed = parseReference("registry.company.com/web:1");
+assert.ok(parsed.status === "ok");
+const WEB = parsed.reference;
+
 const AUTHORITIES = { authorities: new Map([["ci", CI]]), faulty: new Map() };
 
 const vulnerability = (
@@ -37,7 +42,7 @@ const report = (
   scannedAt: string | null = "2026-11-20T11:00:00Z",
 ): ScanReport => ({
   scanner: "Trivy",
-  vulnerabilities,
+  vulnerabilities: orderVulnerabilities(vulnerabilities),
   ...(scannedAt === null ? {} : { scannedAt }),
 });
 
@@ -62,7 +67,14 @@ const judge = (
     ),
     ...more,
   };
-  return judgeScan(rule, facts, { mode: "admission", template: false, now: NOW, createdAt: NOW, ...context });
+  return judgeScan(rule, facts, {
+    mode: "admission",
+    template: false,
+    reference: WEB,
+    now: NOW,
+    createdAt: NOW,
+    ...context,
+  });
 };
 
 const reasons = (findings: readonly RuleFinding[]): string[] =>
@@ -86,7 +98,7 @@ describe("scan rule", () => {
       finding?.detail,
       "1 critical (CVE-2021-44228 log4j-core 2.14.1 -> 2.15.0), at most 0 allowed; " +
         "7 high (CVE-2024-0000 pkg-CVE-2024-0000 1.0, CVE-2024-0001 pkg-CVE-2024-0001 1.0, CVE-2024-0002 pkg-CVE-2024-0002 1.0, " +
-        "CVE-2024-0003 pkg-CVE-2024-0003 1.0, CVE-2024-0004 pkg-CVE-2024-0004 1.0, ...), at most 2 allowed; update the packages or the base image",
+        "CVE-2024-0003 pkg-CVE-2024-0003 1.0, ...), at most 2 allowed; update the packages or the base image",
     );
   });
 
@@ -196,6 +208,24 @@ describe("scan rule", () => {
     assert.deepEqual(reasons(judge(spec, [covering(report([ghsa]))])), ["ScanVulnerable"]);
   });
 
+  it("names what a report holds on one line, cut, with nothing invisible", () => {
+    const hostile = vulnerability("CVE-1", "high", {
+      package: `a\nb\u202e${"x".repeat(500)}`,
+      installedVersion: "1\t0",
+    });
+    const detail = judge({ maxVulnerabilities: { high: 0 } }, [covering(report([hostile]))])[0]?.detail ?? "";
+    assert.match(detail, /^[\x20-\x7e]{0,300}$/);
+  });
+
+  it("puts the entries of one vulnerability together: the worse severity, and a fix that either knows", () => {
+    const entries = [
+      vulnerability("CVE-1", "low", { fixedVersion: "1.1", package: "p" }),
+      vulnerability("CVE-1", "high", { package: "p" }),
+    ];
+    const spec: Scan = { maxVulnerabilities: { high: 0 }, onlyFixable: true };
+    assert.match(judge(spec, [covering(report(entries))])[0]?.detail ?? "", /^1 high \(CVE-1 p 1.0 -> 1.1\)/);
+  });
+
   it("counts a vulnerability once that is found under several paths, and each package of a CVE", () => {
     const twice = [
       vulnerability("CVE-1", "high"),
@@ -264,8 +294,11 @@ describe("scan rule", () => {
     for (const [what, first, second, expected] of rows) {
       it(what, () => assert.deepEqual(reasons(judge(two, [first, second])), expected));
     }
-    it("a source that was not asked is unavailable, never a pass", () =>
-      assert.deepEqual(reasons(judge(two, [])), ["EvidenceUnavailable"]));
+    it("a source that was not asked is a defect, never a pass and nothing that onUnavailable settles", () => {
+      const [finding] = judge(two, []);
+      assert.equal(finding?.reason, "EvidenceUnavailable");
+      assert.equal(finding?.unavailable, "configuration");
+    });
     it("an authority that does not compile is a fault of the configuration", () => {
       const { rule } = compileScan({ sources: [{ attestation: { authorities: ["gone"] } }] }, AUTHORITIES, false);
       const facts: ImageFacts = {
@@ -273,7 +306,13 @@ describe("scan rule", () => {
         attestations: new Map(),
         scans: new Map(rule.sources.map(({ id }) => [id, ABSENT])),
       };
-      const [finding] = judgeScan(rule, facts, { mode: "admission", template: false, now: NOW, createdAt: NOW });
+      const [finding] = judgeScan(rule, facts, {
+        mode: "admission",
+        template: false,
+        reference: WEB,
+        now: NOW,
+        createdAt: NOW,
+      });
       assert.equal(finding?.reason, "EvidenceUnavailable");
       assert.equal(finding?.unavailable, "configuration");
     });
@@ -289,7 +328,7 @@ describe("scan rule", () => {
         scans: new Map(rule.sources.map(({ id }) => [id, covering(report([]))])),
       };
       assert.deepEqual(
-        judgeScan(rule, facts, { mode: "admission", template: false, now: NOW, createdAt: NOW }).map(
+        judgeScan(rule, facts, { mode: "admission", template: false, reference: WEB, now: NOW, createdAt: NOW }).map(
           ({ unavailable }) => unavailable,
         ),
         ["configuration"],
@@ -411,6 +450,17 @@ describe("scan rule", () => {
         }),
         false,
       ],
+      ["another image as product", statement({ products: [{ "@id": "pkg:oci/api" }] }), false],
+      [
+        "this repository as product",
+        statement({ products: [{ "@id": "pkg:oci/web?repository_url=registry.company.com%2Fweb" }] }),
+        true,
+      ],
+      [
+        "the same name in another registry as product",
+        statement({ products: [{ "@id": "pkg:oci/web?repository_url=docker.io%2Fevil%2Fweb" }] }),
+        false,
+      ],
       ["no product", statement({ products: undefined }), true],
       ["no list of products", statement({ products: {} }), false],
     ];
@@ -421,6 +471,36 @@ describe("scan rule", () => {
     it("the newest statement decides", () => {
       const later = document({ ...statement({ status: "affected" }), timestamp: "2026-11-12T00:00:00Z" });
       assert.deepEqual(reasons(judge(spec, [scanned], said(document(statement({})), later))), ["ScanVulnerable"]);
+    });
+    it("a statement without a time excuses nothing, and takes back what others excuse", () => {
+      const undated = (status: string): object => ({ statements: [statement({ status })] });
+      assert.deepEqual(reasons(judge(spec, [scanned], said(undated("fixed")))), ["ScanVulnerable"]);
+      assert.deepEqual(reasons(judge(spec, [scanned], said(document(statement({})), undated("affected")))), [
+        "ScanVulnerable",
+      ]);
+    });
+    it("is read anew when the evidence changes, though the report and the rule are the same", () => {
+      const { rule } = compileScan(spec, AUTHORITIES, false);
+      const judged = (more: Partial<ImageFacts>): string[] =>
+        reasons(
+          judgeScan(
+            rule,
+            {
+              signatures: new Map(),
+              attestations: new Map(),
+              digest: { status: "verified", value: `sha256:${"a".repeat(64)}` },
+              scans: new Map(rule.sources.map(({ id }) => [id, scanned])),
+              ...more,
+            },
+            { mode: "admission", template: false, reference: WEB, now: NOW, createdAt: NOW },
+          ),
+        );
+      const [fixed, affected] = [said(document(statement({}))), said(document(statement({ status: "affected" })))];
+      for (let round = 0; round < 2; round++) {
+        assert.deepEqual(judged(fixed), []);
+        assert.deepEqual(judged(affected), ["ScanVulnerable"]);
+        assert.deepEqual(judged({}), ["ScanVulnerable"]);
+      }
     });
     it("without vex in the policy nothing is excused", () =>
       assert.deepEqual(

@@ -78,7 +78,7 @@ describe("scan formats", () => {
     const severities = parsed(
       grypeReport([
         { ...LOG4SHELL, severity: "Negligible" },
-        { ...LOG4SHELL, severity: "" },
+        { ...LOG4SHELL, severity: "", version: "2.14.0" },
       ]),
     ).report;
     assert.deepEqual(
@@ -138,11 +138,26 @@ describe("scan formats", () => {
     ["SARIF without runs", JSON.stringify({ version: "2.1.0", runs: [] })],
     [
       "SARIF with a run without results",
-      JSON.stringify({ version: "2.1.0", runs: [{ tool: { driver: { name: "x" } } }] }),
+      JSON.stringify({ version: "2.1.0", runs: [{ tool: { driver: { name: "Trivy" } } }] }),
     ],
     [
       "SARIF with a result without ruleId",
-      JSON.stringify({ version: "2.1.0", runs: [{ tool: { driver: { name: "x" } }, results: [{}] }] }),
+      JSON.stringify({ version: "2.1.0", runs: [{ tool: { driver: { name: "Trivy" } }, results: [{}] }] }),
+    ],
+    [
+      "SARIF of a linter",
+      JSON.stringify({ version: "2.1.0", runs: [{ tool: { driver: { name: "ESLint" } }, results: [] }] }),
+    ],
+    [
+      "SARIF of a scan that failed",
+      JSON.stringify({
+        version: "2.1.0",
+        runs: [{ tool: { driver: { name: "Trivy" } }, invocations: [{ executionSuccessful: false }], results: [] }],
+      }),
+    ],
+    [
+      "a report of more vulnerabilities than are read",
+      JSON.stringify(trivyReport(Array.from({ length: 50_001 }, (_, n) => ({ id: `CVE-2026-${n}`, severity: "LOW" })))),
     ],
     ["CycloneDX", JSON.stringify({ bomFormat: "CycloneDX", components: [] })],
   ] as const) {
@@ -215,6 +230,7 @@ describe("attested scans", () => {
     ["a result of no known format", COSIGN_VULN, cosignVuln({})],
     ["a predicate that is a text", COSIGN_VULN, "x"],
     ["no scanner", IN_TOTO_VULNS, {}],
+    ["no list of results, which is not an empty one", IN_TOTO_VULNS, { scanner: { uri: "x" } }],
     [
       "an unreadable severity",
       IN_TOTO_VULNS,
@@ -236,6 +252,16 @@ describe("VulnerabilityReport objects", () => {
     assert.equal(stored?.namespace, "team-a");
     assert.equal(stored?.expiresAt, Date.parse(SCANNED_AT) + 24 * 3_600_000);
     assert.equal(stored?.content.status === "ok" && stored.content.report.vulnerabilities[0]?.fixedVersion, "2.15.0");
+  });
+  it("expires by what it says and by its own age, whichever is first", () => {
+    const object = vulnerabilityReportObject([], { digest, ttl: "1h" }) as { metadata: { creationTimestamp: string } };
+    object.metadata.creationTimestamp = "2026-11-20T09:30:00Z";
+    assert.equal(storedReport(object)?.expiresAt, Date.parse("2026-11-20T10:30:00Z"));
+  });
+  it("is broken, not clean, without its list of vulnerabilities", () => {
+    const object = vulnerabilityReportObject([], { digest }) as { report: { vulnerabilities?: unknown } };
+    delete object.report.vulnerabilities;
+    assert.equal(storedReport(object)?.content.status, "broken");
   });
   it("is about no image where the digest is empty", () => {
     assert.equal(storedReport(vulnerabilityReportObject([], { digest: "" })), undefined);

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { imageAnnotationReport, podAnnotationReport } from "../../../evidence/scan/annotationSource.ts";
 import { attestedReport } from "../../../evidence/scan/attestationSource.ts";
-import { COSIGN_VULN } from "../../../evidence/scan/attestedScan.ts";
+import { COSIGN_VULN, parseScanPredicate } from "../../../evidence/scan/attestedScan.ts";
 import { declaredBases } from "../../../evidence/scan/declaredBases.ts";
 import type { ImagePart, ImageParts } from "../../../evidence/scan/imagePart.ts";
+import type { ScanParse } from "../../../evidence/scan/parsedScan.ts";
 import { parseScanText } from "../../../evidence/scan/parseScan.ts";
 import { parseScanList } from "../../../evidence/scan/readScans.ts";
 import { vulnerabilityReports } from "../../../evidence/scan/reportSource.ts";
 import { storedReport, type StoredReport } from "../../../evidence/scan/vulnerabilityReport.ts";
-import type { AttestationOutcome, ScanOutcome } from "../../../policy/facts.ts";
+import type { AttestationOutcome, ProvedStatement, ScanOutcome } from "../../../policy/facts.ts";
 import { cosignVuln, trivyReport, vulnerabilityReportObject, type Found } from "./reports.ts";
 
 const digestOf = (letter: string): string => `sha256:${letter.repeat(64)}`;
@@ -183,9 +184,11 @@ describe("scan attestation", () => {
       proof: { fingerprint: "f", signer: "f" },
     })),
   });
+  const readHere = (statement: ProvedStatement): ScanParse =>
+    parseScanPredicate(statement.predicateType, statement.predicate);
   const none: AttestationOutcome = { status: "absent", message: "none" };
   const ask = async (image: ImageParts, outcomes: Readonly<Record<string, AttestationOutcome>>): Promise<ScanOutcome> =>
-    attestedReport(image, (digest) => [outcomes[digest] ?? none]);
+    attestedReport(image, (digest) => [outcomes[digest] ?? none], readHere);
   const report = (letter: string, found: readonly Found[] = []): unknown => JSON.parse(reportFor(letter, found));
   const two = index({}, part("a", {}, "linux/amd64"), part("b", {}, "linux/arm64"));
 
@@ -217,6 +220,10 @@ describe("scan attestation", () => {
     );
     assert.equal(say(await ask(single(), { [digestOf("a")]: proved(old, cosignVuln(report("a"))) })), "all:0");
     assert.equal(say(await ask(single(), { [digestOf("a")]: proved(cosignVuln(report("a")), old) })), "all:0");
+  });
+  it("counts together with others of the same time", async () => {
+    const two = proved(cosignVuln(report("a")), cosignVuln(report("a", [BAD])));
+    assert.equal(say(await ask(single(), { [digestOf("a")]: two })), "all:0+1");
   });
   it("that cannot be read is invalid where it is the only one", async () =>
     assert.equal(say(await ask(single(), { [digestOf("a")]: proved({}) })), "ScanInvalid"));
@@ -288,6 +295,15 @@ describe("VulnerabilityReport source", () => {
   });
   it("is unavailable, not absent, while reports could not be listed", () =>
     assert.equal(ask(undefined), "unavailable"));
+  it("does not let a clean report about the index outvote those about its children", () =>
+    assert.equal(
+      ask(
+        [stored([], { digest: digestOf("a"), namespace: "evil" }), stored([BAD], { digest: digestOf("b") })],
+        undefined,
+        [{ digest: digestOf("b"), platform: "linux/amd64" }],
+      ),
+      "all:0+1",
+    ));
   it("needs a report of every platform child", () => {
     const children = [
       { digest: digestOf("b"), platform: "linux/amd64" },

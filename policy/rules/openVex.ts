@@ -1,0 +1,88 @@
+import type { PackageURL } from "packageurl-js";
+import { parsePackageUrl } from "../packageUrl.ts";
+
+/** A name in a statement, as it is written and, where it is a package URL, parsed. */
+export interface VexComponent {
+  readonly id: string;
+  readonly url?: PackageURL;
+}
+
+export interface VexProduct {
+  readonly names: readonly VexComponent[];
+  readonly subcomponents: readonly VexComponent[];
+}
+
+/** One statement of an OpenVEX document. */
+export interface VexStatement {
+  /** Names and aliases in upper case. */
+  readonly vulnerabilities: ReadonlySet<string>;
+  /** undefined: the statement names none, so it is about the attestation's subject. */
+  readonly products: readonly VexProduct[] | undefined;
+  readonly subcomponents: readonly VexComponent[];
+  /** `fixed`, or `not_affected` with a reason. */
+  readonly excuses: boolean;
+  /** Milliseconds since the epoch; NaN where none can be read. */
+  readonly time: number;
+}
+
+const field = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? // Just shown to be an object with that own key.
+      (value as Record<string, unknown>)[name]
+    : undefined;
+
+const text = (value: unknown): string[] => (typeof value === "string" && value !== "" ? [value] : []);
+const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** OpenVEX 0.0.1 writes a plain string where 0.2.0 writes an object with `@id` and identifiers. */
+const namesOf = (component: unknown): VexComponent[] =>
+  [
+    ...text(component),
+    ...text(field(component, "@id")),
+    ...text(field(field(component, "identifiers"), "purl")),
+    ...text(field(field(component, "hashes"), "sha-256")).map((hex) => `sha256:${hex}`),
+  ].map((id) => {
+    const url = parsePackageUrl(id);
+    return { id, ...(url === undefined ? {} : { url }) };
+  });
+
+const product = (entry: unknown): VexProduct => ({
+  names: namesOf(entry),
+  subcomponents: items(field(entry, "subcomponents")).flatMap(namesOf),
+});
+
+/** `not_affected` must say why (OpenVEX specification, "Status Justifications"): one that does not is no excuse. */
+const excuses = (statement: unknown): boolean => {
+  switch (field(statement, "status")) {
+    case "fixed":
+      return true;
+    case "not_affected":
+      return text(field(statement, "justification")).length + text(field(statement, "impact_statement")).length > 0;
+    default:
+      return false;
+  }
+};
+
+/** The statements of an OpenVEX document; of one that is none, nothing. */
+export const vexStatements = (document: unknown): VexStatement[] =>
+  items(field(document, "statements")).map((statement) => {
+    const vulnerability = field(statement, "vulnerability");
+    const products = field(statement, "products");
+    const time = [statement, document].flatMap((holder) => [
+      ...text(field(holder, "last_updated")),
+      ...text(field(holder, "timestamp")),
+    ])[0];
+    return {
+      vulnerabilities: new Set(
+        [
+          ...text(vulnerability),
+          ...text(field(vulnerability, "name")),
+          ...items(field(vulnerability, "aliases")).flatMap(text),
+        ].map((id) => id.toUpperCase()),
+      ),
+      products: products === undefined ? undefined : items(products).map(product),
+      subcomponents: items(field(statement, "subcomponents")).flatMap(namesOf),
+      excuses: excuses(statement),
+      time: time === undefined ? Number.NaN : Date.parse(time),
+    };
+  });
