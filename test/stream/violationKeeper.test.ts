@@ -1,0 +1,352 @@
+import assert from "node:assert/strict";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Judgement } from "../../operator/audit/judgement.ts";
+import type { Verdict } from "../../operator/audit/verdicts.ts";
+import type { KubeClient } from "../../operator/kube/kubeClient.ts";
+import { SILENT } from "../../operator/log.ts";
+import type { PodRecord } from "../../operator/resources/pods.ts";
+import { ViolationKeeper } from "../../operator/violations/violationKeeper.ts";
+import {
+  isOlder,
+  projectViolation,
+  sameViolation,
+  type ViolationRecord,
+} from "../../operator/violations/violationRecord.ts";
+import { ListWatch } from "../../operator/watch/listWatch.ts";
+import { FakeApiServer, json, until } from "./fakeApiServer.ts";
+import { judgedBy, podRecord, violating } from "./pods.ts";
+
+const VIOLATIONS = "/apis/imagesecurity.dev/v1/violations";
+
+describe("keeping Violations", () => {
+  let server: FakeApiServer;
+  let client: KubeClient;
+  let watch: ListWatch<ViolationRecord>;
+  let pods: Map<string, PodRecord>;
+  let verdicts: Map<string, Verdict>;
+  let created: string[];
+  let leading: boolean;
+  let keeper: ViolationKeeper;
+
+  beforeEach(async () => {
+    server = new FakeApiServer();
+    server.define(VIOLATIONS);
+    await server.start();
+    client = server.client();
+    pods = new Map();
+    verdicts = new Map();
+    created = [];
+    leading = true;
+  });
+  afterEach(async () => {
+    await keeper.close();
+    await watch.stop();
+    await client.close();
+    await server.stop();
+  });
+
+  const begin = async (limit = 100): Promise<void> => {
+    watch = new ListWatch({
+      resource: "violations",
+      client,
+      path: VIOLATIONS,
+      project: projectViolation,
+      same: sameViolation,
+      outdated: (known, late) => isOlder(late.resourceVersion, known.resourceVersion),
+      log: SILENT,
+      timing: { backoffBase: 10, backoffLimit: 50 },
+    });
+    watch.start();
+    await until("synced", () => watch.synced());
+    keeper = new ViolationKeeper({
+      client,
+      store: watch.store,
+      pods,
+      verdicts,
+      limit,
+      leadership: { mayWrite: () => leading },
+      onCreated: (pod) => created.push(pod.name),
+      log: SILENT,
+      backoffBase: 5,
+    });
+    keeper.begin();
+  };
+
+  /** What the auditor does when it has judged a pod. */
+  const judge = (pod: PodRecord, judgement: Judgement): void => {
+    const key = `${pod.namespace}/${pod.name}`;
+    pods.set(key, pod);
+    const before = verdicts.get(key);
+    const after = { pod, judgement };
+    verdicts.set(key, after);
+    keeper.apply(key, before, after);
+  };
+  const remove = (name: string): void => {
+    const key = `default/${name}`;
+    const before = verdicts.get(key);
+    pods.delete(key);
+    verdicts.delete(key);
+    keeper.apply(key, before, undefined);
+  };
+  const sweep = (): void => {
+    for (const _ of keeper.sweep());
+  };
+  const stored = (): string[] =>
+    [...watch.store.values()].map(({ pod, policy }) => `${pod.split("/")[1]} ${policy}`).toSorted();
+  const settled = async (): Promise<void> => {
+    await keeper.settled();
+    // What was written comes back by the watch, and must not be taken for news.
+    await wait(30);
+    await keeper.settled();
+  };
+  const writes = (): number => server.requests.filter(({ method }) => method !== "GET").length;
+  /** A Violation as the operator would have written it, from before it was started. */
+  const leftBehind = async (pod: PodRecord, judgement: Judgement): Promise<void> => {
+    await begin();
+    judge(pod, judgement);
+    await settled();
+    await keeper.close();
+    await watch.stop();
+    pods.clear();
+    verdicts.clear();
+    created.length = 0;
+    server.requests.length = 0;
+  };
+
+  it("makes one for each policy and pod, once", async () => {
+    await begin();
+    judge(podRecord("a"), judgedBy("p", "q"));
+    judge(podRecord("b"), judgedBy("p"));
+    await settled();
+    assert.deepEqual(stored(), ["a p", "a q", "b p"]);
+    assert.deepEqual(created.toSorted(), ["a", "a", "b"]);
+    for (let round = 0; round < 3; round += 1) {
+      judge(podRecord("a"), judgedBy("p", "q"));
+      judge(podRecord("b"), judgedBy("p"));
+      sweep();
+    }
+    await settled();
+    assert.equal(writes(), 3, "what is right is not written again");
+  });
+
+  it("changes what changed, and only that", async () => {
+    await begin();
+    judge(podRecord("a"), judgedBy("p", "q"));
+    await settled();
+    server.requests.length = 0;
+    judge(podRecord("a"), [violating("p", { reason: "TagForbidden" }), violating("q")]);
+    await settled();
+    assert.deepEqual(
+      server.requests.filter(({ method }) => method !== "GET").map(({ method }) => method),
+      ["PUT"],
+    );
+    assert.deepEqual(created, ["a", "a"], "a change is no new violation");
+  });
+
+  it("deletes what no longer holds: a policy less, a fixed pod, a pod that is gone", async () => {
+    await begin();
+    judge(podRecord("a"), judgedBy("p", "q"));
+    judge(podRecord("b"), judgedBy("p"));
+    judge(podRecord("c"), judgedBy("p"));
+    await settled();
+    judge(podRecord("a"), judgedBy("q"));
+    judge(podRecord("b"), []);
+    remove("c");
+    await settled();
+    assert.deepEqual(stored(), ["a q"]);
+  });
+
+  it("tells a pod that was made anew under its name from the old one", async () => {
+    await begin();
+    judge(podRecord("a", { uid: "1" }), judgedBy("p"));
+    await settled();
+    judge(podRecord("a", { uid: "2" }), judgedBy("p"));
+    await settled();
+    assert.deepEqual(
+      [...watch.store.values()].map(({ podUid }) => podUid),
+      ["2"],
+    );
+  });
+
+  it("deletes what no operator saw happen, but nothing before its pod was judged", async () => {
+    await leftBehind(podRecord("gone"), judgedBy("p"));
+    pods.set("default/unjudged", podRecord("unjudged"));
+    await begin();
+    sweep();
+    await settled();
+    assert.deepEqual(stored(), []);
+
+    await keeper.close();
+    await watch.stop();
+    await leftBehind(podRecord("still"), judgedBy("p"));
+    pods.set("default/still", podRecord("still"));
+    await begin();
+    sweep();
+    await settled();
+    assert.deepEqual(stored(), ["still p"], "nobody knows yet whether it holds");
+    judge(podRecord("still"), judgedBy("p"));
+    await settled();
+    assert.equal(writes(), 0, "it does, and stands there already");
+    judge(podRecord("still"), []);
+    await settled();
+    assert.deepEqual(stored(), []);
+  });
+
+  it("deletes the one of a pod that has finished meanwhile", async () => {
+    await leftBehind(podRecord("done"), judgedBy("p"));
+    pods.set("default/done", podRecord("done", { phase: "Succeeded" }));
+    await begin();
+    sweep();
+    await settled();
+    assert.deepEqual(stored(), []);
+  });
+
+  it("puts right what others deleted or changed", async () => {
+    await begin();
+    judge(podRecord("a"), judgedBy("p"));
+    await settled();
+    const [key] = [...watch.store.keys()];
+    server.delete(VIOLATIONS, key ?? "");
+    await until("made again", () => server.get(VIOLATIONS, key ?? "") !== undefined);
+    await settled();
+    const violation = server.get(VIOLATIONS, key ?? "");
+    server.put(VIOLATIONS, { ...violation!, enforcementAction: "dryrun" });
+    await until("changed back", () => server.get(VIOLATIONS, key ?? "")?.["enforcementAction"] === "deny");
+  });
+
+  it("stores no more than it may, counts the rest, and uses room that comes free", async () => {
+    await begin(2);
+    for (const name of ["a", "b", "c", "d"]) judge(podRecord(name), judgedBy("p"));
+    judge(podRecord("a"), judgedBy("p", "q"));
+    await settled();
+    assert.deepEqual(stored(), ["a p", "a q", "b p"]);
+    assert.equal(keeper.notStored("p"), 2);
+    assert.equal(keeper.notStored("q"), 0);
+    remove("a");
+    await settled();
+    assert.deepEqual(stored(), ["b p", "c p"]);
+    assert.equal(keeper.notStored("p"), 1);
+    judge(podRecord("d"), []);
+    assert.equal(keeper.notStored("p"), 0);
+    judge(podRecord("c"), []);
+    await settled();
+    assert.deepEqual(stored(), ["b p"]);
+  });
+
+  it("keeps the same ones stored after a restart, in whatever order pods are judged", async () => {
+    const names = ["a", "b", "c", "d", "e"];
+    await begin(3);
+    for (const name of names) judge(podRecord(name), judgedBy("p"));
+    await settled();
+    const before = stored();
+    await keeper.close();
+    await watch.stop();
+    verdicts.clear();
+    server.requests.length = 0;
+    await begin(3);
+    for (const name of names.toReversed()) judge(podRecord(name), judgedBy("p"));
+    sweep();
+    await settled();
+    assert.deepEqual(stored(), before);
+    assert.equal(writes(), 0);
+    assert.equal(keeper.notStored("p"), 2);
+  });
+
+  it("deletes what is too many after its limit was lowered", async () => {
+    await begin(4);
+    for (const name of ["a", "b", "c", "d"]) judge(podRecord(name), judgedBy("p"));
+    await settled();
+    await keeper.close();
+    await watch.stop();
+    verdicts.clear();
+    await begin(2);
+    for (const name of ["a", "b", "c", "d"]) judge(podRecord(name), judgedBy("p"));
+    sweep();
+    await settled();
+    assert.equal(stored().length, 2);
+    assert.equal(keeper.notStored("p"), 2);
+  });
+
+  const troubles: readonly [string, (response: Parameters<typeof json>[0]) => void][] = [
+    ["an error of the API server", (response) => json(response, 500, {})],
+    ["too many requests", (response) => json(response, 429, {})],
+    ["a reset connection", (response) => response.destroy()],
+    ["a conflict", (response) => json(response, 409, { reason: "Conflict" })],
+    ["a namespace that is going away", (response) => json(response, 403, { reason: "Forbidden" })],
+  ];
+  for (const [what, trouble] of troubles) {
+    it(`gets over ${what}`, async () => {
+      await begin();
+      let left = 3;
+      server.faults.push((request, response) => {
+        if (request.method === "GET" || left === 0) return false;
+        left -= 1;
+        trouble(response);
+        return true;
+      });
+      judge(podRecord("a"), judgedBy("p"));
+      judge(podRecord("b"), judgedBy("p"));
+      await until("both are there", () => stored().length === 2);
+      left = 3;
+      judge(podRecord("a"), [violating("p", { reason: "TagForbidden" })]);
+      judge(podRecord("b"), []);
+      await until("one is gone", () => stored().length === 1);
+      await settled();
+      const [violation] = [...watch.store.keys()].map((key) => server.get(VIOLATIONS, key));
+      assert.match(JSON.stringify(violation?.["findings"]), /TagForbidden/);
+    });
+  }
+
+  it("finds that a create it thought lost had arrived", async () => {
+    await begin();
+    let lost = false;
+    server.faults.push((request, response) => {
+      if (request.method !== "POST" || lost) return false;
+      lost = true;
+      // The object is made, and the answer does not come.
+      response.once("finish", () => undefined);
+      const original = response.end.bind(response);
+      response.end = (() => {
+        response.destroy();
+        return original;
+      }) as never;
+      return false;
+    });
+    judge(podRecord("a"), judgedBy("p"));
+    await settled();
+    assert.deepEqual(stored(), ["a p"]);
+  });
+
+  it("does not write for ever what the API server changes as it is written", async () => {
+    await begin();
+    server.faults.push((request, response, url) => {
+      if (request.method !== "POST") return false;
+      const sent = server.requests.at(-1)?.body as { metadata: { name: string; namespace: string } };
+      const changed = server.put(VIOLATIONS, { ...sent, enforcementAction: "warn" });
+      json(response, 201, changed);
+      return url.pathname !== "";
+    });
+    judge(podRecord("a"), judgedBy("p"));
+    await settled();
+    sweep();
+    await settled();
+    assert.equal(writes(), 1);
+  });
+
+  it("writes nothing when it may not, and nothing of what it wanted before it lost the lead", async () => {
+    await begin();
+    leading = false;
+    judge(podRecord("a"), judgedBy("p"));
+    await wait(60);
+    assert.equal(writes(), 0);
+    keeper.reset();
+    verdicts.clear();
+    leading = true;
+    await wait(60);
+    assert.equal(writes(), 0);
+    keeper.begin();
+    judge(podRecord("b"), judgedBy("p"));
+    await settled();
+    assert.deepEqual(stored(), ["b p"]);
+  });
+});
