@@ -154,6 +154,10 @@ describe("compilePolicy", () => {
       }
     });
     it("may be stricter where one cannot be read", () => {
+      for (const enforcementOverrides of ["deny", [], [{ namespaces: ["a"] }], [{ names: ["a"], action: "deny" }]]) {
+        const unreadable = policy({ digest: {}, enforcementAction: "warn", enforcementOverrides });
+        assert.equal(unreadable.actionIn("a", {}), "deny", JSON.stringify(enforcementOverrides));
+      }
       const compiled = policy({
         digest: {},
         enforcementAction: "warn",

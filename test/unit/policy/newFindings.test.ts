@@ -24,6 +24,9 @@ describe("newFindings", () => {
     [{ image: "nginx:2" }, {}, true, "another image"],
     [{ rule: "registries" }, {}, true, "another rule"],
     [{ policy: "q" }, {}, true, "another policy, such as one into whose reach the object was relabelled"],
+    [{}, { reason: "EvidenceUnavailable" }, true, "what nobody could tell of the old object"],
+    [{ reason: "EvidenceUnavailable" }, { reason: "EvidenceUnavailable" }, false, "what can be told of neither"],
+    [{ reason: "EvidenceUnavailable" }, {}, false, "what was known of the old object"],
     [{}, { exempted: { by: "e", expires: "2027-01-01T00:00:00Z" } }, true, "an exception covered the old object only"],
   ];
   for (const [current, old, isNew, why] of table) {

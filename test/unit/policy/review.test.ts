@@ -309,6 +309,10 @@ describe("review", () => {
         ],
       );
     });
+    it("with a host that is not ASCII as well: a runtime that took it could read another host", () => {
+      const one = policy({ digest: {}, match: { images: ["c.d"] } });
+      assert.deepEqual(verdicts(judge([one], subject(["b\u00fccher.example/app"]))), ["deny reference ImageMalformed"]);
+    });
     it("is still known by its name where only the digest is wrong", () => {
       const policies = [
         policy({ registries: { deny: ["docker.io"] } }, "a"),
