@@ -10,6 +10,13 @@ export interface AttestationWant {
 }
 
 /**
+ * How new an answer must be. `kept`: as old as a proof may be, of what was there and of what was not: good for a verdict that
+ * passes, which a newer attestation may overturn as late as a new signature would. `fresh`: as if it were asked for the first
+ * time, for a verdict that does not: somebody may have attested a newer scan just now.
+ */
+export type AnswerAge = "kept" | "fresh";
+
+/**
  * Finds and proves the in-toto statements about `digest`, which is the judged one or, for an index, one of its children;
  * all signatures in reach are fetched once for all wants. By `attestationKey(predicateType, authority.id)`, one outcome for
  * every want: `verified` holds every statement found, the other outcomes say why there is none. Never rejects; ends with
@@ -19,4 +26,5 @@ export type ProveAttestations = (
   context: FactContext,
   digest: string,
   wanted: readonly AttestationWant[],
+  age: AnswerAge,
 ) => ReadonlyMap<string, AttestationOutcome> | Promise<ReadonlyMap<string, AttestationOutcome>>;

@@ -1,4 +1,4 @@
-import type { ProveAttestations } from "../attestations.ts";
+import type { AnswerAge, ProveAttestations } from "../attestations.ts";
 import { SingleFlight, type Flight } from "../cache/singleFlight.ts";
 import type { FactContext, FactProvider } from "../gather.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
@@ -33,6 +33,8 @@ interface Inquiry {
   readonly enough: (facts: CosignFacts) => boolean;
   /** Inquiries of equal purpose agree about what is enough. */
   readonly purpose: string;
+  /** Where it is set, this decides what is recalled, and not what it says. */
+  readonly age?: AnswerAge;
 }
 
 /**
@@ -45,9 +47,12 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   const lookup = new Lookup(examiner);
   const flights = new SingleFlight<Answers>();
 
-  const recall = (all: readonly Asked[]): { readonly answers: Answers; readonly open: readonly Open[] } => {
+  const recall = (
+    all: readonly Asked[],
+    age: AnswerAge | undefined,
+  ): { readonly answers: Answers; readonly open: readonly Open[] } => {
     const answers = new Answers();
-    const unknown = all.filter((asked) => !outcomes.recall(asked, answers));
+    const unknown = all.filter((asked) => !outcomes.recall(asked, answers, age));
     const open = unknown.flatMap((asked) =>
       asked.resolved.status === "ready" ? [{ ...asked, signer: asked.resolved.signer }] : [],
     );
@@ -63,7 +68,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   };
 
   const find = (all: readonly Asked[], inquiry: Inquiry, signal: AbortSignal): Answers | Promise<Answers> => {
-    const { answers, open } = recall(all);
+    const { answers, open } = recall(all, inquiry.age);
     const known = open.length === 0 || inquiry.enough(answers);
     if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
     if (known) return answers;
@@ -77,7 +82,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       },
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
-        const late = recall(all);
+        const late = recall(all, inquiry.age);
         for (const one of late.open) outcomes.giveUp(one, late.answers);
         return late.answers;
       },
@@ -124,8 +129,8 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
         });
       },
     },
-    proveAttestations: (context, digest, wants) => {
-      const answers = inquire(context, { wants, digest, enough: () => false, purpose: "all" });
+    proveAttestations: (context, digest, wants, age) => {
+      const answers = inquire(context, { wants, digest, enough: () => false, purpose: "all", age });
       return answers instanceof Promise ? answers.then((one) => one.attestations) : answers.attestations;
     },
   };

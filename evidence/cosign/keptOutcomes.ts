@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import type { AnswerAge } from "../attestations.ts";
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts.ts";
 
 /** How long an outcome may be used again, in milliseconds. */
@@ -43,6 +44,13 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
     if (kept === undefined) return undefined;
     const time = kept.outcome.status === "verified" ? this.#times.verified : this.#times.negative;
     return this.#clock() - kept.at < time ? kept : undefined;
+  }
+
+  /** An outcome of a completed search, within the time of a proof (`kept`), or of an absence (`fresh`), whatever it says. */
+  within(key: string, age: AnswerAge): Kept<T> | undefined {
+    const kept = this.#kept.get(key);
+    const time = age === "kept" ? this.#times.verified : this.#times.negative;
+    return kept?.complete === true && this.#clock() - kept.at < time ? kept : undefined;
   }
 
   /** A proof that stands in while its renewal is unavailable. */

@@ -60,8 +60,9 @@ export class Lookup {
       const key = `${placeKey(repository, digest)}\n${found.id}\n${asking.key}`;
       const known = this.#memo.get(key) ?? (await this.#examine(found, asking, digest, signal, tally));
       if (known === undefined) return;
-      this.#memo.set(key, known, { size: 2 * key.length + 600 + ("statement" in known.answer ? 3 * known.bytes : 0) });
       const { answer, bytes } = known;
+      const holdsStatement = "statement" in answer || "statementText" in answer;
+      this.#memo.set(key, known, { size: 2 * key.length + 600 + (holdsStatement ? 3 * bytes : 0) });
       tally.add(found.id, answer);
       if (!isCostly(answer)) return;
       proved.set(found.format, (proved.get(found.format) ?? 0) + 1);

@@ -1,4 +1,5 @@
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts.ts";
+import type { AnswerAge } from "../attestations.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import { keyOf, type Asked, type Open } from "./asked.ts";
 import { KeptOutcomes, type OutcomeTimes } from "./keptOutcomes.ts";
@@ -29,8 +30,8 @@ export class Outcomes {
     this.#metrics = metrics;
   }
 
-  /** Answers from what is known; says whether there is nothing more to know. */
-  recall(asked: Asked, answers: Answers): boolean {
+  /** Answers from what is known; says whether there is nothing more to know. `age`: how old that may be, whatever it says. */
+  recall(asked: Asked, answers: Answers, age?: AnswerAge): boolean {
     const { want, resolved } = asked;
     if (resolved.status === "unavailable") {
       put(answers, want, { status: "unavailable", cause: resolved.cause, message: resolved.message });
@@ -46,7 +47,7 @@ export class Outcomes {
       put(answers, want, this.#store(want).stale(key) ?? { status: "unavailable", cause, message });
       return true;
     }
-    const kept = this.#store(want).fresh(key);
+    const kept = age === undefined ? this.#store(want).fresh(key) : this.#store(want).within(key, age);
     if (kept !== undefined) put(answers, want, kept.outcome);
     return kept?.complete === true;
   }
@@ -89,7 +90,7 @@ export class Outcomes {
   }
 }
 
-type Store = Pick<KeptOutcomes<AnyOutcome>, "fresh" | "stale" | "keep" | "forget">;
+type Store = Pick<KeptOutcomes<AnyOutcome>, "fresh" | "within" | "stale" | "keep" | "forget">;
 
 const put = (answers: Answers, want: Want, outcome: AnyOutcome): void => {
   if (want.predicateType === undefined) answers.signatures.set(factKey(want), outcome);

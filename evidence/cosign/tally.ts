@@ -1,7 +1,7 @@
 import type { AttestationOutcome, ProvedStatement, SignatureOutcome, SignatureProof } from "../../policy/facts.ts";
 import type { Answer } from "./examine.ts";
-import { field } from "./json.ts";
 import type { Proof, Refusal } from "./proof.ts";
+import { provedStatement } from "./provedStatement.ts";
 import type { Trouble } from "./search.ts";
 
 /** What was found for one digest in one repository, as it comes in; says at any time what it amounts to for a signer. */
@@ -81,13 +81,7 @@ export class Tally {
   #statement(key: string, answer: Read["answer"], proof: Proof): ProvedStatement {
     const known = this.#statements.get(key);
     if (known !== undefined) return known;
-    const { statement, predicateType } = answer;
-    const made: ProvedStatement = Object.freeze({
-      predicateType,
-      statement,
-      predicate: field(statement, "predicate"),
-      proof,
-    });
+    const made: ProvedStatement = Object.freeze(provedStatement(answer, proof));
     this.#statements.set(key, made);
     return made;
   }

@@ -2,9 +2,11 @@ import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { attestationKey } from "../../policy/attestationKey.ts";
 import type { ScanSource } from "../../policy/compiledRules.ts";
-import type { AttestationOutcome, PlatformChild, ScanOutcome } from "../../policy/facts.ts";
+import type { AttestationOutcome, ImageFacts, PlatformChild, ScanOutcome } from "../../policy/facts.ts";
 import type { Outcome } from "../../policy/outcome.ts";
-import type { ProveAttestations } from "../attestations.ts";
+import { judgeBaseImages } from "../../policy/rules/baseImages.ts";
+import { judgeScan } from "../../policy/rules/scan.ts";
+import type { AnswerAge, ProveAttestations } from "../attestations.ts";
 import { SingleFlight } from "../cache/singleFlight.ts";
 import type { FactContext, FactProvider, ProvidedFacts } from "../gather.ts";
 import { platformChildren } from "../manifestFacts.ts";
@@ -41,6 +43,7 @@ const MOST_PART_BYTES = 64 * 1024 * 1024;
 /** What is gathered of one image, each started once. */
 interface Image {
   readonly context: FactContext;
+  readonly age: AnswerAge;
   readonly attested: Maybe<Attested>;
   readonly manifest: () => Maybe<ManifestOutcome>;
   readonly parts: () => Maybe<PartsOutcome>;
@@ -73,8 +76,8 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     );
   };
 
-  const imageOf = (context: FactContext, { wants }: ScanPlan): Image => {
-    const attested = wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, context.digest, wants);
+  const imageOf = (context: FactContext, { wants }: ScanPlan, age: AnswerAge): Image => {
+    const attested = wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, context.digest, wants, age);
     let asked: Maybe<ManifestOutcome> | undefined;
     let taken: Maybe<PartsOutcome> | undefined;
     const manifest = (): Maybe<ManifestOutcome> => (asked ??= context.manifest());
@@ -82,7 +85,7 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       (taken ??= chain(manifest(), (outcome) =>
         outcome.status === "verified" ? partsOf(context, outcome.value) : outcome,
       ));
-    return { context, attested, manifest, parts: apart };
+    return { context, age, attested, manifest, parts: apart };
   };
 
   /** Digest-matched: the image itself is looked at only to know its children. */
@@ -126,7 +129,7 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       // What is said of the index covers its children; else theirs are evidence, too, and may be gained and lost.
       const saysEnough = whole.some(({ status }) => status === "verified" || status === "unavailable");
       const children = image.isIndex && !saysEnough ? image.parts : [];
-      const proved = children.map(({ digest }) => chain(tools.prove(context, digest, wants), outcomesIn));
+      const proved = children.map(({ digest }) => chain(tools.prove(context, digest, wants, asked.age), outcomesIn));
       return chain(all(proved), (ofChildren) => {
         const evidence = new Map(children.map(({ digest }, position) => [digest, ofChildren[position] ?? []]));
         const identities = [whole, ...ofChildren].map((outcomes) => outcomes.map(identityOf).join(","));
@@ -164,32 +167,56 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       ]),
     );
 
+  const look = (context: FactContext, wanted: ScanPlan, age: AnswerAge): Maybe<ProvidedFacts> => {
+    const image = imageOf(context, wanted, age);
+    // All at once; a defect in one of them is heard of where it is waited for.
+    const questions = {
+      scans: heard(all(wanted.sources.map((source) => ask(source, image)))),
+      bases: heard(wanted.bases ? chain(image.parts(), basesOf) : undefined),
+      runs: heard(wanted.runsAlready ? runsAlready(image) : undefined),
+    };
+    return chain(image.attested, (attestations) =>
+      chain(questions.scans, (scans) =>
+        chain(questions.bases, (bases) =>
+          chain(questions.runs, (runs): ProvidedFacts => ({
+            attestations,
+            scans: new Map(wanted.sources.map(({ id }, position) => [id, scans[position] ?? NOT_ASKED])),
+            ...(bases === undefined ? {} : { bases }),
+            ...(runs === undefined ? {} : { runsAlready: runs }),
+          })),
+        ),
+      ),
+    );
+  };
+
   return {
     name: "scan",
     wanted: (policies) => policies.some(({ scan, baseImages }) => scan !== undefined || baseImages !== undefined),
     gather: (context) => {
       const wanted = plan(context.request.policies);
-      const image = imageOf(context, wanted);
-      // All at once; a defect in one of them is heard of where it is waited for.
-      const questions = {
-        scans: heard(all(wanted.sources.map((source) => ask(source, image)))),
-        bases: heard(wanted.bases ? chain(image.parts(), basesOf) : undefined),
-        runs: heard(wanted.runsAlready ? runsAlready(image) : undefined),
-      };
-      return chain(image.attested, (attestations) =>
-        chain(questions.scans, (scans) =>
-          chain(questions.bases, (bases) =>
-            chain(questions.runs, (runs): ProvidedFacts => ({
-              attestations,
-              scans: new Map(wanted.sources.map(({ id }, position) => [id, scans[position] ?? NOT_ASKED])),
-              ...(bases === undefined ? {} : { bases }),
-              ...(runs === undefined ? {} : { runsAlready: runs }),
-            })),
-          ),
-        ),
-      );
+      const kept = look(context, wanted, "kept");
+      if (wanted.wants.length === 0) return kept;
+      return chain(kept, (facts) => (holds(facts, context) ? facts : look(context, wanted, "fresh")));
     },
   };
+};
+
+/** Whether the policies' rules hold with these facts, so that nothing newer needs to be looked for. */
+const holds = (facts: ProvidedFacts, { request, reference, digest }: FactContext): boolean => {
+  const { mode, now, policies, subject } = request;
+  const judged: ImageFacts = {
+    signatures: new Map(),
+    attestations: new Map(),
+    scans: new Map(),
+    ...facts,
+    digest: { status: "verified", value: digest },
+  };
+  const context = { mode, template: subject.template, reference, now, createdAt: now };
+  return policies.every(
+    ({ scan, baseImages }) =>
+      (scan === undefined || judgeScan(scan, judged, context).length === 0) &&
+      (baseImages === undefined || judgeBaseImages(baseImages, judged).length === 0),
+  );
 };
 
 const heard = <T>(value: Maybe<T>): Maybe<T> => {
