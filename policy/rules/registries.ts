@@ -16,28 +16,35 @@ export function judgeRegistries(rule: RegistriesRule, namespace: string, referen
   }
   const refusals: RuleFinding[] = [];
   if (rule.deny.faulty !== undefined) refusals.push(unreadable("deny", rule.deny.faulty));
-  if (rule.allow !== undefined) refusals.push(...judgeAllow(rule.allow, reference, "", "allow"));
+  const judge = (list: PatternList, where: string, field: string): readonly RuleFinding[] => {
+    if (list.patterns.some((pattern) => pattern.matches(reference))) return [];
+    if (list.faulty !== undefined) return [unreadable(field, list.faulty)];
+    return [notAllowed(list, reference, where, isNamed(rule, reference.registry))];
+  };
+  if (rule.allow !== undefined) refusals.push(...judge(rule.allow, "", "allow"));
   for (const { names, allow } of rule.namespaces) {
-    if (names(namespace)) refusals.push(...judgeAllow(allow, reference, ` in namespace ${namespace}`, "namespaces"));
+    if (names(namespace)) refusals.push(...judge(allow, ` in namespace ${namespace}`, "namespaces"));
   }
   return refusals;
 }
 
-function judgeAllow(list: PatternList, reference: Reference, where: string, field: string): readonly RuleFinding[] {
-  if (list.patterns.some((pattern) => pattern.matches(reference))) return [];
-  if (list.faulty !== undefined) return [unreadable(field, list.faulty)];
+/** A registry that the policy allows for other images or namespaces imitates none. */
+function isNamed({ allow, namespaces }: RegistriesRule, registry: string): boolean {
+  const lists = [allow, ...namespaces.map((entry) => entry.allow)];
+  return lists.some((list) => list?.patterns.some(({ literalHost }) => literalHost === registry));
+}
+
+function notAllowed(list: PatternList, reference: Reference, where: string, named: boolean): RuleFinding {
   const hosts = list.patterns.flatMap(({ literalHost }) => (literalHost === undefined ? [] : [literalHost]));
-  const lookalike = findLookalike(reference.registry, hosts);
+  const lookalike = named ? undefined : findLookalike(reference.registry, hosts);
   if (lookalike === undefined) {
-    return [finding("RegistryNotAllowed", `${reference.name} is not allowed${where}; ${allowedText(list)}`)];
+    return finding("RegistryNotAllowed", `${reference.name} is not allowed${where}; ${allowedText(list)}`);
   }
   const { meant, text } = lookalike;
-  return [
-    finding(
-      "LookalikeRegistry",
-      `registry ${reference.registry} is not allowed${where} and ${text}; did you mean ${meant}/${reference.repository}? ${allowedText(list)}`,
-    ),
-  ];
+  return finding(
+    "LookalikeRegistry",
+    `registry ${reference.registry} is not allowed${where} and ${text}; did you mean ${meant}/${reference.repository}? ${allowedText(list)}`,
+  );
 }
 
 function allowedText({ patterns }: PatternList): string {

@@ -73,6 +73,14 @@ describe("registries", () => {
     for (const [namespace, image, count, why] of table) {
       it(`${image} in ${namespace}: ${why}`, () => assert.equal(reasons(rule, image, namespace).length, count));
     }
+    it("takes no registry that the policy allows elsewhere for an imitation", () => {
+      const two = {
+        allow: ["eu.company.com", "us.company.com"],
+        namespaces: [{ names: ["eu"], allow: ["eu.company.com"] }],
+      };
+      assert.deepEqual(reasons(two, "us.company.com/app", "eu"), ["RegistryNotAllowed"]);
+      assert.deepEqual(reasons(two, "ux.company.com/app", "team"), ["LookalikeRegistry"]);
+    });
     it("narrows without an allowlist for all", () => {
       const only = { namespaces: [{ names: ["payments"], allow: ["registry.company.com"] }] };
       assert.deepEqual(reasons(only, "nginx", "team"), []);
