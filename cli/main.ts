@@ -9,11 +9,17 @@ const program = new Command("image-security")
   .addCommand(operatorCommand())
   .addCommand(sandboxCommand());
 
+/** The message and those of its causes, a line each. */
+const explain = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}\n${explain(error.cause)}`;
+};
+
 try {
   await program.parseAsync();
   // Everything was ended in order; what a library left open must not keep the process.
   process.exit();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
+  console.error(explain(error));
   process.exit(1);
 }

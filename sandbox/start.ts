@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../operator/kube/kubeClient.ts";
@@ -40,6 +41,9 @@ export interface Sandbox {
   /** Ends everything; nothing runs and `ready.json` is gone when the promise resolves. */
   readonly stop: () => Promise<void>;
 }
+
+/** Milliseconds for the operator's clean end: without an API server it would wait for one to give its Lease back. */
+const endPatience = 5000;
 
 const inProject = (place: string): string => fileURLToPath(new URL(`../${place}`, import.meta.url));
 
@@ -90,7 +94,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   signal.throwIfAborted();
 
   const operator = await runOperator(settings);
-  stack.defer(() => operator.stop());
+  stack.defer(() => atMost(endPatience, operator.stop()));
   await untilAborted(operator.ready, signal);
   report(`the operator is ready at ${operator.webhookUrl}`);
 
@@ -102,7 +106,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   }
   const kubectl = await findKubectl(binaries, { report, guard, signal }).catch((error: unknown) => {
     signal.throwIfAborted();
-    report(String(error));
+    report(error instanceof Error ? error.message : String(error));
     return undefined;
   });
 
@@ -139,6 +143,10 @@ const settingsFor = (options: SandboxOptions, places: Parameters<typeof operator
   const result = readSettings([...own, ...given], process.env);
   if (result.status === "ok") return result.settings;
   throw new Error(result.status === "help" ? result.text : result.messages.join("\n"));
+};
+
+const atMost = async (milliseconds: number, work: Promise<void>): Promise<void> => {
+  await Promise.race([work, sleep(milliseconds, undefined, { ref: false })]);
 };
 
 const untilAborted = async (work: Promise<void>, signal: AbortSignal): Promise<void> => {

@@ -7,7 +7,6 @@ const samplesFolder = fileURLToPath(new URL("../config/samples", import.meta.url
 
 /** What a user reads when the sandbox is up: how to reach it, what to try, what it has not. */
 export const welcome = ({ ready, kubectl: path }: Sandbox, empty: boolean): string => {
-  const kubectl = path === undefined || isOnPath(path) ? "kubectl" : path;
   const samples = relative(process.cwd(), samplesFolder) || samplesFolder;
   const lines = [
     "",
@@ -15,20 +14,21 @@ export const welcome = ({ ready, kubectl: path }: Sandbox, empty: boolean): stri
     "",
     "In another terminal:",
     `  export KUBECONFIG=${ready.kubeconfig}`,
+    ...(path === undefined || isOnPath(path) ? [] : [`  alias kubectl=${path}`]),
     ...(empty
-      ? ["There are no policies yet; the samples would be applied by:", `  ${kubectl} apply -k ${samples}`]
-      : [`  ${kubectl} get isp`]),
+      ? ["There are no policies yet; the samples would be applied by:", `  kubectl apply -k ${samples}`]
+      : ["  kubectl get isp"]),
     "",
     ...(empty ? ["With them:"] : []),
     "  # refused: docker.io is no registry of the company",
-    `  ${kubectl} run docker-hub-test --image=nginx:latest`,
+    "  kubectl run docker-hub-test --image=nginx:latest",
     "  # refused: a tag can move; the message names the reference to write instead",
-    `  ${kubectl} run tag-test --image=${taggedReference("nginx", "v1.21")}`,
+    `  kubectl run tag-test --image=${taggedReference("nginx", "v1.21")}`,
     "  # created",
-    `  ${kubectl} run digest-test --image=${digestReference("nginx", "v1.21")}`,
+    `  kubectl run digest-test --image=${digestReference("nginx", "v1.21")}`,
     "",
-    `  ${kubectl} get violations -A`,
-    `  ${kubectl} explain isp.spec.registries.allow`,
+    "  kubectl get violations -A",
+    "  kubectl explain isp.spec.registries.allow",
     `  curl ${ready.metrics}`,
     "",
     `${sampleRegistry} is the registry at ${ready.registry} here (plain HTTP; push to it with crane, oras or cosign).`,
