@@ -2,7 +2,7 @@ import { Agent, type Dispatcher } from "undici";
 import type { Flight } from "../cache/singleFlight.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import { type Failure, malformed, unavailable } from "./failure.ts";
-import { BufferBudget, Limiter } from "./limiter.ts";
+import { BufferBudget, Limiter, TurnBudget } from "./limiter.ts";
 import { networkFailure } from "./networkFailure.ts";
 import { isTransient, pause, retryAfter, sleep } from "./retry.ts";
 import type { RegistryLimits } from "./settings.ts";
@@ -68,6 +68,7 @@ export class Transport {
   readonly #agent: Agent;
   readonly #limiter: Limiter;
   readonly #budget: BufferBudget;
+  readonly #turns = new TurnBudget(256 * 1024);
   readonly #options: TransportOptions;
 
   constructor(options: TransportOptions) {
@@ -225,6 +226,8 @@ export class Transport {
           response.body.destroy();
           return malformed(`${what} ${sink.problem}`);
         }
+        const turn = this.#turns.spend(bytes.length);
+        if (turn !== undefined) await turn;
       }
       return { ...answer, bytes: joined(chunks, size) };
     } finally {
