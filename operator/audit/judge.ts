@@ -28,6 +28,8 @@ export interface Judge {
 const TIMEOUT_MS = 30_000;
 /** Judgements are shared for so long at most: what a registry says may have changed. */
 const MEMO_MS = 20_000;
+/** An engine that does not end with its signal is a defect, and must not hold a place of the audit for ever. */
+const GRACE_MS = 5_000;
 const MOST_MEMOS = 100_000;
 
 export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions): Judge {
@@ -49,7 +51,7 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
   const signal = (): AbortSignal => {
     const time = performance.now();
     if (deadline === undefined || time > deadline.until) {
-      deadline = { signal: AbortSignal.timeout(timeout + 1_000), until: time + 1_000 };
+      deadline = { signal: AbortSignal.timeout(Math.max(0, timeout) + 1_000), until: time + 1_000 };
     }
     return deadline.signal;
   };
@@ -68,7 +70,7 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
       dryRun: false,
     });
     return decision instanceof Promise
-      ? decision.then((decided) => judgementOf(decided, matching, subject))
+      ? notOverdue(decision, timeout + GRACE_MS).then((decided) => judgementOf(decided, matching, subject))
       : judgementOf(decision, matching, subject);
   };
 
@@ -113,4 +115,11 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
       return judgement;
     },
   };
+}
+
+function notOverdue<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error("the engine did not answer in time")), milliseconds);
+  timer.unref();
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
 }

@@ -1,0 +1,254 @@
+import assert from "node:assert/strict";
+import { setTimeout as wait } from "node:timers/promises";
+import { State } from "@thi.ng/rstream";
+import { createGraph, type Graph, type PingSource, type Snapshot } from "../../operator/graph.ts";
+import { bridgeStreamLogger } from "../../operator/logging.ts";
+import type { PolicySet } from "../../operator/policySet.ts";
+import { singleFlight } from "../../operator/singleFlight.ts";
+import { until } from "./fakeApiServer.ts";
+
+/** A cache that pings when it is told to. */
+class FakeCache implements PingSource {
+  readonly listeners = new Set<() => void>();
+  isSynced = false;
+
+  synced(): boolean {
+    return this.isSynced;
+  }
+
+  onPing(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  ping(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  sync(): void {
+    this.isSynced = true;
+    this.ping();
+  }
+}
+
+const setOf = (key: string): PolicySet => ({ policies: [], audited: [], key });
+
+describe("the graph of streams", () => {
+  let policies: FakeCache;
+  let references: FakeCache;
+  let pods: FakeCache;
+  let namespaces: FakeCache;
+  let graph: Graph;
+  let snapshots: Snapshot[];
+  let sets: string[];
+  let errors: string[];
+  let compiled: () => PolicySet | undefined;
+  let logged: string[];
+
+  beforeEach(() => {
+    policies = new FakeCache();
+    references = new FakeCache();
+    pods = new FakeCache();
+    namespaces = new FakeCache();
+    references.isSynced = true;
+    snapshots = [];
+    sets = [];
+    errors = [];
+    logged = [];
+    compiled = () => setOf("1");
+    bridgeStreamLogger({ error: (message) => logged.push(message), warn: (message) => logged.push(message) });
+    graph = createGraph({
+      policyInputs: { policies, references },
+      auditInputs: { pods, namespaces },
+      compile: () => compiled(),
+      auditInterval: 60_000,
+      clockInterval: 60_000,
+      settle: 20,
+      onError: (id) => errors.push(id),
+    });
+    graph.onPolicies(({ key }) => sets.push(key));
+    graph.onSnapshot((snapshot) => snapshots.push(snapshot));
+  });
+  afterEach(() => graph.stop());
+
+  const synced = async (): Promise<void> => {
+    for (const cache of [policies, pods, namespaces]) cache.sync();
+    await until("a snapshot", () => snapshots.length > 0);
+    await wait(50);
+    snapshots.length = 0;
+  };
+  const broken = (): readonly string[] =>
+    graph.streams.filter((stream) => stream.getState() >= State.DONE).map(({ id }) => id);
+
+  it("is silent until every cache is synced, and speaks of an empty cluster, too", async () => {
+    policies.sync();
+    pods.sync();
+    await wait(60);
+    assert.equal(graph.policies()?.key, "1", "the policies are in force before anything is audited");
+    assert.deepEqual(snapshots, []);
+    namespaces.sync();
+    await until("a snapshot", () => snapshots.length > 0);
+    assert.equal(snapshots.at(-1)?.set.key, "1");
+  });
+
+  it("compiles nothing before the policies are synced: none is not the same as not yet", async () => {
+    references.ping();
+    policies.ping();
+    await wait(40);
+    assert.equal(graph.policies(), undefined);
+    policies.sync();
+    await until("compiled", () => graph.policies() !== undefined);
+  });
+
+  it("gathers what changes within a moment, under steady change, too", async () => {
+    await synced();
+    for (let index = 0; index < 40; index += 1) {
+      pods.ping();
+      await wait(5);
+    }
+    assert.ok(snapshots.length >= 3, "steady change does not starve it");
+    assert.ok(snapshots.length <= 20, "and is gathered");
+  });
+
+  it("says nothing when a policy set is the same", async () => {
+    await synced();
+    sets.length = 0;
+    policies.ping();
+    references.ping();
+    await wait(50);
+    assert.deepEqual(sets, []);
+    compiled = () => setOf("2");
+    references.ping();
+    await until("the new set", () => sets.length > 0);
+    assert.deepEqual(sets, ["2"]);
+    await until("a snapshot with it", () => snapshots.at(-1)?.set.key === "2");
+  });
+
+  it("keeps the set in force while something that policies refer to is being read", async () => {
+    await synced();
+    compiled = () => undefined;
+    policies.ping();
+    await wait(50);
+    assert.equal(graph.policies()?.key, "1");
+    compiled = () => setOf("2");
+    references.ping();
+    await until("the new set", () => graph.policies()?.key === "2");
+  });
+
+  it("goes on after a compiler that throws, with the last set in force", async () => {
+    await synced();
+    compiled = () => {
+      throw new Error("a bug");
+    };
+    policies.ping();
+    await until("told", () => errors.length > 0);
+    assert.deepEqual(broken(), []);
+    assert.equal(graph.policies()?.key, "1");
+    compiled = () => setOf("2");
+    policies.ping();
+    await until("the new set", () => graph.policies()?.key === "2");
+    await until("a snapshot with it", () => snapshots.at(-1)?.set.key === "2");
+  });
+
+  it("goes on after a compiler that throws at first", async () => {
+    compiled = () => {
+      throw new Error("a bug");
+    };
+    for (const cache of [policies, pods, namespaces]) cache.sync();
+    await until("told", () => errors.length > 0);
+    compiled = () => setOf("1");
+    policies.ping();
+    await until("a snapshot", () => snapshots.length > 0);
+    assert.deepEqual(broken(), []);
+  });
+
+  it("goes on after listeners that throw", async () => {
+    graph.onPolicies(() => {
+      throw new Error("a bug");
+    });
+    graph.onSnapshot(() => {
+      throw new Error("a bug");
+    });
+    await synced();
+    compiled = () => setOf("2");
+    policies.ping();
+    await until("the new set", () => sets.at(-1) === "2");
+    await until("a snapshot with it", () => snapshots.at(-1)?.set.key === "2");
+    assert.deepEqual(broken(), []);
+    assert.ok(errors.includes("onPolicies") && errors.includes("onSnapshot"));
+  });
+
+  it("tells of leading and of audits that are asked for", async () => {
+    await synced();
+    graph.leading(true);
+    await until("leading", () => snapshots.at(-1)?.leading === true);
+    const { tick } = snapshots.at(-1) ?? { tick: 0 };
+    graph.auditNow();
+    await until("another tick", () => (snapshots.at(-1)?.tick ?? 0) > tick);
+  });
+
+  it("ticks by itself", async () => {
+    graph.stop();
+    graph = createGraph({
+      policyInputs: { policies },
+      auditInputs: { pods },
+      compile: () => setOf("1"),
+      auditInterval: 30,
+      clockInterval: 45,
+      settle: 10,
+      onError: () => undefined,
+    });
+    graph.onSnapshot((snapshot) => snapshots.push(snapshot));
+    policies.sync();
+    pods.sync();
+    await until("three ticks", () => (snapshots.at(-1)?.tick ?? 0) >= 3);
+    assert.ok((snapshots.at(-1)?.clock ?? 0) >= 1);
+  });
+
+  it("ends: nothing comes any more, and nobody is listened to", async () => {
+    await synced();
+    graph.stop();
+    assert.equal(pods.listeners.size + policies.listeners.size, 0);
+    pods.ping();
+    await wait(50);
+    assert.deepEqual(snapshots, []);
+  });
+});
+
+describe("a single-flight consumer", () => {
+  it("works on one at a time, and of those that come meanwhile on the newest", async () => {
+    const done: number[] = [];
+    let running = 0;
+    const flight = singleFlight<number>(
+      async (value) => {
+        running += 1;
+        assert.equal(running, 1);
+        await wait(10);
+        running -= 1;
+        done.push(value);
+      },
+      () => assert.fail("no error"),
+    );
+    for (const value of [1, 2, 3, 4]) flight.push(value);
+    await flight.settled();
+    assert.deepEqual(done, [1, 4]);
+  });
+
+  it("goes on after a failure", async () => {
+    const done: number[] = [];
+    const errors: unknown[] = [];
+    const flight = singleFlight<number>(
+      async (value) => {
+        await wait(1);
+        if (value === 1) throw new Error("a bug");
+        done.push(value);
+      },
+      (error) => errors.push(error),
+    );
+    flight.push(1);
+    flight.push(2);
+    await flight.settled();
+    assert.deepEqual(done, [2]);
+    assert.equal(errors.length, 1);
+  });
+});
