@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { ApiException } from "@kubernetes/client-node";
 import type { CertificateStore } from "./certificates/certificateStore.ts";
 import { expiryOf, sameCertificate, splitPem, type Material } from "./certificates/material.ts";
 import { isOwnEntry, type GenerateOptions } from "./configurations/generate.ts";
@@ -109,7 +110,13 @@ export class WebhookInstallation {
       return Infinity;
     }
     const caBundle = material.bundle.join("");
-    const written = await writeConfigurations(configurations, live, { target, excludeNamespaces, caBundle }, pins());
+    const wanted = { target, excludeNamespaces, caBundle };
+    const written = await writeConfigurations(configurations, live, wanted, pins()).catch((error: unknown) => {
+      // Somebody deleted it, to free the cluster, and we have no right to make it: nobody calls us, and without a certificate
+      // the probes would fail for nothing.
+      if (live.validating === undefined && isForbidden(error)) this.#use(material);
+      throw error;
+    });
     if (!trusts(written, material.authority.cert))
       throw new Error("the configurations do not hold the webhook's authority");
     return this.#change(material);
@@ -127,6 +134,11 @@ export class WebhookInstallation {
   }
 
   #serve(material: Material): void {
+    this.#use(material);
+    this.#installed.resolve();
+  }
+
+  #use(material: Material): void {
     if (this.#served?.serving.cert !== material.serving.cert) {
       const { use, certificateExpiry, logger } = this.#options;
       use(material.serving);
@@ -136,9 +148,10 @@ export class WebhookInstallation {
       });
     }
     this.#served = material;
-    this.#installed.resolve();
   }
 }
+
+const isForbidden = (error: unknown): boolean => error instanceof ApiException && error.code === 403;
 
 /** Whether every entry of ours in both configurations trusts this authority. */
 const trusts = ({ validating, mutating }: LiveConfigurations, authority: string): boolean =>

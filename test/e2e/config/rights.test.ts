@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
+import { get } from "node:https";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { runOperator, type RunningOperator } from "../../../operator/run.ts";
@@ -14,6 +15,7 @@ const OWN = "image-security-system";
 describe("the operator with the rights of config/ alone", function () {
   this.timeout(60_000);
   let cluster: Cluster;
+  let kubeconfig: string;
   let operator: RunningOperator | undefined;
   const logged: string[] = [];
 
@@ -33,22 +35,7 @@ describe("the operator with the rights of config/ alone", function () {
     spec,
   });
 
-  before(async function () {
-    this.timeout(clusterTimeout);
-    cluster = await startOwnCluster();
-    await kubectl("apply", "-k", configFolder("default"));
-    // Else the API server would dial the Service's address until the operator writes its own.
-    await kubectl("delete", "service", "image-security-webhook", "-n", OWN);
-    await kubectl("create", "namespace", "opa-system");
-    await kubectl("apply", "-k", configFolder("trusted"));
-    await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
-    const kubeconfig = join(cluster.controlPlane.directory, "kubeconfig-service-account");
-    await writeFile(
-      kubeconfig,
-      await withToken(cluster, await kubectl("create", "token", "image-security", "-n", OWN)),
-    );
-
-    await kubectl("run", "early", "--image=docker.io/library/nginx:1.21", "-n", "kube-system");
+  const start = (): Promise<RunningOperator> => {
     const settings = readSettings(
       [
         `--kubeconfig=${kubeconfig}`,
@@ -63,7 +50,7 @@ describe("the operator with the rights of config/ alone", function () {
     assert.equal(settings.status, "ok");
     const log = (level: string) => (message: string, meta?: object) =>
       void logged.push(`${level} ${message} ${JSON.stringify(meta ?? {})}`);
-    operator = await runOperator(settings.status === "ok" ? settings.settings : assert.fail(), {
+    return runOperator(settings.status === "ok" ? settings.settings : assert.fail(), {
       log: {
         error: log("error"),
         warn: log("warn"),
@@ -72,6 +59,25 @@ describe("the operator with the rights of config/ alone", function () {
         isLevelEnabled: (level: string) => level !== "debug",
       },
     });
+  };
+
+  before(async function () {
+    this.timeout(clusterTimeout);
+    cluster = await startOwnCluster();
+    await kubectl("apply", "-k", configFolder("default"));
+    // Else the API server would dial the Service's address until the operator writes its own.
+    await kubectl("delete", "service", "image-security-webhook", "-n", OWN);
+    await kubectl("create", "namespace", "opa-system");
+    await kubectl("apply", "-k", configFolder("trusted"));
+    await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
+    kubeconfig = join(cluster.controlPlane.directory, "kubeconfig-service-account");
+    await writeFile(
+      kubeconfig,
+      await withToken(cluster, await kubectl("create", "token", "image-security", "-n", OWN)),
+    );
+
+    await kubectl("run", "early", "--image=docker.io/library/nginx:1.21", "-n", "kube-system");
+    operator = await start();
     await operator.ready;
   });
 
@@ -196,6 +202,23 @@ describe("the operator with the rights of config/ alone", function () {
     );
   });
 
+  it("does not bring back a webhook that was deleted to free the cluster, and takes up one that is installed again", async () => {
+    const webhook = ["validatingwebhookconfiguration", "image-security"];
+    await kubectl("delete", ...webhook);
+    await kubectl("run", "free", "--image=docker.io/library/nginx:1.21", "--dry-run=server");
+    await operator?.stop();
+    operator = await start();
+    // A pod of its own would fail its probes without a certificate.
+    const url = operator.webhookUrl;
+    await eventually(async () => assert.equal(await statusOf(`${url}/healthz`), 200));
+    await kubectl("run", "free", "--image=docker.io/library/nginx:1.21", "--dry-run=server");
+    await kubectl("apply", "-k", configFolder("default"));
+    await kubectl("delete", "service", "image-security-webhook", "-n", OWN);
+    await operator.ready;
+    const refused = await cluster.kubectl("run", "refused", "--image=docker.io/library/nginx:1.21", "--dry-run=server");
+    assert.match(refused.stderr, /RegistryNotAllowed/);
+  });
+
   const questions: readonly (readonly [answer: "yes" | "no", ...question: readonly string[]])[] = [
     ["yes", "list", "pods", "--all-namespaces"],
     ["yes", "create", "violations.imagesecurity.dev", "-n", "default"],
@@ -288,6 +311,13 @@ describe("the operator with the rights of config/ alone", function () {
       assert.equal(await jane(verb, "violations.imagesecurity.dev", "-n", "default"), "no");
   });
 });
+
+/** The certificate is of no interest here. */
+const statusOf = async (url: string): Promise<number | undefined> => {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+  get(url, { rejectUnauthorized: false }, (response) => resolve(response.resume().statusCode)).once("error", reject);
+  return promise;
+};
 
 /** The cluster's kubeconfig with a token instead of the administrator's certificate. */
 const withToken = async (cluster: Cluster, token: string): Promise<string> => {
