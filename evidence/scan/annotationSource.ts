@@ -84,12 +84,17 @@ export const podAnnotationReport = (image: ImageParts, reads: readonly ScanRead[
   const unread = reads.find((one) => one.status === "unavailable");
   if (unread !== undefined) return unread;
   const scans = reads.filter((one) => one.status === "ok");
+  const whole = scans.filter((scan) => isAboutIndex(scan, image));
   const covered: ScanCoverage[] = [];
   const uncovered: string[] = [];
   for (const part of image.parts) {
-    const bound = scans.filter((scan) => bindingTo(scan.image, part, [part.digest, image.digest]) === "bound");
+    const bound = scans.filter((scan) => bindingTo(scan.image, part, [part.digest]) === "bound");
     if (bound.length === 0) uncovered.push(part.platform ?? "the image");
     else covered.push(coverage(part, bound));
+  }
+  if (whole.length > 0) {
+    const reports = [...whole.map(({ report }) => report), ...covered.flatMap((one) => one.reports)];
+    return { status: "verified", value: [{ reports }] };
   }
   if (uncovered.length === 0) return { status: "verified", value: covered };
   const broken = reads.find((one) => one.status === "broken");
@@ -98,6 +103,10 @@ export const podAnnotationReport = (image: ImageParts, reads: readonly ScanRead[
   if (covered.length > 0) return absent(`none for ${uncovered.join(", ")}`);
   return others ? absent("none for this image") : mismatch("the report is about another image; scan this one");
 };
+
+/** By the index's digest: layers and image ids are of a single platform. */
+const isAboutIndex = ({ image: { diffIds, imageId, digests } }: ParsedScan, image: ImageParts): boolean =>
+  image.isIndex && diffIds.length === 0 && imageId === undefined && digests.includes(image.digest);
 
 const bindsNothing = ({ image: { diffIds, imageId, digests } }: ParsedScan): boolean =>
   diffIds.length + digests.length === 0 && imageId === undefined;

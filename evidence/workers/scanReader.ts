@@ -41,7 +41,7 @@ export const createScanReader = ({ workers }: ScanReaderOptions): ScanReader => 
     if (result.status === "crashed") result = await pool.run(question, signal);
     switch (result.status) {
       case "done":
-        return result.value.map(unpackScan);
+        return Promise.all(result.value.map(unpackScan));
       case "crashed":
         return [broken("scan report that could not be read within its limits")];
       case "overloaded":
