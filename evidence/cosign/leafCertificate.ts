@@ -61,7 +61,8 @@ const unfit = (certificate: X509Certificate, key: KeyObject): string | undefined
   const oids = certificate.extensions.map(oidOf);
   // RFC 5280, section 4.2: two extensions of one kind would be read differently by different readers.
   if (new Set(oids).size !== oids.length) return "its certificate has an extension twice";
-  if (certificate.isCA) return "its certificate is that of a certificate authority";
+  // The library calls one a CA only where its key usage says so as well.
+  if (certificate.extBasicConstraints?.isCA === true) return "its certificate is that of a certificate authority";
   const checked = checkKey(key);
   if (checked.status === "refused") return `its certificate holds ${checked.message}`;
   if (certificate.extKeyUsage?.digitalSignature === false) return "its certificate is not for digital signatures";

@@ -1,0 +1,418 @@
+import assert from "node:assert/strict";
+import type { Authority, Identity } from "../../crds/types.ts";
+import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
+import {
+  envelopeOf,
+  keyHand,
+  payloadOf,
+  SIGN,
+  sigstoreInstance,
+  statementOf,
+  type BundleJson,
+  type CertificateOptions,
+  type Hand,
+  type LogOptions,
+  type SigstoreInstance,
+} from "../unit/evidence-cosign/sigstoreInstance.ts";
+import { compile, evidenceUnderTest, judge, signedBy } from "../unit/evidence-cosign/underTest.ts";
+
+const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";
+const DSSE = "application/vnd.dsse.envelope.v1+json";
+const digest = `sha256:${"a".repeat(64)}`;
+const other = `sha256:${"b".repeat(64)}`;
+const issuer = "https://issuer.example.com";
+const subject = "https://example.com/workflow@refs/heads/main";
+
+describe("keyless signatures", () => {
+  let sigstore: SigstoreInstance;
+  let foreign: SigstoreInstance;
+  before(async function () {
+    this.timeout(30_000);
+    sigstore = await sigstoreInstance();
+    foreign = await sigstoreInstance();
+  });
+
+  const authority = (identity: Identity = { issuer, subject }, more: Partial<Authority> = {}): Authority => ({
+    name: "ci",
+    keyless: { identities: [identity] },
+    trustRoot: { inline: sigstore.trustedRoot },
+    ...more,
+  });
+  const attached = (bundle: unknown): MemoryRepository => {
+    const repository = new MemoryRepository();
+    repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(bundle)) }], {
+      subject: digest,
+      artifactType: BUNDLE,
+    });
+    return repository;
+  };
+  const say = async (repository: MemoryRepository, by: Authority = authority()): Promise<string> => {
+    const { findings } = await judge(evidenceUnderTest(), compile(signedBy(by)), { repository, digest });
+    return findings.map(({ reason, detail }) => `${reason}: ${detail}`).join("\n");
+  };
+  const signed = async (
+    certificate: CertificateOptions = {},
+    log: LogOptions = {},
+    { from = sigstore, about = digest }: { from?: SigstoreInstance; about?: string } = {},
+  ): Promise<BundleJson> => from.bundle(await from.issue(certificate), statementOf(about, SIGN), log);
+  /** cosign's older form: payload and annotations under the `.sig` tag. */
+  const legacy = async (
+    hand: Hand,
+    log: Parameters<SigstoreInstance["annotations"]>[2] = {},
+    about = digest,
+  ): Promise<MemoryRepository> => {
+    const repository = new MemoryRepository();
+    const bytes = payloadOf(about);
+    const annotations = await sigstore.annotations(hand, bytes, log);
+    repository.put([{ mediaType: SIMPLE, bytes, annotations }], { tag: `${digest.replace(":", "-")}.sig` });
+    return repository;
+  };
+
+  describe("that are as they should be", () => {
+    it("hold with Rekor v1, Rekor v2 and a timestamp, and both", async () => {
+      for (const log of [{ log: "v1" }, { log: "v2" }, { log: "v1", timestamp: true }] as const)
+        assert.equal(await say(attached(await signed({}, log))), "", JSON.stringify(log));
+    });
+    it("hold in cosign's older form", async () => {
+      assert.equal(await say(await legacy(await sigstore.issue())), "");
+      assert.equal(await say(await legacy(await sigstore.issue(), { timestamp: true })), "");
+    });
+    it("hold for email addresses, several identities and claims", async () => {
+      const mail = { subject: "ada@example.com", subjectType: "email" } as const;
+      assert.equal(await say(attached(await signed(mail)), authority({ issuer, subject: "ada@example.com" })), "");
+      const claims = { runnerEnvironment: "github-hosted", githubWorkflowRef: "refs/heads/main" };
+      assert.equal(await say(attached(await signed({ claims })), authority({ issuer, subject, claims })), "");
+      const several = {
+        ...authority(),
+        keyless: {
+          identities: [
+            { issuer, subject: "x" },
+            { issuer, subject },
+          ],
+        },
+      };
+      assert.equal(await say(attached(await signed()), several), "");
+    });
+    it("hold with transparencyLog: Ignored by a timestamp, whatever the log entries say", async () => {
+      const ignored = authority(undefined, { transparencyLog: "Ignored" });
+      assert.equal(await say(attached(await signed({}, { log: "none", timestamp: true })), ignored), "");
+      const bundle = await signed({}, { log: "v1", timestamp: true });
+      // An entry of a log that nobody knows; the library would verify it in any case.
+      Object.assign(bundle.verificationMaterial.tlogEntries[0]!, {
+        logId: { keyId: Buffer.alloc(32).toString("base64") },
+      });
+      assert.equal(await say(attached(bundle), ignored), "");
+    });
+  });
+
+  describe("identities (SAN patterns are unanchored in the library)", () => {
+    const refused: readonly (readonly [why: string, certificate: CertificateOptions, identity: Identity])[] = [
+      ["another subject", { subject: "https://example.com/other" }, { issuer, subject }],
+      ["a longer subject", { subject: `${subject}/evil` }, { issuer, subject }],
+      ["a subject that only contains it", { subject: `https://evil.example.com/?${subject}` }, { issuer, subject }],
+      ["a dot that is no wildcard", { subject: subject.replace("example.com", "exampleXcom") }, { issuer, subject }],
+      ["another issuer", { issuer: "https://evil.example.com" }, { issuer, subject }],
+      ["a longer issuer", { issuer: `${issuer}.evil.com` }, { issuer, subject }],
+      [
+        "a near-miss of an expression",
+        { subject: `${subject}-evil` },
+        { issuer, subjectRegExp: "https://example\\.com/workflow@refs/heads/main" },
+      ],
+      [
+        "a prefix before an expression",
+        { subject: `https://evil/${subject}` },
+        { issuer, subjectRegExp: "https://example\\.com/.*" },
+      ],
+      ["a second line", { subject: `${subject}\nhttps://evil` }, { issuer, subjectRegExp: ".*main" }],
+      ["an alternative that is cut off", { subject: `${subject}x` }, { issuer, subjectRegExp: "https://.*main|x" }],
+      [
+        "a near-miss of the issuer's expression",
+        { issuer: `${issuer}x` },
+        { issuerRegExp: "https://issuer\\.example\\.com", subject },
+      ],
+      ["a DNS name", { subject: "example.com", subjectType: "dns" }, { issuer, subject: "example.com" }],
+      [
+        "another claim",
+        { claims: { runnerEnvironment: "self-hosted" } },
+        { issuer, subject, claims: { runnerEnvironment: "github-hosted" } },
+      ],
+      ["no claim", {}, { issuer, subject, claims: { runnerEnvironment: "github-hosted" } }],
+    ];
+    for (const [why, certificate, identity] of refused) {
+      it(`refuses ${why}`, async () => {
+        assert.match(await say(attached(await signed(certificate)), authority(identity)), /^SignatureUntrusted: /);
+        assert.match(
+          await say(await legacy(await sigstore.issue(certificate)), authority(identity)),
+          /^SignatureUntrusted: /,
+        );
+      });
+    }
+    it("says whose signature there is", async () => {
+      const message = await say(attached(await signed({ subject: "https://example.com/other" })));
+      assert.match(message, /was made by https:\/\/example.com\/other \(issuer https:\/\/issuer.example.com\)/);
+    });
+    it("takes an expression for the whole value", async () => {
+      assert.equal(
+        await say(
+          attached(await signed()),
+          authority({ issuer, subjectRegExp: "https://example\\.com/(workflow|x)@refs/heads/.*" }),
+        ),
+        "",
+      );
+    });
+  });
+
+  describe("certificates", () => {
+    const unfit: readonly (readonly [why: string, certificate: CertificateOptions, expected: RegExp])[] = [
+      ["for servers (EKU)", { usages: ["1.3.6.1.5.5.7.3.1"] }, /SignatureUntrusted: .*not for code signing/],
+      ["for any purpose (EKU)", { usages: ["2.5.29.37.0"] }, /SignatureUntrusted: .*not for code signing/],
+      ["for no purpose (EKU)", { usages: [] }, /SignatureUntrusted: .*not for code signing/],
+      ["of an authority", { isCA: true }, /SignatureUntrusted: .*certificate authority/],
+      ["without the log's timestamp (SCT)", { withoutSct: true }, /SignatureUntrusted: .*expected 1 SCTs/],
+    ];
+    for (const [why, certificate, expected] of unfit) {
+      it(`refuses one ${why}`, async () => {
+        assert.match(await say(attached(await signed(certificate))), expected);
+        const ignored = authority(undefined, { transparencyLog: "Ignored" });
+        assert.match(
+          await say(attached(await signed(certificate, { log: "none", timestamp: true })), ignored),
+          expected,
+        );
+      });
+    }
+    it("refuses one of another instance", async () => {
+      assert.match(
+        await say(attached(await signed({}, {}, { from: foreign }))),
+        /SignatureUntrusted: .*untrusted authority/,
+      );
+    });
+    it("refuses one that had expired when the signature was made", async () => {
+      assert.match(await say(attached(await signed({}, { later: 3_600_000 }))), /SignatureUntrusted: .*expired/);
+      assert.match(
+        await say(await legacy(await sigstore.issue(), { later: 3_600_000 })),
+        /SignatureUntrusted: .*expired/,
+      );
+    });
+    it("refuses one that was not yet valid", async () => {
+      assert.match(
+        await say(attached(await signed({}, { later: -3_600_000 }))),
+        /TransparencyMissing: .*not in use|SignatureUntrusted/,
+      );
+    });
+    it("refuses an SCT of an unknown log", async () => {
+      const root = structuredClone(sigstore.root);
+      root.ctlogs = foreign.root.ctlogs;
+      const by = authority(undefined, { trustRoot: { inline: JSON.stringify(root) } });
+      assert.match(await say(attached(await signed()), by), /SignatureUntrusted: .*SCT/);
+    });
+  });
+
+  describe("log entries", () => {
+    it("are missing where there are none", async () => {
+      assert.match(
+        await say(attached(await signed({}, { log: "none" }))),
+        /^TransparencyMissing: .*no transparency log entry/,
+      );
+      assert.match(
+        await say(attached(await signed({}, { log: "none", timestamp: true }))),
+        /^TransparencyMissing: .*no transparency log entry/,
+      );
+      assert.match(
+        await say(await legacy(await sigstore.issue(), { log: "none" })),
+        /^TransparencyMissing: .*no transparency log entry/,
+      );
+    });
+    it("of another signer do not count (GHSA-whqx-f9j3-ch6m, CVE-2026-22703)", async () => {
+      const [hand, stranger] = [await sigstore.issue(), await sigstore.issue({ subject: "https://stranger" })];
+      for (const log of ["v1", "v2"] as const) {
+        const bundle = await sigstore.bundle(hand, statementOf(digest, SIGN), { log, entryBy: stranger });
+        assert.match(await say(attached(bundle)), /^TransparencyMissing: .*another signer/, log);
+        const bare = await sigstore.bundle(hand, statementOf(digest, SIGN), { log, entryBy: keyHand() });
+        assert.match(await say(attached(bare)), /^TransparencyMissing: .*another signer/, log);
+      }
+      assert.match(await say(await legacy(hand, { entryBy: stranger })), /^TransparencyMissing: .*another signer/);
+    });
+    it("of something else do not count (CVE-2022-23649)", async () => {
+      for (const log of ["v1", "v2"] as const)
+        assert.match(
+          await say(attached(await signed({}, { log, entryAbout: Buffer.from("{}") }))),
+          /^TransparencyMissing: .*does not hold/,
+        );
+      assert.match(
+        await say(await legacy(await sigstore.issue(), { entryAbout: Buffer.from("{}") })),
+        /^TransparencyMissing: .*does not hold/,
+      );
+    });
+    it("of another signature of the same signer do not count", async () => {
+      const hand = await sigstore.issue();
+      const bundle = await sigstore.bundle(hand, statementOf(digest, SIGN));
+      const stray = await sigstore.bundle(hand, statementOf(other, SIGN));
+      bundle.verificationMaterial.tlogEntries = stray.verificationMaterial.tlogEntries;
+      assert.match(await say(attached(bundle)), /^TransparencyMissing: .*does not hold/);
+    });
+    it("of an unknown log do not count", async () => {
+      const root = structuredClone(sigstore.root);
+      root.tlogs = foreign.root.tlogs;
+      const by = authority(undefined, { trustRoot: { inline: JSON.stringify(root) } });
+      for (const log of ["v1", "v2"] as const)
+        assert.match(await say(attached(await signed({}, { log })), by), /^TransparencyMissing: /, log);
+    });
+    it("of a log that was not in use do not count", async () => {
+      for (const log of ["v1", "v2"] as const) {
+        const root = structuredClone(sigstore.root);
+        for (const one of root.tlogs)
+          Object.assign(one["publicKey"] as object, {
+            validFor: { start: "2020-01-01T00:00:00Z", end: "2021-01-01T00:00:00Z" },
+          });
+        const by = authority(undefined, { trustRoot: { inline: JSON.stringify(root) } });
+        assert.match(await say(attached(await signed({}, { log })), by), /^TransparencyMissing: /, log);
+      }
+    });
+    it("do not lend a time that the log did not sign (CVE-2026-48816)", async () => {
+      const bundle = await signed({}, { log: "v2", timestamp: false });
+      Object.assign(bundle.verificationMaterial.tlogEntries[0]!, {
+        integratedTime: String(Math.floor(Date.now() / 1000)),
+      });
+      assert.match(await say(attached(bundle)), /^TransparencyMissing: .*no signed time/);
+    });
+    it("with a time that was changed do not count", async () => {
+      const bundle = await signed({}, { later: 3_600_000 });
+      const now = { integratedTime: String(Math.floor(Date.now() / 1000)) };
+      Object.assign(bundle.verificationMaterial.tlogEntries[0]!, now);
+      assert.match(await say(attached(bundle)), /^TransparencyMissing: /);
+      // Without the promise the inclusion proof alone holds, and proves no time.
+      Object.assign(bundle.verificationMaterial.tlogEntries[0]!, { inclusionPromise: undefined });
+      assert.match(await say(attached(bundle)), /^TransparencyMissing: .*no signed time/);
+    });
+    it("do not count twice", async () => {
+      const bundle = await signed();
+      bundle.verificationMaterial.tlogEntries.push(bundle.verificationMaterial.tlogEntries[0]);
+      assert.match(await say(attached(bundle)), /^TransparencyMissing: /);
+    });
+  });
+
+  describe("timestamps", () => {
+    it("are needed with transparencyLog: Ignored, and never end in a TypeError", async () => {
+      const ignored = authority(undefined, { transparencyLog: "Ignored" });
+      assert.match(
+        await say(attached(await signed({}, { log: "none" })), ignored),
+        /^TransparencyMissing: .*no trusted timestamp/,
+      );
+      assert.match(
+        await say(attached(await signed({}, { log: "v1" })), ignored),
+        /^TransparencyMissing: .*no trusted timestamp/,
+      );
+    });
+    it("of another authority, over another signature or of garbage do not count", async () => {
+      const good = await signed({}, { log: "v2" });
+      const wrong = [
+        (await signed({}, { log: "v2" }, { from: foreign })).verificationMaterial.timestampVerificationData,
+        (await signed({}, { log: "v2" })).verificationMaterial.timestampVerificationData,
+        { rfc3161Timestamps: [{ signedTimestamp: Buffer.from("garbage").toString("base64") }] },
+        { rfc3161Timestamps: [] },
+      ];
+      for (const timestampVerificationData of wrong) {
+        const bundle = { ...good, verificationMaterial: { ...good.verificationMaterial, timestampVerificationData } };
+        assert.match(await say(attached(bundle)), /^TransparencyMissing: .*no signed time/);
+      }
+    });
+    it("that do not hold take nothing from one that does", async () => {
+      const bundle = await signed({}, { log: "v2" });
+      bundle.verificationMaterial.timestampVerificationData.rfc3161Timestamps.push({
+        signedTimestamp: Buffer.from("garbage").toString("base64"),
+      });
+      assert.equal(await say(attached(bundle)), "");
+    });
+  });
+
+  describe("content", () => {
+    it("of another image is refused", async () => {
+      assert.match(
+        await say(attached(await signed({}, {}, { about: other }))),
+        /^SignatureInvalid: .*of another image/,
+      );
+      assert.match(await say(await legacy(await sigstore.issue(), {}, other)), /^SignatureInvalid: .*of another image/);
+    });
+    it("that was altered is refused", async () => {
+      const bundle = await signed({}, {}, { about: other });
+      bundle.dsseEnvelope.payload = Buffer.from(JSON.stringify(statementOf(digest, SIGN))).toString("base64");
+      assert.match(await say(attached(bundle)), /^SignatureInvalid: .*altered/);
+      const hand = await sigstore.issue();
+      const repository = new MemoryRepository();
+      const annotations = await sigstore.annotations(hand, payloadOf(other));
+      repository.put([{ mediaType: SIMPLE, bytes: payloadOf(digest), annotations }], {
+        tag: `${digest.replace(":", "-")}.sig`,
+      });
+      assert.match(await say(repository), /^SignatureInvalid: .*altered/);
+    });
+    it("with another signature is refused", async () => {
+      const bundle = await signed();
+      bundle.dsseEnvelope.signatures = (await signed()).dsseEnvelope.signatures;
+      assert.match(await say(attached(bundle)), /^SignatureInvalid: .*altered/);
+    });
+    it("of another type is no signature, however well it is signed", async () => {
+      const hand = await sigstore.issue();
+      const bundle = await sigstore.bundle(hand, statementOf(digest, "https://slsa.dev/provenance/v1"));
+      assert.match(await say(attached(bundle)), /^SignatureMissing: .*1 attestations are no signature/);
+    });
+    it("by sha512 or in capitals does not name the image", async () => {
+      const hand = await sigstore.issue();
+      for (const named of [
+        { sha512: "a".repeat(64) },
+        { sha256: "A".repeat(64) },
+        { sha256: digest },
+        {},
+        { sha256: ["a".repeat(64)] },
+      ]) {
+        const statement = { ...statementOf(digest, SIGN), subject: [{ name: "", digest: named }] };
+        assert.match(
+          await say(attached(await sigstore.bundle(hand, statement))),
+          /^SignatureInvalid: /,
+          JSON.stringify(named),
+        );
+      }
+    });
+    it("by a bare key is nobody's", async () => {
+      assert.match(
+        await say(attached(await sigstore.bundle(keyHand(), statementOf(digest, SIGN)))),
+        /^SignatureUntrusted: .*bare key/,
+      );
+    });
+  });
+
+  describe("old intoto log entries of .att layers", () => {
+    const attestation = (by: Authority) => ({
+      authorities: [by],
+      attestations: [{ predicateType: "https://slsa.dev/provenance/v1", authorities: ["ci"] }],
+    });
+    const under = async (hand: Hand, log: Parameters<SigstoreInstance["annotations"]>[2]): Promise<string> => {
+      const { bytes, signature } = envelopeOf(hand, statementOf(digest, "https://slsa.dev/provenance/v1"));
+      const repository = new MemoryRepository();
+      const annotations = await sigstore.annotations(hand, bytes, { signature, ...log });
+      repository.put([{ mediaType: DSSE, bytes, annotations }], { tag: `${digest.replace(":", "-")}.att` });
+      const { findings } = await judge(evidenceUnderTest(), compile(attestation(authority())), { repository, digest });
+      return findings.map(({ reason, detail }) => `${reason}: ${detail}`).join("\n");
+    };
+    it("hold, as dsse entries do", async () => {
+      assert.equal(await under(await sigstore.issue(), { envelope: "dsse" }), "");
+      assert.equal(await under(await sigstore.issue(), { envelope: "intoto" }), "");
+    });
+    it("of something else, of another signer, or none, do not", async () => {
+      const hand = await sigstore.issue();
+      const stray = envelopeOf(hand, statementOf(other, "https://slsa.dev/provenance/v1")).bytes;
+      for (const envelope of ["dsse", "intoto"] as const) {
+        assert.match(await under(hand, { envelope, entryAbout: stray }), /^AttestationUntrusted: /);
+        assert.match(
+          await under(hand, { envelope, entryBy: await sigstore.issue() }),
+          /^AttestationUntrusted: .*another signer/,
+        );
+        assert.match(
+          await under(hand, { envelope, log: "none" }),
+          /^AttestationUntrusted: .*no transparency log entry/,
+        );
+        assert.match(await under(hand, { envelope, later: 3_600_000 }), /^AttestationUntrusted: .*expired/);
+      }
+    });
+  });
+});
