@@ -8,6 +8,7 @@ import type { Caches } from "./caches.ts";
 import { createEventRecorder } from "./events.ts";
 import type { Snapshot } from "./graph.ts";
 import type { KubeClient } from "./kube/kubeClient.ts";
+import { messageOf } from "./kube/kubeError.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Log } from "./log.ts";
 import { annotationKeys, type PolicySet } from "./policySet.ts";
@@ -23,6 +24,8 @@ export interface ReconcilerOptions {
   /** The newest compiled set. */
   readonly policies: () => PolicySet | undefined;
   readonly leadership: Leadership;
+  /** Resolves when the evidence that is kept in caches is known; audits wait a few seconds for it. */
+  readonly prepared: () => Promise<void>;
   readonly settings: Pick<Settings, "maxViolations" | "auditConcurrency">;
   /** The name of this operator among others. */
   readonly instance: string;
@@ -40,7 +43,7 @@ export interface Reconciler {
   /** The policies in force have changed: their statuses may have, too. */
   readonly policiesChanged: () => void;
   /** Pods that evidence from elsewhere is about are judged again. */
-  readonly concern: (about: (pod: PodRecord) => boolean) => Promise<void>;
+  readonly concern: (about: (pod: PodRecord) => boolean) => void;
   readonly tally: Tally;
   readonly report: () => AuditReport | undefined;
   readonly stop: () => Promise<void>;
@@ -48,6 +51,8 @@ export interface Reconciler {
 
 /** Milliseconds that a stop waits for what is being written. */
 const STOP_PATIENCE_MS = 5_000;
+/** Milliseconds that an audit waits for evidence to be listed for the first time. */
+const PREPARATION_MS = 5_000;
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { client, caches, leadership, settings, now, log } = options;
@@ -107,6 +112,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     observe: async (snapshot) => {
       if (!snapshot.leading || !leadership.mayWrite()) return;
       await caches.keepAnnotations(annotationKeys(snapshot.set.audited));
+      await Promise.race([options.prepared(), delay(PREPARATION_MS, undefined, { ref: false })]);
       if (!leadership.mayWrite()) return;
       auditor.begin();
       keeper.begin();
@@ -120,7 +126,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       await auditor.reset();
     },
     policiesChanged: () => statuses.refresh(),
-    concern: (about) => auditor.concern(about),
+    concern: (about) =>
+      void auditor
+        .concern(about)
+        .catch((error: unknown) => log.error("pods could not be judged again", { error: messageOf(error) })),
     tally,
     report: () => auditor.report,
     stop: async () => {

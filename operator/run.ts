@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Gather } from "../evidence/gather.ts";
 import { createReview } from "../evidence/review.ts";
+import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { startAdmission } from "./admission.ts";
 import { createCaches } from "./caches.ts";
 import { startEvidence } from "./evidence.ts";
@@ -99,10 +100,9 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     onAlive: (at) => metrics.watchAlive("vulnerabilityreports", at),
     onChange: (digests) => {
       const changed = new Set(digests);
-      void reconciler
-        .concern((pod) => podRuns(pod, changed))
-        .catch((error: unknown) => log.error("pods could not be judged again", { error: messageOf(error) }));
+      reconciler.concern((pod) => podRuns(pod, changed));
     },
+    onKnown: () => reconciler.concern(() => true),
   });
   stack.defer(() => reports.stop());
   const evidence = startEvidence({
@@ -158,6 +158,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     review,
     policies: graph.policies,
     leadership: elector,
+    prepared: reports.untilKnown,
     settings,
     instance: hostname(),
     now,
@@ -175,10 +176,9 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     log.error("an audit could not be planned", { error: messageOf(error) }),
   );
   graph.onPolicies(({ policies: inForce }) => {
-    const wanted = inForce.some(
-      ({ scan }) => scan?.sources.some(({ type }) => type === "vulnerabilityReport") === true,
-    );
-    void reports.want(wanted).catch((error: unknown) => log.error("VulnerabilityReports", { error: messageOf(error) }));
+    void reports
+      .want(inForce.some(asksForReports))
+      .catch((error: unknown) => log.error("VulnerabilityReports", { error: messageOf(error) }));
     admission.policiesChanged();
     reconciler.policiesChanged();
     ready.resolve();
@@ -200,6 +200,9 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     stop: () => (stopped ??= running.disposeAsync()),
   };
 }
+
+const asksForReports = ({ scan }: CompiledPolicy): boolean =>
+  scan?.sources.some(({ type }) => type === "vulnerabilityReport") === true;
 
 /** As kubectl finds it, where no path is given. */
 function loadKubeConfig(path: string | undefined): KubeConfig {

@@ -16,6 +16,8 @@ interface Kept {
 export interface ScanReports {
   /** Watches from the first `true` on; `false` ends the watch and forgets the reports. */
   readonly want: (wanted: boolean) => Promise<void>;
+  /** Resolves when the reports that are wanted are known, at once where none are. */
+  readonly untilKnown: () => Promise<void>;
   /** undefined while the reports could not be listed; a cluster without trivy-operator has none. */
   readonly byDigest: ReportsByDigest;
   readonly stop: () => Promise<void>;
@@ -26,12 +28,21 @@ export interface ScanReportsOptions {
   readonly log: Log;
   /** Reports of these digests came, changed or went. */
   readonly onChange: (digests: readonly string[]) => void;
+  /** The first list is in: until then every question about a report was open. */
+  readonly onKnown: () => void;
   readonly onAlive?: (now: number) => void;
   readonly timing?: Partial<ListWatchTiming>;
 }
 
 /** trivy-operator's VulnerabilityReports by digest, watched only while a policy asks for them. */
-export const createScanReports = ({ client, log, onChange, onAlive, timing }: ScanReportsOptions): ScanReports => {
+export const createScanReports = ({
+  client,
+  log,
+  onChange,
+  onKnown,
+  onAlive,
+  timing,
+}: ScanReportsOptions): ScanReports => {
   let watch: ListWatch<Kept> | undefined;
   const byDigest = new Map<string, Map<string, StoredReport>>();
 
@@ -75,7 +86,9 @@ export const createScanReports = ({ client, log, onChange, onAlive, timing }: Sc
       });
       watch.onChange(moved);
       watch.start();
+      void watch.untilSynced().then(onKnown);
     },
+    untilKnown: async () => watch?.untilSynced(),
     byDigest: (digest) => (watch?.synced() === true ? [...(byDigest.get(digest)?.values() ?? [])] : undefined),
     stop: end,
   };

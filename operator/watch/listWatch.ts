@@ -119,7 +119,7 @@ export class ListWatch<T> {
     return this.store.onPing(listener);
   }
 
-  /** Resolves when the first list is complete. */
+  /** Resolves when the first list is complete; never, where it is stopped before. */
   async untilSynced(): Promise<void> {
     while (!this.#synced) {
       const { promise, resolve } = Promise.withResolvers<void>();
