@@ -12,7 +12,7 @@ export interface EvidenceOptions {
   readonly settings: RegistrySettings;
   readonly metrics: EvidenceMetrics;
   readonly providers: readonly FactProvider[];
-  /** Absent: no cluster, so neither pull secrets nor what policies lend. */
+  /** Absent: no cluster, so no pull secrets of pods. */
   readonly cluster?: ClusterReads;
   /** Told of defects, which are findings and never a pass. */
   readonly report?: (error: unknown) => void;

@@ -73,7 +73,10 @@ export interface CompiledPolicy {
   /** By name, in the order of the policy; those with faults are left out and their users carry the fault. */
   readonly authorities: ReadonlyMap<string, CompiledAuthority>;
   /** Pull secrets that this policy lends to the repositories it matches. */
-  readonly credentials: readonly { readonly namespace: string; readonly name: string }[];
+  readonly credentials: readonly {
+    /** A dockerconfigjson. */
+    readonly dockerConfig: string;
+  }[];
   readonly audited: boolean;
   readonly faults: readonly PolicyFault[];
   readonly advice: readonly PolicyAdvice[];

@@ -30,7 +30,7 @@ export interface Keychains {
 
 export interface KeychainOptions {
   readonly settings: Pick<RegistrySettings, "readPullSecrets" | "dockerConfig">;
-  /** Absent: no cluster, so neither pull secrets nor what policies lend. */
+  /** Absent: no cluster, so no pull secrets. */
   readonly cluster?: ClusterReads;
   readonly cloud?: CloudCredentials;
   /** Milliseconds since the epoch. */
@@ -42,6 +42,8 @@ type Entries = readonly DockerConfigEntry[];
 /** How long what was read is used: a corrected Secret takes effect within seconds, as with kubelet. */
 const TIME = 10_000;
 const STALE = 3_600_000;
+/** A pod may list thousands of names, each of which would be a request to the API server. */
+const MOST_SECRETS = 32;
 const NOTHING: Loaded<Entries> = { status: "ok", value: [], at: 0 };
 
 /** The last resort where some credential could not be read: what is refused without it is not refused for good. */
@@ -75,7 +77,9 @@ export function createKeychains(options: KeychainOptions): Keychains {
     const key = `${namespace}/${account}`;
     const known = accounts.peek(key);
     const all = (names: readonly string[]): Part[] =>
-      [...new Set([...subject.imagePullSecrets, ...names])].map((name) => secret(namespace, name, signal));
+      [...new Set([...subject.imagePullSecrets, ...names])]
+        .slice(0, MOST_SECRETS)
+        .map((name) => secret(namespace, name, signal));
     if (known !== undefined) return all(known.value);
     const read = accounts.get(
       key,
@@ -103,12 +107,7 @@ export function createKeychains(options: KeychainOptions): Keychains {
 
   return {
     open: ({ subject, policies }, signal) => {
-      const lent = policies.flatMap(({ credentials }) => credentials);
-      const groups = [
-        ofPod(subject, signal),
-        lent.map(({ namespace, name }) => secret(namespace, name, signal)),
-        own(signal),
-      ];
+      const groups: Part[][] = [ofPod(subject, signal), policies.flatMap(lent), own(signal)];
       const flat = groups.flat();
       if (flat.some((part) => part instanceof Promise)) {
         return Promise.all(groups.map(async (group) => merge(await settled(group)))).then((merged) =>
@@ -126,6 +125,21 @@ type Part = Loaded<Entries> | Promise<Loaded<Entries>>;
 const settled = async (parts: readonly Part[]): Promise<Loaded<Entries>[]> =>
   Promise.all(parts.map(async (part) => part));
 
+// A compiled policy stays the same object until it changes.
+const parsed = new WeakMap<object, Loaded<Entries>>();
+
+/** What a policy lends was read when it was compiled, from trusted namespaces alone. */
+const lent = ({ credentials }: CompiledPolicy): Part[] =>
+  credentials.map((credential) => {
+    const entries = parsed.get(credential) ?? {
+      status: "ok",
+      value: parseDockerConfig(credential.dockerConfig),
+      at: 0,
+    };
+    parsed.set(credential, entries);
+    return entries;
+  });
+
 /** One group of sources is searched as a whole, so that the longest match wins across its secrets. */
 function merge(parts: readonly Loaded<Entries>[]): Loaded<Entries> & { readonly incomplete?: boolean } {
   const value = parts.flatMap((part) => (part.status === "failed" ? [] : part.value));
@@ -136,7 +150,7 @@ function merge(parts: readonly Loaded<Entries>[]): Loaded<Entries> & { readonly 
 }
 
 function keychain(groups: readonly ReturnType<typeof merge>[], cloud: CloudCredentials | undefined): Keychain {
-  const [pod, lent, own] = groups;
+  const [pod, policies, own] = groups;
   const incomplete = groups.some((group) => group.incomplete === true);
   const entriesOf = (group: ReturnType<typeof merge> | undefined): Entries =>
     group === undefined || group.status === "failed" ? [] : group.value;
@@ -147,7 +161,7 @@ function keychain(groups: readonly ReturnType<typeof merge>[], cloud: CloudCrede
       const ofCloud = named ? cloud?.source(credentialHost) : undefined;
       const found = [
         ...match(entriesOf(pod)),
-        ...match(entriesOf(lent)),
+        ...match(entriesOf(policies)),
         ...(named ? match(entriesOf(own)) : []),
         ...(ofCloud === undefined ? [] : [ofCloud]),
         ANONYMOUS,

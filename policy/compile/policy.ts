@@ -6,6 +6,7 @@ import { compileAttestations } from "./attestations.ts";
 import { compileAuthorities } from "./authorities.ts";
 import { compileBaseImages } from "./baseImages.ts";
 import { canonicalJson } from "./canonicalJson.ts";
+import { compileCredentials } from "./credentials.ts";
 import { compileDigest } from "./digest.ts";
 import { compileMatch } from "./match.ts";
 import { compileOverrides } from "./overrides.ts";
@@ -38,6 +39,7 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
   const scan = spec.scan && compileScan(spec.scan, authorities, spec.signatures !== undefined);
   const attestations = compileAttestations(spec.attestations ?? [], authorities);
   const baseImages = spec.baseImages && compileBaseImages(spec.baseImages, authorities);
+  const credentials = compileCredentials(spec.registryCredentials?.secretRefs ?? [], recording);
 
   const allowed = [registries?.rule.allow, ...(registries?.rule.namespaces ?? []).map(({ allow }) => allow)];
   const named = [...(match.images?.patterns ?? []), ...allowed.flatMap((list) => list?.patterns ?? [])];
@@ -61,7 +63,7 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
     ...(baseImages && { baseImages: baseImages.rule }),
     unjudged,
     authorities: authorities.authorities,
-    credentials: spec.registryCredentials?.secretRefs ?? [],
+    credentials: credentials.credentials,
     audited: spec.audit?.enabled ?? true,
     faults: [
       ...ofShape,
@@ -72,6 +74,7 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
       ...(scan?.faults ?? []),
       ...attestations.faults,
       ...(baseImages?.faults ?? []),
+      ...credentials.faults,
       ...undefinedAuthorities(spec),
       ...withoutRule(spec),
     ],
