@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { EvidenceMetrics } from "../evidence/metrics.ts";
 import type { AdmissionMetrics } from "../webhook/metrics.ts";
 import type { AuditReport } from "./audit/auditor.ts";
+import type { Exposure } from "./audit/exposure.ts";
 import type { Tally } from "./audit/tally.ts";
 import type { PolicySet } from "./policySet.ts";
 
@@ -12,6 +13,7 @@ export interface MetricSources {
   readonly leading: () => boolean;
   readonly tally: Pick<Tally, "series" | "exempted">;
   readonly report: () => AuditReport | undefined;
+  readonly exposure: Pick<Exposure, "series">;
 }
 
 export interface OperatorMetrics {
@@ -160,6 +162,17 @@ function addGauges(registers: Registry[], sources: () => MetricSources | undefin
       const current = leading();
       for (const { name } of current?.policies()?.audited ?? []) exempted.set({ policy: name }, 0);
       for (const [policy, pods] of current?.tally.exempted() ?? []) exempted.set({ policy }, pods);
+    },
+  });
+  const vulnerabilities = new Gauge({
+    name: "image_security_image_vulnerabilities",
+    help: "Vulnerabilities that the scans of running images name, each image once in its namespace. Exported by the leader only.",
+    labelNames: ["namespace", "severity"],
+    registers,
+    collect: () => {
+      vulnerabilities.reset();
+      for (const { vulnerabilities: count, ...labels } of leading()?.exposure.series() ?? [])
+        vulnerabilities.set(labels, count);
     },
   });
   const policies = new Gauge({

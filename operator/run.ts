@@ -5,6 +5,7 @@ import type { Gather } from "../evidence/gather.ts";
 import { createReview } from "../evidence/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { startAdmission } from "./admission.ts";
+import { createExposure } from "./audit/exposure.ts";
 import { createCaches } from "./caches.ts";
 import { startEvidence } from "./evidence.ts";
 import { createGraph } from "./graph.ts";
@@ -51,6 +52,8 @@ export interface RunOptions {
 const CLOCK_MS = 45_000;
 /** Milliseconds in which changes are gathered before an audit looks at them. */
 const SETTLE_MS = 100;
+/** Milliseconds that an image counts after the complete audit that should have met it. */
+const EXPOSURE_MS = 60_000;
 
 /**
  * Starts the operator in this process: the servers listen when the promise resolves, everything else heals in the background.
@@ -115,7 +118,8 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     now,
   });
   stack.defer(() => evidence.close());
-  const review = createReview(options.gather ?? evidence.gather, (error) =>
+  const exposure = createExposure({ forget: settings.auditInterval + EXPOSURE_MS, now });
+  const review = createReview(exposure.watch(options.gather ?? evidence.gather), (error) =>
     log.error("the engine has a defect", {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     }),
@@ -169,6 +173,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     leading: () => elector.mayWrite(),
     tally: reconciler.tally,
     report: reconciler.report,
+    exposure,
   });
 
   const ready = Promise.withResolvers<void>();

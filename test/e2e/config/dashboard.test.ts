@@ -43,6 +43,7 @@ describe("the Grafana dashboard", () => {
       "findings_total",
       "violations",
       "exempted",
+      "image_vulnerabilities",
       "policies",
       "audit_duration_seconds",
       "audit_last_success_timestamp_seconds",
