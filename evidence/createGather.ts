@@ -23,7 +23,7 @@ export interface GatherOptions {
   readonly keychains: Keychains;
   /** Signatures and attestations, scans, base images. Each wins over the ones before it where both know the same fact. */
   readonly providers: readonly FactProvider[];
-  /** Told of a provider that throws: its facts are then missing, which no rule takes for a pass. */
+  /** Told of a provider that outlives its deadline: its facts are then missing, which no rule takes for a pass. */
   readonly report?: (error: unknown) => void;
 }
 
@@ -128,18 +128,10 @@ export function createGather({ registry, keychains, providers, report = () => {}
     );
   };
 
+  /** What a provider throws goes on to the review: a defect, which no `onUnavailable` settles. */
   const provide = (provider: FactProvider, context: FactContext): Maybe<ProvidedFacts> => {
-    // Its facts are missing then, and a rule whose fact is missing does not pass.
-    const failed = (error: unknown): ProvidedFacts => {
-      report(error);
-      return {};
-    };
-    try {
-      const facts = provider.gather(context);
-      return facts instanceof Promise ? ending(facts, context.request.signal).catch(failed) : facts;
-    } catch (error) {
-      return failed(error);
-    }
+    const facts = provider.gather(context);
+    return facts instanceof Promise ? ending(facts, context.request.signal, provider.name, report) : facts;
   };
 
   const fromProviders = (seen: View, request: GatherRequest, own: OwnFacts): Maybe<ImageFacts> => {
@@ -235,12 +227,28 @@ function joined<V>(before: ReadonlyMap<string, V>, more: ReadonlyMap<string, V> 
   return before.size === 0 ? more : new Map([...before, ...more]);
 }
 
-/** A provider ends with the signal by its contract; one that does not must not hold an admission. */
-async function ending<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Milliseconds. A provider's own answer to the end of time is better than none: it gets a moment to give it. */
+const GRACE = 100;
+
+/** A provider ends with the signal by its contract; one that does not must not hold an admission. Its facts could not be had in time. */
+async function ending(
+  work: Promise<ProvidedFacts>,
+  signal: AbortSignal,
+  name: string,
+  report: (error: unknown) => void,
+): Promise<ProvidedFacts> {
   return new Promise((resolve, reject) => {
-    // Its own answer to the end of time is better than ours: it gets a moment to give it.
-    const abort = (): void => void setTimeout(() => reject(new Error("a fact provider outlived its deadline")), 20);
-    const done = (): void => signal.removeEventListener("abort", abort);
+    let grace: NodeJS.Timeout | undefined;
+    const abort = (): void => {
+      grace = setTimeout(() => {
+        report(new Error(`the fact provider ${name} outlived its deadline`));
+        resolve({});
+      }, GRACE);
+    };
+    const done = (): void => {
+      clearTimeout(grace);
+      signal.removeEventListener("abort", abort);
+    };
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
     work

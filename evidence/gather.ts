@@ -21,7 +21,8 @@ export interface GatherRequest {
 }
 
 /**
- * Finds and proves what the policies' rules need to know about an image. Never rejects: what goes wrong is an outcome.
+ * Finds and proves what the policies' rules need to know about an image. What goes wrong is an outcome: it throws and rejects for
+ * defects only, which the review takes for a finding that nothing settles.
  * Answers synchronously from the cache where it can, so that a warm decision costs no turn of the event loop.
  */
 export type Gather = (request: GatherRequest) => ImageFacts | Promise<ImageFacts>;
