@@ -23,6 +23,20 @@ export interface Candidate {
   readonly annotations: SignatureAnnotations;
 }
 
+/** What a candidate can only be by its form; a bundle may be either. */
+export type Kind = "signature" | "attestation" | "either";
+
+export const kindOf = (type: Candidate["type"]): Kind => {
+  switch (type) {
+    case "simpleSigning":
+      return "signature";
+    case "envelope":
+      return "attestation";
+    case "bundle":
+      return "either";
+  }
+};
+
 /** One signature, parsed: whatever the format, the same parts. */
 export interface Signed {
   readonly content:

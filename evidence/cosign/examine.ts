@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { CompiledIdentity } from "../../policy/authority.ts";
 import { compileIdentity } from "../../policy/compile/identities.ts";
-import { Malformed, type Candidate, type Signed } from "./candidate.ts";
+import { kindOf, Malformed, type Candidate, type Kind, type Signed } from "./candidate.ts";
 import { readClaim, type Claim } from "./claim.ts";
 import { refusal, refuse, type Refusal, type Signer, type Verdict } from "./proof.ts";
 import { proveByCertificate } from "./proveByCertificate.ts";
@@ -23,7 +23,7 @@ export interface Question {
 }
 
 export type Answer =
-  | { readonly status: "malformed"; readonly message: string }
+  | { readonly status: "malformed"; readonly kind: Kind; readonly message: string }
   | {
       readonly status: "read";
       readonly kind: Claim["kind"];
@@ -45,11 +45,11 @@ export const examine = ({ candidate, digest, signers, signatures, attestations }
   try {
     readings = readSigned(candidate).map((signed) => ({ signed, claim: readClaim(signed, digest) }));
   } catch (error) {
-    return { status: "malformed", message: error instanceof Malformed ? error.message : "cannot be read" };
+    return malformed(candidate, error instanceof Malformed ? error.message : "cannot be read");
   }
   // The signatures of one envelope share what they sign.
   const claim = readings[0]?.claim;
-  if (claim === undefined) return { status: "malformed", message: "has no signature" };
+  if (claim === undefined) return malformed(candidate, "has no signature");
 
   const { kind, predicateType, statement } = claim;
   const asked = new Set(kind === "signature" ? signatures : (attestations.get(predicateType) ?? []));
@@ -74,6 +74,12 @@ const inTransit = (
   signed?.content.type === "dsse" && signed.content.payload.length > LARGE_STATEMENT
     ? { statementText: new TextDecoder("utf-8", { fatal: true }).decode(signed.content.payload) }
     : { statement };
+
+const malformed = ({ type }: Candidate, message: string): Answer => ({
+  status: "malformed",
+  kind: kindOf(type),
+  message,
+});
 
 const misfitOf = ({ names, annotations }: Claim, signer: Signer): Refusal | undefined => {
   if (!names) return refusal("Invalid", "otherImage", "is of another image");

@@ -79,7 +79,11 @@ export class Lookup {
         predicateTypes: new Set(question.attestations.keys()),
         signal,
       },
-      { visit, trouble: (trouble) => tally.trouble(trouble), broken: (message) => tally.broken(message) },
+      {
+        visit,
+        trouble: (kind, trouble) => tally.trouble(kind, trouble),
+        broken: (kind, message) => tally.broken(kind, message),
+      },
     );
     return state;
   }
@@ -92,14 +96,14 @@ export class Lookup {
     tally: Tally,
   ): Promise<{ readonly answer: Answer; readonly bytes: number } | undefined> {
     const loaded = await found.load();
-    if (loaded.status === "unavailable") tally.trouble(loaded);
-    if (loaded.status === "broken") tally.broken(loaded.message);
+    if (loaded.status === "unavailable") tally.trouble(found.kind, loaded);
+    if (loaded.status === "broken") tally.broken(found.kind, loaded.message);
     if (loaded.status !== "loaded") return undefined;
     const { candidate } = loaded;
     const answer = await this.#examiner.examine({ candidate, digest, ...asking.question }, signal);
     if (answer.status !== "unavailable") return { answer, bytes: candidate.bytes.byteLength };
     const { cause } = answer;
-    tally.trouble({ status: "unavailable", cause, message: "a signature could not be checked in time" });
+    tally.trouble(found.kind, { status: "unavailable", cause, message: "a signature could not be checked in time" });
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { UnavailableCause } from "../../policy/outcome.ts";
 import type { Descriptor, Manifest, RepositoryReader } from "../registry/repository.ts";
-import type { Candidate, SignatureAnnotations } from "./candidate.ts";
+import { kindOf, type Candidate, type Kind, type SignatureAnnotations } from "./candidate.ts";
 import {
   DSSE_ENVELOPE,
   formatOf,
@@ -30,6 +30,7 @@ export interface Found {
   /** Equal ids are equal candidates, wherever they were found. */
   readonly id: string;
   readonly format: Format;
+  readonly kind: Kind;
   /** Fetches the bytes. */
   readonly load: () => Promise<Loaded>;
 }
@@ -50,9 +51,9 @@ export interface Trouble {
 export interface Visitor {
   /** Asked for each candidate once, several at a time. */
   readonly visit: (found: Found) => Promise<void>;
-  readonly trouble: (trouble: Trouble) => void;
+  readonly trouble: (kind: Kind, trouble: Trouble) => void;
   /** A place that answered what it must not: a limit or a format is broken. */
-  readonly broken: (message: string) => void;
+  readonly broken: (kind: Kind, message: string) => void;
 }
 
 /** Candidates that are fetched and examined at the same time; each may be 10 MiB. */
@@ -94,23 +95,26 @@ class Walk {
     const { repository, digest, signal } = this.#wanted;
     const tag = tagOf(digest, suffix);
     if (tag === undefined) return;
+    const kind = suffix === "sig" ? "signature" : "attestation";
     const outcome = await repository.manifestByTag(tag, signal);
     if (outcome.status === "verified") await this.#visitLayers(outcome.value, "legacy");
-    else if (outcome.status === "unavailable") this.#visitor.trouble(outcome);
-    else if (outcome.status === "invalid") this.#visitor.broken(`${suffix} tag: ${outcome.message}`);
+    else if (outcome.status === "unavailable") this.#visitor.trouble(kind, outcome);
+    else if (outcome.status === "invalid") this.#visitor.broken(kind, outcome.message);
   }
 
   async referrers(): Promise<void> {
     const { repository, digest, signal } = this.#wanted;
     const later: Descriptor[] = [];
     for await (const page of repository.referrers(digest, signal)) {
-      if (page.status === "unavailable") this.#visitor.trouble(page);
-      if (page.status === "invalid") this.#visitor.broken(page.message);
+      if (page.status === "unavailable") this.#visitor.trouble("either", page);
+      if (page.status === "invalid") this.#visitor.broken("either", page.message);
       if (page.status !== "verified") continue;
       const ours = page.value.filter(({ artifactType }) => formatOf(artifactType) !== "other");
-      const likely = ours.filter((descriptor) => this.#looksWanted(descriptor));
+      const { likely = [], unlikely = [] } = Object.groupBy(ours, (descriptor) =>
+        this.#looksWanted(descriptor) ? "likely" : "unlikely",
+      );
       for (const descriptor of likely.toSorted(newestFirst)) await this.#referrer(descriptor);
-      later.push(...ours.filter((descriptor) => !likely.includes(descriptor)));
+      later.push(...unlikely);
       if (signal.aborted) return;
     }
     const typed = later.filter(({ artifactType }) => formatOf(artifactType) !== "unspecific");
@@ -129,7 +133,7 @@ class Walk {
     if (signal.aborted) return;
     await this.#gate.run(async () => {
       const outcome = await repository.manifest(descriptor.digest, signal);
-      if (outcome.status === "unavailable") this.#visitor.trouble(outcome);
+      if (outcome.status === "unavailable") this.#visitor.trouble("either", outcome);
       // A referrer that hangs in the air or holds nothing that could be read is no candidate.
       if (outcome.status !== "verified") return;
       const format = formatOf(outcome.value.artifactType ?? descriptor.artifactType);
@@ -160,7 +164,12 @@ class Walk {
       .update(JSON.stringify([type, layer.digest, annotations]))
       .digest("hex");
     const kept = type === "bundle" ? "bundle" : format;
-    return { id, format: kept, load: () => this.#load(layer, { id, format: kept, type, annotations }) };
+    return {
+      id,
+      format: kept,
+      kind: kindOf(type),
+      load: () => this.#load(layer, { id, format: kept, type, annotations }),
+    };
   }
 
   async #load(layer: Descriptor, parts: Omit<Candidate, "bytes">): Promise<Loaded> {

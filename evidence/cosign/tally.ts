@@ -1,4 +1,5 @@
 import type { AttestationOutcome, ProvedStatement, SignatureOutcome, SignatureProof } from "../../policy/facts.ts";
+import type { Kind } from "./candidate.ts";
 import type { Answer } from "./examine.ts";
 import type { Proof, Refusal } from "./proof.ts";
 import { provedStatement } from "./provedStatement.ts";
@@ -7,22 +8,23 @@ import type { Trouble } from "./search.ts";
 /** What was found for one digest in one repository, as it comes in; says at any time what it amounts to for a signer. */
 export class Tally {
   readonly #answers: { readonly id: string; readonly answer: Answer & { readonly status: "read" } }[] = [];
-  readonly #malformed: string[] = [];
+  readonly #malformed: { readonly kind: Kind; readonly message: string }[] = [];
   readonly #statements = new Map<string, ProvedStatement>();
-  #trouble: Trouble | undefined;
+  readonly #troubles: { readonly kind: Kind; readonly trouble: Trouble }[] = [];
   #unproved = 0;
 
   add(id: string, answer: Answer): void {
-    if (answer.status === "malformed") this.#malformed.push(answer.message);
+    if (answer.status === "malformed") this.#malformed.push(answer);
     else this.#answers.push({ id, answer });
   }
 
-  trouble(trouble: Trouble): void {
-    this.#trouble ??= trouble;
+  trouble(kind: Kind, trouble: Trouble): void {
+    // The first says enough; a dead registry fails thousands of times.
+    if (this.#troubleWith(kind) === undefined) this.#troubles.push({ kind, trouble });
   }
 
-  broken(message: string): void {
-    this.#malformed.push(message);
+  broken(kind: Kind, message: string): void {
+    this.#malformed.push({ kind, message });
   }
 
   /** A candidate beyond the number that is proved. */
@@ -34,12 +36,14 @@ export class Tally {
     const found = this.#answers.filter(({ answer }) => answer.kind === "signature");
     const { proofs, refusals } = this.#verdicts(found, signer);
     if (proofs.length > 0) return { status: "verified", value: distinct(proofs.map(({ proof }) => proof)) };
-    if (this.#trouble !== undefined) return this.#unavailable(this.#trouble);
-    if (refusals.length + this.#malformed.length === 0) {
+    const trouble = this.#troubleWith("signature");
+    if (trouble !== undefined) return this.#unavailable(trouble);
+    const malformed = this.#malformedAs("signature");
+    if (refusals.length + malformed.length === 0) {
       const beside = this.#answers.length === 0 ? "" : ` (${this.#answers.length} attestations are no signature)`;
       return { status: "absent", message: `no signature was found${beside}` };
     }
-    const { reason, message } = this.#closest(refusals, "signature");
+    const { reason, message } = this.#closest([...refusals, ...malformed], "signature");
     const reasons = {
       Invalid: "SignatureInvalid",
       Untrusted: "SignatureUntrusted",
@@ -56,14 +60,26 @@ export class Tally {
       const statements = proofs.map(({ id, answer, proof }) => this.#statement(`${signer}\n${id}`, answer, proof));
       return { status: "verified", value: statements.toSorted(newestFirst) };
     }
-    if (this.#trouble !== undefined) return this.#unavailable(this.#trouble);
-    if (refusals.length + this.#malformed.length === 0) {
+    const trouble = this.#troubleWith("attestation");
+    if (trouble !== undefined) return this.#unavailable(trouble);
+    const malformed = this.#malformedAs("attestation");
+    if (refusals.length + malformed.length === 0) {
       const others = [...new Set(all.map(({ answer }) => answer.predicateType))].toSorted();
       const beside = others.length === 0 ? "" : `; there are others: ${others.slice(0, 3).map(printable).join(", ")}`;
       return { status: "absent", message: `no attestation of this type was found${beside}` };
     }
-    const { reason, message } = this.#closest(refusals, "attestation");
+    const { reason, message } = this.#closest([...refusals, ...malformed], "attestation");
     return { status: "invalid", reason: reason === "Invalid" ? "AttestationInvalid" : "AttestationUntrusted", message };
+  }
+
+  #troubleWith(kind: Kind): Trouble | undefined {
+    return this.#troubles.find((one) => one.kind === kind || one.kind === "either")?.trouble;
+  }
+
+  #malformedAs(kind: Kind): readonly Refusal[] {
+    return this.#malformed
+      .filter((one) => one.kind === kind || one.kind === "either")
+      .map(({ message }) => ({ reason: "Invalid", closeness: -1, message }));
   }
 
   #verdicts(found: readonly Read[], signer: string): { proofs: Proved[]; refusals: Refusal[] } {
@@ -94,11 +110,7 @@ export class Tally {
   }
 
   /** The refusal that is closest to passing first, with how many there are of each kind. */
-  #closest(refusals: readonly Refusal[], what: string): Pick<Refusal, "reason" | "message"> {
-    const all = [
-      ...refusals,
-      ...this.#malformed.map((message): Refusal => ({ reason: "Invalid", closeness: -1, message })),
-    ];
+  #closest(all: readonly Refusal[], what: string): Pick<Refusal, "reason" | "message"> {
     const kinds = new Map<string, { readonly refusal: Refusal; count: number }>();
     for (const refusal of all) {
       const kind = kinds.get(refusal.message);

@@ -1,4 +1,5 @@
 import type { Answer, Question } from "../cosign/examine.ts";
+import { kindOf } from "../cosign/candidate.ts";
 import { examine } from "../cosign/examine.ts";
 import { WorkerPool } from "./workerPool.ts";
 
@@ -42,7 +43,11 @@ export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
       case "done":
         return result.value;
       case "crashed":
-        return { status: "malformed", message: "could not be examined within its limits" };
+        return {
+          status: "malformed",
+          kind: kindOf(question.candidate.type),
+          message: "could not be examined within its limits",
+        };
       case "overloaded":
         return { status: "unavailable", cause: "overloaded" };
       case "aborted":
