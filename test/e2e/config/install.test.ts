@@ -165,6 +165,7 @@ describe("config/", function () {
     it("goes away without a trace", async () => {
       // Namespaces stay Terminating here: nothing but a controller finishes them.
       await kubectl("delete", "-k", configFolder("default"), "--wait=false", "--ignore-not-found");
+      await kubectl("wait", "--for=delete", ...crds, "--timeout=20s");
       for (const kind of [
         "validatingwebhookconfiguration",
         "mutatingwebhookconfiguration",
@@ -186,13 +187,13 @@ describe("config/", function () {
       assert.equal(await can(cluster, "elsewhere", "list", "pods", "--all-namespaces"), "yes");
       assert.equal(await can(cluster, "elsewhere", "get", "secrets", "-n", "elsewhere"), "yes");
       await kubectl("delete", "-k", overlay.folder, "--wait=false");
+      await kubectl("wait", "--for=delete", ...crds, "--timeout=20s");
     });
   });
 
   describe("samples", () => {
     before(async () => {
-      await kubectl("apply", "-k", configFolder("../crds"));
-      await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
+      await cluster.installCrds();
     });
 
     for (const folder of ["samples", "samples/layers"])
@@ -207,6 +208,10 @@ describe("config/", function () {
       });
   });
 });
+
+const crds = ["imagesecuritypolicies", "imagesecurityexceptions", "violations"].map(
+  (name) => `crd/${name}.imagesecurity.dev`,
+);
 
 const can = async (cluster: Cluster, namespace: string, ...question: readonly string[]): Promise<string> => {
   const { stdout } = await cluster.kubectl(
