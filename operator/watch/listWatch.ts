@@ -13,6 +13,8 @@ export interface ListWatchOptions<T> {
   /** Collection, such as `/api/v1/pods`. */
   readonly path: string;
   readonly fieldSelector?: string;
+  /** Objects in a page of a list: fewer for large ones. Default 500. */
+  readonly pageSize?: number;
   /** What is kept of an object. Runs on arrival, so that whole objects never pile up. */
   readonly project: (object: unknown) => T;
   /** Whether a newer projection says the same to everyone who listens; then it is stored in silence. Default: never. */
@@ -215,7 +217,8 @@ export class ListWatch<T> {
     const waiting = this.#refreshing.length;
     const seen = new Set<string>();
     let next: string | undefined;
-    let limit = PAGE_SIZE;
+    let limit = this.#options.pageSize ?? PAGE_SIZE;
+    const smallest = Math.min(SMALLEST_PAGE, limit);
     let version = "";
     do {
       const response = await client.request("GET", path, {
@@ -235,7 +238,7 @@ export class ListWatch<T> {
       for (const item of asList(list["items"])) seen.add(this.#put(item));
       next = asText(metadata["continue"]) || undefined;
       version = asText(metadata["resourceVersion"]);
-      if (response.size > PAGE_BYTES) limit = Math.max(SMALLEST_PAGE, Math.floor(limit / 2));
+      if (response.size > PAGE_BYTES) limit = Math.max(smallest, Math.floor(limit / 2));
       this.#alive();
     } while (next !== undefined);
     if (version === "") throw new KubeError("malformed", `list ${path}: the answer has no resourceVersion`);
