@@ -10,6 +10,7 @@ import type {
 import { parse, parseAllDocuments } from "yaml";
 import { validatingManifest } from "../../../config/webhook/validatingManifest.ts";
 import type { ImageSecurityPolicy } from "../../../crds/types.ts";
+import { readSettings } from "../../../operator/settings.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
 import { mutatingConfiguration } from "../../../webhook/configurations/generate.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
@@ -59,6 +60,20 @@ describe("config/", function () {
       assert.equal(objects.filter(({ kind }) => kind === "CustomResourceDefinition").length, 3);
       for (const { kind, metadata } of objects)
         assert.equal(metadata.labels?.["app.kubernetes.io/name"], "image-security", `${kind} ${metadata.name}`);
+    });
+
+    it("give the operator flags that it knows", async () => {
+      const objects = await build(configFolder("default"));
+      const deployment = objects.find(({ kind }) => kind === "Deployment") as V1Deployment | undefined;
+      const [command, ...flags] = deployment?.spec?.template.spec?.containers[0]?.args ?? [];
+      assert.equal(command, "operator");
+      const result = readSettings(flags, { IMAGE_SECURITY_NAMESPACE: "image-security-system" });
+      assert.equal(result.status, "ok", JSON.stringify(result));
+      const settings = result.status === "ok" ? result.settings : assert.fail();
+      assert.deepEqual(settings.webhookAddress, { type: "service", name: "image-security-webhook", port: 443 });
+      assert.deepEqual(settings.trustNamespaces, ["opa-system"]);
+      const ports = deployment?.spec?.template.spec?.containers[0]?.ports?.map(({ containerPort }) => containerPort);
+      assert.deepEqual(ports, [settings.webhookPort, settings.metricsPort]);
     });
 
     it("follow another namespace, whichever way", async () => {

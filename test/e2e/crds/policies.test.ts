@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { parsePattern } from "../../../policy/pattern.ts";
 import { clusterTimeout, startCluster, type Cluster } from "../harness/cluster.ts";
-import { badPatterns, badPolicies, goodPatterns, goodSpecs, largestSpec } from "./policyTable.ts";
+import { badPatterns, goodPatterns } from "./patternTable.ts";
+import { badPolicies, goodSpecs, largestSpec } from "./policyTable.ts";
 
 describe("what the API server takes and refuses", function () {
   this.timeout(60_000);
