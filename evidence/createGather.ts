@@ -213,13 +213,15 @@ function withoutRegistry(reference: Reference): ImageFacts {
   return { ...NO_FACTS, digest, tag: wrong, manifest: wrong };
 }
 
+/** Only what providers may know: never the digest, nor what the registry said of it. */
 const merge = (before: ImageFacts, more: ProvidedFacts): ImageFacts => ({
   ...before,
-  ...more,
   signatures: joined(before.signatures, more.signatures),
   attestations: joined(before.attestations, more.attestations),
   scans: joined(before.scans, more.scans),
   ...(more.configs === undefined ? {} : { configs: joined(before.configs ?? new Map(), more.configs) }),
+  ...(more.runsAlready === undefined ? {} : { runsAlready: more.runsAlready }),
+  ...(more.bases === undefined ? {} : { bases: more.bases }),
 });
 
 function joined<V>(before: ReadonlyMap<string, V>, more: ReadonlyMap<string, V> | undefined): ReadonlyMap<string, V> {
