@@ -16,7 +16,7 @@ const ARN = "arn:aws[a-z-]*:kms:([a-z0-9-]+):\\d{12}:";
 const AWS = new RegExp(
   `^awskms://([A-Za-z0-9.-]+(?::\\d{1,5})?)?/((?:${UUID})|alias/[A-Za-z0-9/_-]+|${ARN}(?:key/(?:${UUID})|alias/[A-Za-z0-9/_-]+))$`,
 );
-const SEGMENT = "[A-Za-z0-9_.:-]+";
+const SEGMENT = "[A-Za-z0-9][A-Za-z0-9_.:-]*";
 const GCP = new RegExp(
   `^gcpkms://(projects/${SEGMENT}/locations/${SEGMENT}/keyRings/${SEGMENT}/cryptoKeys/${SEGMENT})(?:/(?:cryptoKeyVersions|versions)/(\\d+))?$`,
 );

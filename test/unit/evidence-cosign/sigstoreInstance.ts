@@ -165,17 +165,13 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
         ...(usages.length > 0 ? [new x509.ExtendedKeyUsageExtension([...usages])] : []),
         ...(isCA ? [new x509.BasicConstraintsExtension(true, undefined, true)] : []),
         new x509.SubjectAlternativeNameExtension([{ type: subjectType, value: subject }], true),
-        await x509.AuthorityKeyIdentifierExtension.create(
-          await webKey(caKeys.publicKey, ["verify"]),
-          false,
-          webcrypto as never,
-        ),
+        await x509.AuthorityKeyIdentifierExtension.create(await webKey(caKeys.publicKey, ["verify"]), false, webcrypto),
         new x509.Extension(`${FULCIO_ARC}.8`, false, text(issuer)),
         ...named,
       ] as x509.Extension[],
     };
     if (!withoutSct) {
-      const preCertificate = await x509.X509CertificateGenerator.create(tbs, webcrypto as never);
+      const preCertificate = await x509.X509CertificateGenerator.create(tbs, webcrypto);
       const sct = Buffer.from(
         await ctLog.log(preCertificate.rawData, sha256(spki(caKeys.publicKey)).buffer as ArrayBuffer),
       );
@@ -184,7 +180,7 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
         new x509.Extension("1.3.6.1.4.1.11129.2.4.2", false, Buffer.concat([Buffer.from([0x04, list.length]), list])),
       );
     }
-    const certificate = await x509.X509CertificateGenerator.create(tbs, webcrypto as never);
+    const certificate = await x509.X509CertificateGenerator.create(tbs, webcrypto);
     return { ...keys, certificate: Buffer.from(certificate.rawData) };
   };
 

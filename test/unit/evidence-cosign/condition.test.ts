@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { compileCondition } from "../../../policy/compile/condition.ts";
+
+const image = { reference: "r/p@sha256:x", name: "r/p", registry: "r", repository: "p", tag: "", digest: "sha256:x" };
+const predicate = {
+  n: 1,
+  s: "abc",
+  list: [1, 2, 3],
+  nested: { a: { b: true } },
+  big: Array.from({ length: 20_000 }, (_, at) => at),
+  long: `${"a".repeat(1_000_000)}b`,
+  objects: Array.from({ length: 300 }, (_, at) => ({ at, deep: { list: Array.from({ length: 300 }, (_, n) => n) } })),
+};
+const check = (expression: string): string | undefined => {
+  const result = compileCondition(expression);
+  if (result.status === "refused") return `refused: ${result.message}`;
+  // Twice: the tree binds itself on the first run.
+  result.condition.check({ predicate, statement: { predicate }, image });
+  return result.condition.check({ predicate, statement: { predicate }, image });
+};
+
+describe("conditions", () => {
+  const holding = [
+    "predicate.n == 1",
+    "predicate.n < 2.5 && predicate.n > 0",
+    'predicate.s.startsWith("a") && predicate.s.endsWith("c") && predicate.s.contains("b")',
+    'predicate.s.matches("^a.c$") && predicate.s.matches("b")',
+    "predicate.list.all(x, x > 0) && predicate.list.exists(x, x == 3) && predicate.list.exists_one(x, x == 2)",
+    "predicate.list.map(x, string(x)).size() == 3 && predicate.list.filter(x, x > 1).size() == 2",
+    "2 in predicate.list && size(predicate.list) == 3",
+    "predicate.nested.a.b",
+    "has(predicate.nested) && !has(predicate.missing)",
+    '!("z" in predicate.nested)',
+    "predicate.?missing.orValue(true)",
+    'predicate.nested["a"].b',
+    "statement.predicate.n == predicate.n",
+    'image.digest == "sha256:x" && image.registry == "r" && image.repository == "p" && image.name == "r/p" && image.tag == ""',
+    'timestamp("2026-01-01T00:00:00Z") < timestamp("2026-01-02T00:00:00Z")',
+    'predicate.list.exists(x, string(x).matches("^3$"))',
+    'cel.bind(s, predicate.s, s.matches("^abc$"))',
+    "predicate.big.all(x, x >= 0)",
+  ];
+  for (const expression of holding) it(`hold: ${expression}`, () => assert.equal(check(expression), undefined));
+
+  const failing: readonly (readonly [expression: string, why: RegExp])[] = [
+    ["predicate.n == 2", /does not hold$/],
+    ["predicate.missing == 1", /the expression failed: No such key: missing/],
+    ["predicate.n.deeper == 1", /the expression failed/],
+    ["predicate.s > 1", /the expression failed/],
+    ["predicate.n", /the expression gave no boolean/],
+    ["predicate.s", /the expression gave no boolean/],
+    ["predicate.missing || predicate.missing", /the expression failed/],
+    ["predicate.list[7] == 1", /the expression failed/],
+    ['predicate.s.matches("(?=x)")', /the expression failed/],
+    ["1 / 0 == 1", /the expression failed/],
+    ["predicate.__proto__ == 1", /the expression failed/],
+    ["predicate.constructor == 1", /the expression failed/],
+    ['timestamp(predicate.s) < timestamp("2026-01-02T00:00:00Z")', /the expression failed/],
+  ];
+  for (const [expression, why] of failing)
+    it(`never pass by an error: ${expression}`, () => assert.match(check(expression) ?? "", why));
+
+  const refused: readonly (readonly [expression: string, why: RegExp])[] = [
+    ["predicate.n +", /Unexpected token/],
+    ["", /refused/],
+    ["unknown == 1", /Unknown variable: unknown/],
+    ['image.digst == "x"', /No such key: digst/],
+    ["image.digest == 1", /no such overload/],
+    ["1", /gives a int/],
+    ['"a"', /gives a string/],
+    ["predicate.n == 1 ? 1 : 2", /gives a/],
+    ["nothing()", /nothing/],
+    ['matches("a", "b")', /overload/],
+    [`${"(".repeat(100)}true${")".repeat(100)}`, /refused/],
+    [Array.from({ length: 3000 }, () => "true").join(" && "), /refused/],
+  ];
+  for (const [expression, why] of refused)
+    it(`are refused with the policy: ${expression.slice(0, 40)}`, () =>
+      assert.match(check(expression) ?? "holds", why));
+
+  describe("are bounded", () => {
+    const endless = [
+      "predicate.big.all(x, predicate.big.all(y, predicate.big.all(z, true)))",
+      "predicate.big.exists(x, predicate.big.exists(y, x + y < 0))",
+      "predicate.big.map(x, predicate.big.map(y, y)).size() > 0",
+      "predicate.big.all(x, predicate.long.contains(string(x)) || true)",
+      "predicate.big.map(x, predicate.long + predicate.long).size() > 0",
+      'predicate.long.matches("(a+)+$")',
+      'predicate.big.exists(x, predicate.long.matches("c"))',
+      "predicate.big.all(x, predicate.objects == statement.predicate.objects)",
+      "predicate.big.all(x, predicate.objects in [predicate.objects])",
+    ];
+    for (const expression of endless)
+      it(`by their work: ${expression}`, () => assert.match(check(expression) ?? "holds", /takes too much work/));
+    it("so that backtracking has no way in (CVE-2023-7279)", () => {
+      assert.equal(
+        check(`"${"a".repeat(1000)}b".matches("^(a+)+$")`),
+        '"' + "a".repeat(1000) + 'b".matches("^(a+)+$") does not hold',
+      );
+    });
+    it("and an end of the work is no true under any operator", () => {
+      const work = "predicate.big.all(x, predicate.big.all(y, true))";
+      for (const expression of [
+        `${work} || true`,
+        `true || ${work} && false`,
+        `!(${work}) || true`,
+        `[1].exists(x, ${work} || true)`,
+      ]) {
+        const said = check(expression);
+        assert.ok(said === undefined ? expression.startsWith("true ||") : said.includes("too much work"), expression);
+      }
+    });
+  });
+
+  it("say what the policy tells them to say", () => {
+    const result = compileCondition("predicate.n == 2", "not two");
+    assert.equal(result.status === "ok" && result.condition.check({ predicate, statement: {}, image }), "not two");
+  });
+});
