@@ -62,10 +62,18 @@ async function request(
   url: string,
   contentType: string,
   body: Uint8Array,
-  { authorization, fetch: send = fetch }: PushOptions,
+  connection: PushOptions,
 ): Promise<void> {
+  const { authorization, fetch: send = fetch } = connection;
   const headers = { "content-type": contentType, ...(authorization === undefined ? {} : { authorization }) };
   const response = await send(url, { method, headers, body: Buffer.from(body) });
   const answer = await response.text();
+  const location = response.headers.get("location");
+  // Registries need not take a blob with the POST: then the upload goes on where they say ("POST then PUT").
+  if (method === "POST" && response.status === 202 && location !== null) {
+    const upload = new URL(location, url);
+    upload.searchParams.set("digest", new URL(url).searchParams.get("digest") ?? "");
+    return request("PUT", upload.href, contentType, body, connection);
+  }
   if (response.status !== 201) throw new Error(`${method} ${url}: ${response.status} ${answer}`);
 }
