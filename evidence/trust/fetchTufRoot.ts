@@ -1,5 +1,5 @@
 import { initTUF } from "@sigstore/tuf";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkTrustRoot } from "../../policy/compile/trustRoot.ts";
@@ -49,8 +49,8 @@ export const fetchTufRoot = async (
 };
 
 const keep = async (path: string, text: string): Promise<string> => {
-  // Renamed into place: another process must not read half a file.
-  const partial = `${path}.${process.pid}`;
+  // Renamed into place: nobody else must read half a file.
+  const partial = `${path}.${randomUUID()}`;
   await writeFile(partial, text);
   await rename(partial, path);
   return path;
