@@ -4,6 +4,7 @@ import type { FactContext, FactProvider } from "../gather.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import type { Examiner } from "../workers/examiner.ts";
 import { ask, keyOf, type Asked, type Open } from "./asked.ts";
+import { Effort } from "./effort.ts";
 import { OUTCOME_TIMES, type OutcomeTimes } from "./keptOutcomes.ts";
 import { Lookup } from "./lookup.ts";
 import { Outcomes } from "./outcomes.ts";
@@ -46,6 +47,8 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   const outcomes = new Outcomes({ ...OUTCOME_TIMES, ...tools.times }, clock, metrics);
   const lookup = new Lookup(examiner);
   const flights = new SingleFlight<Answers>();
+  /** Of the searches under way, by their flight's key. */
+  const efforts = new Map<string, Effort>();
 
   const recall = (
     all: readonly Asked[],
@@ -77,13 +80,23 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       key,
       signal,
       async (flight) => {
-        await search(open, answers, inquiry.enough, flight);
+        const effort = new Effort();
+        efforts.set(key, effort);
+        try {
+          await search(open, answers, inquiry, flight, effort);
+        } finally {
+          if (efforts.get(key) === effort) efforts.delete(key);
+        }
         return answers;
       },
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
         const late = recall(all, inquiry.age);
-        for (const one of late.open) outcomes.giveUp(one, late.answers);
+        // Who needs all that was attested has other sources, which must not decide because the first was buried.
+        const junk = inquiry.age === undefined && efforts.get(key)?.excessive === true;
+        for (const one of late.open)
+          if (junk) outcomes.giveUpOnJunk(one, late.answers);
+          else outcomes.giveUp(one, late.answers, inquiry.age);
         return late.answers;
       },
     );
@@ -93,8 +106,9 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   const search = async (
     open: readonly Open[],
     answers: Answers,
-    enough: Inquiry["enough"],
+    { enough, age }: Inquiry,
     flight: Flight,
+    effort: Effort,
   ): Promise<void> => {
     const stop = new AbortController();
     const signal = AbortSignal.any([flight.signal, stop.signal]);
@@ -103,12 +117,13 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       places.map(async (group) => {
         const question = questionOf(group);
         if (question === undefined) return;
-        const state = await lookup.run(question, signal, (partial) => {
+        const state = await lookup.run(question, signal, effort, (partial) => {
+          if (age !== undefined) return;
           for (const one of group) outcomes.take(one, partial, false, answers);
           if (enough(answers)) stop.abort();
         });
-        // Where reading stopped in the middle, what is missing is not known, and nobody wants to know it.
-        if (!stop.signal.aborted) for (const one of group) outcomes.take(one, state, true, answers);
+        // Where reading stopped in the middle, what is missing is not known, whether somebody wants to know it or not.
+        if (!signal.aborted) for (const one of group) outcomes.take(one, state, true, answers, age);
       }),
     );
   };

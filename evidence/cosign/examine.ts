@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import type { CompiledIdentity } from "../../policy/authority.ts";
 import { compileIdentity } from "../../policy/compile/identities.ts";
 import { kindOf, Malformed, type Candidate, type Kind, type Signed } from "./candidate.ts";
@@ -31,6 +31,11 @@ export type Answer =
       readonly predicateType: string;
       /** By signer key; only those that were asked. */
       readonly verdicts: ReadonlyMap<string, Verdict>;
+      /**
+       * SHA-256 of what was signed, where somebody trusted signed it: anybody can push the same signature again in other bytes, but nobody
+       * else can sign other content.
+       */
+      readonly content?: string;
       /** Only where somebody proved it. A large one comes as text instead (`provedStatement` takes both). */
       readonly statement?: unknown;
       readonly statementText?: string;
@@ -61,8 +66,21 @@ export const examine = ({ candidate, digest, signers, signatures, attestations }
   }
   const proved = [...verdicts.values()].some(({ status }) => status === "proved");
   const said = proved && kind === "attestation" ? inTransit(statement, readings[0]?.signed) : {};
-  return { status: "read", kind, predicateType, verdicts, ...said };
+  const content = readings[0] !== undefined && isCostly(verdicts) ? { content: contentOf(readings[0].signed) } : {};
+  return { status: "read", kind, predicateType, verdicts, ...content, ...said };
 };
+
+/**
+ * Whether a candidate was proved to the end, so that it counts against the limit: somebody trusted made it. Junk never gets
+ * so far, whatever its number.
+ */
+const isCostly = (verdicts: ReadonlyMap<string, Verdict>): boolean =>
+  [...verdicts.values()].some((verdict) => verdict.status === "proved" || verdict.refusal.reason === "Transparency");
+
+const contentOf = ({ content }: Signed): string =>
+  createHash("sha256")
+    .update(content.type === "dsse" ? content.payload : content.bytes)
+    .digest("base64url");
 
 /** Objects are cloned one by one between threads (20,000 take 35 ms of the receiver's), text is copied as a whole. */
 const LARGE_STATEMENT = 64 * 1024;

@@ -53,10 +53,10 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
     return kept?.complete === true && this.#clock() - kept.at < time ? kept : undefined;
   }
 
-  /** A proof that stands in while its renewal is unavailable. */
-  stale(key: string): T | undefined {
+  /** A proof that stands in while its renewal is unavailable. `whole`: only one of a completed search will do. */
+  stale(key: string, whole: boolean): T | undefined {
     const kept = this.#kept.get(key);
-    if (kept?.outcome.status !== "verified") return undefined;
+    if (kept?.outcome.status !== "verified" || (whole && !kept.complete)) return undefined;
     return this.#clock() - kept.at < this.#times.verified + this.#times.stale ? kept.outcome : undefined;
   }
 

@@ -3,9 +3,10 @@ import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts.ts
 import type { RepositoryReader } from "../registry/repository.ts";
 import type { Examiner } from "../workers/examiner.ts";
 import type { Answer, Question } from "./examine.ts";
-import { LIMITS, type Format } from "./formats.ts";
+import type { Effort } from "./effort.ts";
 import { placeKey } from "./keptOutcomes.ts";
 import type { Signer } from "./proof.ts";
+import { Proved } from "./proved.ts";
 import { search, type Found } from "./search.ts";
 import { Tally } from "./tally.ts";
 
@@ -41,6 +42,7 @@ export class Lookup {
   async run(
     question: LookupQuestion,
     signal: AbortSignal,
+    effort: Effort,
     onProof: (state: LookupState) => void,
   ): Promise<LookupState> {
     const { repository, digest } = question;
@@ -52,21 +54,20 @@ export class Lookup {
       bytes: (type) => sizes.get(type) ?? 0,
     };
     const asking = asked(question);
-    const proved = new Map<Format, number>();
+    const proved = new Proved();
 
     const visit = async (found: Found): Promise<void> => {
-      const number = proved.get(found.format) ?? 0;
-      if (number >= LIMITS.proofs) return tally.passOver();
+      if (proved.isFull(found.format)) return tally.passOver();
       const key = `${placeKey(repository, digest)}\n${found.id}\n${asking.key}`;
       const known = this.#memo.get(key) ?? (await this.#examine(found, asking, digest, signal, tally));
       if (known === undefined) return;
       const { answer, bytes } = known;
+      effort.read(bytes);
       const holdsStatement = "statement" in answer || "statementText" in answer;
       this.#memo.set(key, known, { size: 2 * key.length + 600 + (holdsStatement ? 3 * bytes : 0) });
+      if (answer.status === "malformed" || answer.content === undefined) return tally.add(found.id, answer);
+      if (!proved.add(found.format, answer.content, answer.verdicts)) return tally.passOver();
       tally.add(found.id, answer);
-      if (!isCostly(answer)) return;
-      proved.set(found.format, (proved.get(found.format) ?? 0) + 1);
-      if (answer.status !== "read") return;
       sizes.set(answer.predicateType, (sizes.get(answer.predicateType) ?? 0) + bytes);
       if ([...answer.verdicts.values()].some(({ status }) => status === "proved")) onProof(state);
     };
@@ -77,6 +78,7 @@ export class Lookup {
         digest,
         signatures: question.signatures.length > 0,
         predicateTypes: new Set(question.attestations.keys()),
+        effort,
         signal,
       },
       {
@@ -122,13 +124,3 @@ const asked = ({ signatures, attestations }: LookupQuestion): Asking => {
   };
   return { question, key: JSON.stringify([question.signatures, [...question.attestations]]) };
 };
-
-/**
- * Whether a candidate was proved to the end, so that it counts against the limit: somebody trusted made it. Junk never gets
- * so far, whatever its number.
- */
-const isCostly = (answer: Answer): boolean =>
-  answer.status === "read" &&
-  [...answer.verdicts.values()].some(
-    (verdict) => verdict.status === "proved" || verdict.refusal.reason === "Transparency",
-  );

@@ -18,6 +18,11 @@ const TOO_LATE = {
   message: "its signatures could not be looked up in time",
 } as const;
 
+const JUNK =
+  "so much lies beside this image in the place of signatures that it could not be looked through in time, and nothing of it counts so far";
+const JUNK_SIGNATURES = { status: "invalid", reason: "SignatureInvalid", message: JUNK } as const;
+const JUNK_ATTESTATIONS = { status: "invalid", reason: "AttestationInvalid", message: JUNK } as const;
+
 /** Kept outcomes as answers to wants, and found ones as kept. */
 export class Outcomes {
   readonly #signatures: KeptOutcomes<SignatureOutcome>;
@@ -44,7 +49,7 @@ export class Outcomes {
     const key = keyOf(asked, resolved.signer);
     if (resolved.renewable !== undefined) {
       const { cause, message } = resolved.renewable;
-      put(answers, want, this.#store(want).stale(key) ?? { status: "unavailable", cause, message });
+      put(answers, want, this.#store(want).stale(key, age !== undefined) ?? { status: "unavailable", cause, message });
       return true;
     }
     const kept = age === undefined ? this.#store(want).fresh(key) : this.#store(want).within(key, age);
@@ -54,9 +59,10 @@ export class Outcomes {
 
   /**
    * Takes over what a lookup has found. In the middle of it (`complete` false) only proofs: what is missing may come yet.
-   * A proof that is known stands in for what could not be had now.
+   * A proof that is known stands in for what could not be had now. `age` is there for who needs all that was attested: half of it could
+   * lack the newest scan, or the statement that takes an excuse back.
    */
-  take(open: Open, state: LookupState, complete: boolean, answers: Answers): void {
+  take(open: Open, state: LookupState, complete: boolean, answers: Answers, age?: AnswerAge): void {
     const { want, signer } = open;
     const type = want.predicateType;
     const found = type === undefined ? state.signatures(signer.key) : state.attestations(type, signer.key);
@@ -73,15 +79,26 @@ export class Outcomes {
     this.#metrics.unavailable("signatures", outcome.cause);
     // 401 and 403 are answers: they end what this credential was shown before.
     if (outcome.cause === "unauthorised") store.forget(key);
-    const stale = store.stale(key);
+    const stale = store.stale(key, age !== undefined);
     if (stale !== undefined) this.#metrics.cacheRequest("signatures", "stale");
     put(answers, want, stale ?? outcome);
   }
 
   /** For a caller whose time is over: an older proof, or that it could not be told. */
-  giveUp(open: Open, answers: Answers): void {
-    if (answers.has(open.want)) return;
-    put(answers, open.want, this.#store(open.want).stale(keyOf(open, open.signer)) ?? TOO_LATE);
+  giveUp(open: Open, answers: Answers, age?: AnswerAge): void {
+    const { want } = open;
+    if (answers.has(want)) return;
+    put(answers, want, this.#store(want).stale(keyOf(open, open.signer), age !== undefined) ?? TOO_LATE);
+  }
+
+  /** As `giveUp`, where it was the content that took the time. */
+  giveUpOnJunk(open: Open, answers: Answers): void {
+    const { want } = open;
+    if (answers.has(want)) return;
+    const stale = this.#store(want).stale(keyOf(open, open.signer), false);
+    if (stale !== undefined) put(answers, want, stale);
+    else if (want.predicateType === undefined) answers.signatures.set(factKey(want), JUNK_SIGNATURES);
+    else answers.attestations.set(factKey(want), JUNK_ATTESTATIONS);
   }
 
   #store({ predicateType }: Want): Store {

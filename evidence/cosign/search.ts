@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { UnavailableCause } from "../../policy/outcome.ts";
 import type { Descriptor, Manifest, RepositoryReader } from "../registry/repository.ts";
 import { kindOf, type Candidate, type Kind, type SignatureAnnotations } from "./candidate.ts";
+import type { Effort } from "./effort.ts";
 import {
   DSSE_ENVELOPE,
   formatOf,
@@ -22,6 +23,7 @@ export interface Search {
   readonly signatures: boolean;
   /** Attestations of these types are wanted; their descriptors' hints come first. */
   readonly predicateTypes: ReadonlySet<string>;
+  readonly effort: Effort;
   readonly signal: AbortSignal;
 }
 
@@ -109,6 +111,7 @@ class Walk {
       if (page.status === "unavailable") this.#visitor.trouble("either", page);
       if (page.status === "invalid") this.#visitor.broken("either", page.message);
       if (page.status !== "verified") continue;
+      this.#wanted.effort.listed(page.value.length);
       const ours = page.value.filter(({ artifactType }) => formatOf(artifactType) !== "other");
       const { likely = [], unlikely = [] } = Object.groupBy(ours, (descriptor) =>
         this.#looksWanted(descriptor) ? "likely" : "unlikely",
@@ -132,6 +135,7 @@ class Walk {
     const { repository, signal } = this.#wanted;
     if (signal.aborted) return;
     await this.#gate.run(async () => {
+      this.#wanted.effort.tried();
       const outcome = await repository.manifest(descriptor.digest, signal);
       if (outcome.status === "unavailable") this.#visitor.trouble("either", outcome);
       // A referrer that hangs in the air or holds nothing that could be read is no candidate.
@@ -149,6 +153,7 @@ class Walk {
       const found = this.#found(layer, format);
       if (found === undefined || this.#seen.has(found.id)) continue;
       this.#seen.add(found.id);
+      this.#wanted.effort.tried();
       if (inside) await this.#visitor.visit(found);
       else await this.#gate.run(() => this.#visitor.visit(found));
     }

@@ -22,7 +22,8 @@ const MOST_KEYS_HERE = 8;
 const MOST_BYTES_HERE = 64 * 1024;
 const QUEUE = 4096;
 const JOB_TIME = 5_000;
-const MEMORY = 256;
+/** More than any candidate can need; see the bounds in `cosign/json.ts`. */
+const MEMORY = 512;
 
 export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
   // A bundler makes JavaScript of both modules, side by side.
@@ -38,7 +39,8 @@ export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
   const inWorker = async (question: Question, signal: AbortSignal): Promise<Examined> => {
     let result = await pool.run(question, signal);
     // A worker may die of something else; what ends two of them is the candidate itself.
-    if (result.status === "crashed") result = await pool.run(question, signal);
+    // One that took too long would take as long again, past the deadline: then it would be nobody's fault.
+    if (result.status === "crashed" && result.overtime !== true) result = await pool.run(question, signal);
     switch (result.status) {
       case "done":
         return result.value;

@@ -9,7 +9,7 @@ export interface WorkerPoolOptions {
   readonly queue: number;
   /** Milliseconds for one job, after which its worker is ended. */
   readonly jobTime: number;
-  /** Megabytes of heap for one worker. */
+  /** Megabytes of heap for one worker. No fence: Node ends the process where a worker outruns it, so jobs have to be bounded. */
   readonly memory: number;
 }
 
@@ -17,8 +17,8 @@ export type JobResult<A> =
   | { readonly status: "done"; readonly value: A }
   /** The queue is full, the pool is closed, or workers cannot be started. */
   | { readonly status: "overloaded" }
-  /** The job ended its worker: by a crash, by memory or by time. */
-  | { readonly status: "crashed" }
+  /** The job ended its worker: by a crash or by memory, or (`overtime`) by taking too long. */
+  | { readonly status: "crashed"; readonly overtime?: true }
   /** The caller's signal fired first. */
   | { readonly status: "aborted" };
 
@@ -86,7 +86,7 @@ export class WorkerPool<Q, A> {
       seat.job = job;
       // A busy worker keeps the process alive, an idle one does not.
       seat.worker.ref();
-      seat.timer = setTimeout(() => this.#lose(seat), this.#options.jobTime);
+      seat.timer = setTimeout(() => this.#lose(seat, true), this.#options.jobTime);
       seat.timer.unref();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       seat.worker.postMessage(job.question);
@@ -115,10 +115,10 @@ export class WorkerPool<Q, A> {
     return seat;
   }
 
-  #lose(seat: Seat<Q, A>): void {
+  #lose(seat: Seat<Q, A>, overtime = false): void {
     if (!this.#seats.delete(seat)) return;
     void seat.worker.terminate();
-    if (seat.ready) settle(seat, { status: "crashed" });
+    if (seat.ready) settle(seat, { status: "crashed", ...(overtime ? { overtime: true } : {}) });
     else {
       // A module that does not load would be started again for every job that waits.
       settle(seat, { status: "overloaded" });

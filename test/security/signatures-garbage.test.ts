@@ -110,6 +110,7 @@ const bundles: readonly (readonly [why: string, bytes: string | Buffer])[] = [
       messageSignature: { messageDigest: { algorithm: "SHA2_256", digest: "AA==" }, signature: "AA==" },
     }),
   ],
+  ["3 million values", `{"a":[${"{},".repeat(3_000_000)}{}]}`],
   ["JSON that nests 100,000 deep", `{"a":${nested(100_000)}}`],
 ];
 
