@@ -66,7 +66,7 @@ export class Lookup {
       const holdsStatement = "statement" in answer || "statementText" in answer;
       this.#memo.set(key, known, { size: 2 * key.length + 600 + (holdsStatement ? 3 * bytes : 0) });
       if (answer.status === "malformed" || answer.content === undefined) return tally.add(found.id, answer);
-      if (!proved.add(found.format, answer.content, answer.verdicts)) return tally.passOver();
+      if (!proved.add(found.format, answer.content, answer.verdicts)) return;
       tally.add(found.id, answer);
       sizes.set(answer.predicateType, (sizes.get(answer.predicateType) ?? 0) + bytes);
       if ([...answer.verdicts.values()].some(({ status }) => status === "proved")) onProof(state);

@@ -1,0 +1,33 @@
+/** What one search may read before an end of time is put down to what it found there, and not to a slow registry. */
+const MOST_LISTED = 10_000;
+const MOST_TRIED = 1_000;
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Counts what a search reads. Junk is read through to its end where there is time, so that it hides nothing; where there was so much that
+ * time ran out, that is the content's doing: whoever may push must not turn "no signature" into "could not tell".
+ */
+export class Effort {
+  #listed = 0;
+  #tried = 0;
+  #bytes = 0;
+
+  /** Descriptors that a list held. */
+  listed(descriptors: number): void {
+    this.#listed += descriptors;
+  }
+
+  /** A manifest or a candidate that was looked at. */
+  tried(): void {
+    this.#tried += 1;
+  }
+
+  /** Bytes of a candidate. */
+  read(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  get excessive(): boolean {
+    return this.#listed > MOST_LISTED || this.#tried > MOST_TRIED || this.#bytes > MOST_BYTES;
+  }
+}
