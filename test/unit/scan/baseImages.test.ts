@@ -61,6 +61,7 @@ describe("base images", () => {
       { bases: { status: "absent", message: "the image does not say what it is built on" } },
       "BaseImageUnknown",
     ],
+    ["a base whose digest is none", ALLOW, bases({ name: "debian:12", digest: "sha256:abc" }), "BaseImageUnknown"],
     ["a base that is no reference", ALLOW, bases("Debian Bookworm"), "BaseImageUnknown"],
     [
       "an image that cannot be read",

@@ -262,6 +262,39 @@ describe("scan rule", () => {
     assert.deepEqual(reasons(judge({ maxAge: "24h" }, [covering(fresh, old)])), []);
   });
 
+  it("takes the lowest score of several reports", () =>
+    assert.match(
+      judge({ minScore: 80 }, [covering(report([]), report([LOG4SHELL]))])[0]?.detail ?? "",
+      /scan score 75/,
+    ));
+
+  it("counts a denied vulnerability against the score as well, though it is allowed", () =>
+    assert.deepEqual(
+      reasons(
+        judge({ minScore: 80, denyCVEs: [LOG4SHELL.id], allowCVEs: [{ id: LOG4SHELL.id, reason: "r" }] }, [
+          covering(report([LOG4SHELL])),
+        ]),
+      ),
+      ["ScanVulnerable", "ScanScoreLow"],
+    ));
+
+  it("does not let one moment's verdict stand for another's, though report and rule are the same", () => {
+    const expiry = { id: LOG4SHELL.id, reason: "r", expires: "2026-11-20T13:00:00Z" };
+    const { rule } = compileScan({ maxVulnerabilities: { critical: 0 }, allowCVEs: [expiry] }, AUTHORITIES, false);
+    const facts: ImageFacts = {
+      signatures: new Map(),
+      attestations: new Map(),
+      scans: new Map(rule.sources.map(({ id }) => [id, covering(report([LOG4SHELL]))])),
+    };
+    const at = (now: number): string[] =>
+      reasons(judgeScan(rule, facts, { mode: "audit", template: false, reference: WEB, now, createdAt: NOW }));
+    const expired = Date.parse(expiry.expires);
+    for (let round = 0; round < 2; round++) {
+      assert.deepEqual(at(expired - 1), []);
+      assert.deepEqual(at(expired), ["ScanVulnerable"]);
+    }
+  });
+
   it("judges every platform by itself", () => {
     const coverage: readonly ScanCoverage[] = [
       { platform: "linux/amd64", reports: [report([])] },
@@ -501,6 +534,43 @@ describe("scan rule", () => {
         assert.deepEqual(judged(affected), ["ScanVulnerable"]);
         assert.deepEqual(judged({}), ["ScanVulnerable"]);
       }
+    });
+    it("is read anew for another digest, and when another of its outcomes changes", () => {
+      const { rule } = compileScan(spec, AUTHORITIES, false);
+      const mine = statement({ products: [{ "@id": `pkg:oci/web@sha256%3A${"a".repeat(64)}` }] });
+      const outcomeOf = (type: string, one: object): [string, AttestationOutcome] => [
+        attestationKey(type, "ci-id"),
+        {
+          status: "verified",
+          value: [{ predicateType: type, predicate: one, statement: {}, proof: { fingerprint: "f", signer: "f" } }],
+        },
+      ];
+      const first = outcomeOf("https://openvex.dev/ns", document(mine));
+      const judged = (letter: string, ...others: [string, AttestationOutcome][]): string[] =>
+        reasons(
+          judgeScan(
+            rule,
+            {
+              signatures: new Map(),
+              attestations: new Map([first, ...others]),
+              digest: { status: "verified", value: `sha256:${letter.repeat(64)}` },
+              scans: new Map(rule.sources.map(({ id }) => [id, scanned])),
+            },
+            { mode: "admission", template: false, reference: WEB, now: NOW, createdAt: NOW },
+          ),
+        );
+      const versioned = "https://openvex.dev/ns/v0.2.0";
+      const later = { ...mine, status: "affected", timestamp: "2026-11-12T00:00:00Z" };
+      assert.deepEqual(judged("a"), []);
+      assert.deepEqual(judged("b"), ["ScanVulnerable"]);
+      assert.deepEqual(judged("a", outcomeOf(versioned, document())), []);
+      assert.deepEqual(judged("a", outcomeOf(versioned, document(later))), ["ScanVulnerable"]);
+    });
+    it("weighs no more than 256 statements about one vulnerability, and believes none beyond", () => {
+      const about = (count: number): Partial<ImageFacts> =>
+        said(document(...Array.from({ length: count }, () => statement({}))));
+      assert.deepEqual(reasons(judge(spec, [scanned], about(256))), []);
+      assert.deepEqual(reasons(judge(spec, [scanned], about(257))), ["ScanVulnerable"]);
     });
     it("without vex in the policy nothing is excused", () =>
       assert.deepEqual(

@@ -298,6 +298,19 @@ describe("scan provider", () => {
         );
       }
     });
+    it("a report that nobody had time to read is read by the next who asks", async () => {
+      let busy = true;
+      const bench = new Workbench({
+        ...readScansHere,
+        text: (text, signal) =>
+          busy ? { status: "unavailable", cause: "overloaded", message: "busy" } : readScansHere.text(text, signal),
+      });
+      const image = scanned("a", []);
+      bench.put(image);
+      assert.equal(await bench.reasons(withScan({}), image.digest), "deny EvidenceUnavailable");
+      busy = false;
+      assert.equal(await bench.reasons(withScan({}), image.digest), "allow");
+    });
     it("what was unavailable is asked again", async () => {
       const bench = new Workbench();
       bench.put(index);
@@ -307,6 +320,20 @@ describe("scan provider", () => {
       bench.fail = () => undefined;
       assert.equal(await bench.reasons(spec, index.digest), "allow");
     });
+  });
+
+  it("keeps the reports of pods apart, though their image is the same", async () => {
+    const bench = new Workbench();
+    const image = scanned("a", undefined);
+    bench.put(image);
+    const spec = withScan(SOURCES["podAnnotation"] as Scan);
+    const podOf = (about: Image, found: readonly Found[]): object =>
+      publish(bench, "podAnnotation", [{ image: about, found }]);
+    for (let round = 0; round < 2; round++) {
+      assert.equal(await bench.reasons(spec, image.digest, podOf(image, [])), "allow");
+      assert.equal(await bench.reasons(spec, image.digest, podOf(image, [BAD])), "deny ScanVulnerable");
+      assert.equal(await bench.reasons(spec, image.digest, podOf(scanned("b", undefined), [])), "deny ScanMismatch");
+    }
   });
 
   it("takes an image apart and reads its report once, however many ask together", async () => {

@@ -231,6 +231,16 @@ describe("scan attestation", () => {
     assert.equal(say(await ask(two, { [digestOf("f")]: proved(cosignVuln(report("a"))) })), "all:0"));
   it("about one platform does not cover the other", async () =>
     assert.equal(say(await ask(two, { [digestOf("a")]: proved(cosignVuln(report("a"))) })), "absent"));
+  it("about one platform that could not be fetched is unavailable, whatever is known of the other", async () =>
+    assert.equal(
+      say(
+        await ask(two, {
+          [digestOf("a")]: proved(cosignVuln(report("a"))),
+          [digestOf("b")]: { status: "unavailable", cause: "timeout", message: "t" },
+        }),
+      ),
+      "unavailable",
+    ));
   it("about each platform covers the index", async () =>
     assert.equal(
       say(
