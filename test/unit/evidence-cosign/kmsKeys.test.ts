@@ -72,14 +72,10 @@ describe("keys in key services", () => {
     createKmsKeys({ clock: () => clock.now, onFailure: (uri) => failures.push(uri), ...options });
   const say = async (store: KmsKeys, uri: string): Promise<string> => {
     const outcome = await store.get(uri, never);
-    switch (outcome.status) {
-      case "verified":
-        return outcome.value.fingerprint;
-      case "unavailable":
-        return `unavailable ${outcome.cause}: ${outcome.message}`;
-      default:
-        return `${outcome.status}: ${outcome.message}`;
-    }
+    if (outcome.status === "verified") return outcome.value.fingerprint;
+    return outcome.status === "unavailable"
+      ? `unavailable ${outcome.cause}: ${outcome.message}`
+      : `${outcome.status}: ${outcome.message}`;
   };
   const before = { ...process.env };
   beforeEach(() => {

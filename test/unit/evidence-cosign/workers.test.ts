@@ -15,7 +15,7 @@ const serve = new URL("../../../evidence/workers/serveJobs.ts", import.meta.url)
 
 describe("the worker pool", () => {
   let directory: string;
-  const pools: WorkerPool<unknown, unknown>[] = [];
+  const pools: WorkerPool<object, unknown>[] = [];
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "pool-"));
     await writeFile(
@@ -47,7 +47,7 @@ describe("the worker pool", () => {
       memory: 64,
       ...options,
     });
-    pools.push(made as WorkerPool<unknown, unknown>);
+    pools.push(made);
     return made;
   };
 
@@ -74,9 +74,8 @@ describe("the worker pool", () => {
   it("turns away what is too much", async () => {
     const made = pool({ size: 1, queue: 2 });
     const jobs = Array.from({ length: 6 }, () => made.run({ busy: 50, value: 1 }, never));
-    const statuses = (await Promise.all(jobs)).map(({ status }) => status);
-    assert.ok(statuses.includes("overloaded"));
-    assert.ok(statuses.includes("done"));
+    const statuses = new Set((await Promise.all(jobs)).map(({ status }) => status));
+    assert.ok(statuses.has("overloaded") && statuses.has("done"));
   }).timeout(10_000);
 
   it("forgets a job whose caller left", async () => {
