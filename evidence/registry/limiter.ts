@@ -48,32 +48,79 @@ export class Limiter {
   }
 }
 
-/** Bytes of bodies that are being read, for each key and in total: many slow answers at once do not add up to all memory. */
+/**
+ * Bytes of bodies that are being read, for each key and in total: many slow answers at once do not add up to all memory. A body whose size
+ * is known waits for its room among those of its key; the total counts only what has come, so that no key can hold it by promises.
+ */
 export class BufferBudget {
   readonly #perKey: number;
   readonly #total: number;
   readonly #used = new Map<string, number>();
   #sum = 0;
+  #waiting: { readonly key: string; readonly bytes: number; readonly grant: () => void }[] = [];
 
   constructor(perKey: number, total: number) {
     this.#perKey = perKey;
     this.#total = total;
   }
 
-  /** false: they do not fit now. What was taken is given back by `release`. */
-  take(key: string, bytes: number): boolean {
-    const used = (this.#used.get(key) ?? 0) + bytes;
-    if (used > this.#perKey || this.#sum + bytes > this.#total) return false;
-    this.#used.set(key, used);
+  /**
+   * Room for a body whose size is known, when there is some: whoever may push ten large signatures must not make everything else in that
+   * registry unavailable. First come, first served for each key. false: there will never be room, or the signal fired.
+   */
+  async reserve(key: string, bytes: number, signal: AbortSignal): Promise<boolean> {
+    if (bytes > this.#perKey || signal.aborted) return false;
+    if (!this.#waiting.some((one) => one.key === key) && this.#hold(key, bytes)) return true;
+    return new Promise((resolve) => {
+      const grant = (): void => {
+        signal.removeEventListener("abort", leave);
+        resolve(true);
+      };
+      const one = { key, bytes, grant };
+      const leave = (): void => {
+        this.#waiting = this.#waiting.filter((other) => other !== one);
+        resolve(false);
+        // It may have been the one that the others of its key stood behind.
+        this.#admit();
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      this.#waiting.push(one);
+    });
+  }
+
+  /** Bytes that have come; for a key that reserved them (`reserved`) only the total is asked. false: they do not fit now. */
+  take(key: string, bytes: number, reserved: boolean = false): boolean {
+    if (this.#sum + bytes > this.#total || (!reserved && !this.#hold(key, bytes))) return false;
     this.#sum += bytes;
     return true;
   }
 
-  release(key: string, bytes: number): void {
-    const used = (this.#used.get(key) ?? 0) - bytes;
+  /** Gives back what was taken, and what was reserved for it. */
+  release(key: string, taken: number, reserved: number = taken): void {
+    const used = (this.#used.get(key) ?? 0) - reserved;
     if (used > 0) this.#used.set(key, used);
     else this.#used.delete(key);
-    this.#sum -= bytes;
+    this.#sum -= taken;
+    if (this.#waiting.length > 0) this.#admit();
+  }
+
+  #hold(key: string, bytes: number): boolean {
+    const used = (this.#used.get(key) ?? 0) + bytes;
+    if (used > this.#perKey) return false;
+    this.#used.set(key, used);
+    return true;
+  }
+
+  #admit(): void {
+    const behind = new Set<string>();
+    this.#waiting = this.#waiting.filter(({ key, bytes, grant }) => {
+      if (behind.has(key) || !this.#hold(key, bytes)) {
+        behind.add(key);
+        return true;
+      }
+      grant();
+      return false;
+    });
   }
 }
 

@@ -175,7 +175,8 @@ export class Transport {
       // A body that is not read to its end fails when it is given up; without a listener that would end the process.
       response.body.on("error", () => undefined);
       const headers = flatten(response.headers);
-      if (!REDIRECTS.has(response.statusCode) || !question.follow) return await this.#read(question, response, headers);
+      if (!REDIRECTS.has(response.statusCode) || !question.follow)
+        return await this.#read(question, response, headers, signal);
       discard(response.body);
       if (hops >= this.#options.limits.redirects) return malformed(`${question.registry} redirects without end`);
       const next = redirectTarget(headers["location"], url);
@@ -190,6 +191,7 @@ export class Transport {
     question: Question,
     response: Dispatcher.ResponseData,
     headers: Record<string, string>,
+    signal: AbortSignal,
   ): Promise<Answer | Failure> {
     const { registry, limit, what } = question;
     const answer = { status: "answered", code: response.statusCode, headers, bytes: new Uint8Array() } as const;
@@ -201,12 +203,20 @@ export class Transport {
       response.body.destroy();
       return malformed(`${what} is larger than ${limit} bytes`);
     };
-    if (Number(headers["content-length"] ?? 0) > limit) return tooLarge();
+    const declared = Number(headers["content-length"] ?? NaN);
+    if (declared > limit) return tooLarge();
     const encoding = headers["content-encoding"];
     if (encoding !== undefined && encoding !== "" && encoding !== "identity") {
       response.body.destroy();
       return malformed(`${what} is served compressed, which was not asked for`);
     }
+    const overloaded = (): Failure => {
+      response.body.destroy();
+      return unavailable("overloaded", `too much is being read from ${registry} at once`);
+    };
+    // HTTP's own parser sees to it that a body is as long as it says.
+    const reserved = Number.isSafeInteger(declared) ? declared : undefined;
+    if (reserved !== undefined && !(await this.#budget.reserve(registry, reserved, signal))) return overloaded();
     const sink = question.sink?.();
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -215,10 +225,7 @@ export class Transport {
         // undici gives Buffers where no encoding is set.
         const bytes = chunk as Buffer;
         if (size + bytes.length > limit) return tooLarge();
-        if (!this.#budget.take(registry, bytes.length)) {
-          response.body.destroy();
-          return unavailable("overloaded", `too much is being read from ${registry} at once`);
-        }
+        if (!this.#budget.take(registry, bytes.length, reserved !== undefined)) return overloaded();
         size += bytes.length;
         chunks.push(bytes);
         sink?.write(bytes);
@@ -231,7 +238,7 @@ export class Transport {
       }
       return { ...answer, bytes: joined(chunks, size) };
     } finally {
-      this.#budget.release(registry, size);
+      this.#budget.release(registry, size, reserved);
     }
   }
 }

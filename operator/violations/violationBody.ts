@@ -14,6 +14,8 @@ export const EXEMPTED_LABEL = "imagesecurity.dev/exempted";
 const MOST_FINDINGS = 1_024;
 const LONGEST = {
   container: 253,
+  controllerKind: 63,
+  controllerName: 253,
   image: 4_096,
   message: 16_384,
   rules: 1_024,
@@ -42,7 +44,15 @@ export function violationBody(pod: PodRecord, judgement: PolicyJudgement): Viola
       kind: "Pod",
       name: pod.name,
       uid: pod.uid,
-      ...(pod.controller === undefined ? {} : { controller: pod.controller }),
+      // Owner references are the pod author's to write, and the API server bounds none of their texts.
+      ...(pod.controller === undefined
+        ? {}
+        : {
+            controller: {
+              kind: cut(pod.controller.kind, LONGEST.controllerKind),
+              name: cut(pod.controller.name, LONGEST.controllerName),
+            },
+          }),
     },
     findings: bounded(findings.slice(0, MOST_FINDINGS).map(shown)),
     summary: {

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { attestationKey } from "../../policy/attestationKey.ts";
+import type { AttestationOutcome } from "../../policy/facts.ts";
+import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
+import {
+  keyHand,
+  publicPem,
+  SIGN,
+  sigstoreInstance,
+  statementOf,
+  type Hand,
+  type SigstoreInstance,
+} from "../unit/evidence-cosign/sigstoreInstance.ts";
+import {
+  byKey,
+  compile,
+  contextOf,
+  evidenceUnderTest,
+  judge,
+  reasonsOf,
+  signedBy,
+} from "../unit/evidence-cosign/underTest.ts";
+
+const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const SCAN = "https://cosign.sigstore.dev/attestation/vuln/v1";
+const digest = `sha256:${"a".repeat(64)}`;
+const tag = `${digest.replace(":", "-")}.att`;
+
+const hand = keyHand();
+const policy = compile({
+  authorities: [byKey(publicPem(hand))],
+  attestations: [{ predicateType: SCAN, authorities: ["release"] }],
+});
+const authority = policy.authorities.get("release")!;
+
+let sigstore: SigstoreInstance;
+before(async () => {
+  sigstore = await sigstoreInstance();
+});
+
+const attest = async (by: Hand, said: string): Promise<object> =>
+  sigstore.bundle(by, statementOf(digest, SCAN, { said }), { log: "none" });
+
+/** Attaches a bundle; `copy` makes other bytes of it, in which the same is signed. */
+const attach = (repository: MemoryRepository, bundle: object, created: string, copy = 0): void => {
+  repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(bundle) + " ".repeat(copy)) }], {
+    subject: digest,
+    artifactType: BUNDLE,
+    annotations: {
+      "dev.sigstore.bundle.predicateType": SCAN,
+      "org.opencontainers.image.created": created,
+    },
+  });
+};
+
+const all = async (
+  evidence: ReturnType<typeof evidenceUnderTest>,
+  repository: MemoryRepository,
+  signal?: AbortSignal,
+): Promise<AttestationOutcome> => {
+  const context = contextOf([policy], { repository, digest, ...(signal && { signal }) });
+  const found = await evidence.proveAttestations(context, digest, [{ predicateType: SCAN, authority }], "kept");
+  return found.get(attestationKey(SCAN, authority.id))!;
+};
+
+const byText = (a: string, b: string): number => (a < b ? -1 : 1);
+
+const said = (outcome: AttestationOutcome): readonly string[] =>
+  outcome.status === "verified"
+    ? outcome.value.map(({ predicate }) => String((predicate as { said: unknown }).said)).toSorted(byText)
+    : [outcome.status];
+
+describe("an old attestation that is pushed again", () => {
+  it("in other bytes and with a date of today does not use up the places of a newer one", async () => {
+    const repository = new MemoryRepository();
+    const [clean, vulnerable] = [await attest(hand, "clean"), await attest(hand, "vulnerable")];
+    for (let copy = 0; copy < 100; copy++) attach(repository, clean, "2099-01-01T00:00:00Z", copy);
+    attach(repository, vulnerable, "2025-01-01T00:00:00Z");
+    assert.deepEqual(said(await all(evidenceUnderTest(), repository)), ["clean", "vulnerable"]);
+  });
+
+  it("counts once", async () => {
+    const repository = new MemoryRepository();
+    const clean = await attest(hand, "clean");
+    for (let copy = 0; copy < 20; copy++) attach(repository, clean, "2099-01-01T00:00:00Z", copy);
+    assert.deepEqual(said(await all(evidenceUnderTest(), repository)), ["clean"]);
+  });
+});
+
+describe("who needs all that was attested", () => {
+  /** The older one under cosign's tag, found at once; the newer one behind junk that takes longer than there is time. */
+  const buried = async (): Promise<MemoryRepository> => {
+    const repository = new MemoryRepository();
+    const { dsseEnvelope } = (await attest(hand, "clean")) as {
+      dsseEnvelope: { payload: string; payloadType: string; signatures: object[] };
+    };
+    repository.put(
+      [{ mediaType: "application/vnd.dsse.envelope.v1+json", bytes: Buffer.from(JSON.stringify(dsseEnvelope)) }],
+      { tag },
+    );
+    for (let at = 0; at < 200; at++) attach(repository, { at }, "2099-01-01T00:00:00Z");
+    attach(repository, await attest(hand, "vulnerable"), "2025-01-01T00:00:00Z");
+    return repository;
+  };
+
+  it("is not given half of it when the time is over, neither at once nor later", async () => {
+    const repository = await buried();
+    const evidence = evidenceUnderTest();
+    repository.wait = () => new Promise((resolve) => setTimeout(resolve, 10));
+    assert.deepEqual(said(await all(evidence, repository, AbortSignal.timeout(100))), ["unavailable"]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    repository.wait = () => Promise.resolve();
+    assert.deepEqual(said(await all(evidence, repository)), ["clean", "vulnerable"]);
+  });
+
+  it("is not given half of it by a rule that had enough of it", async () => {
+    const repository = await buried();
+    const evidence = evidenceUnderTest();
+    assert.deepEqual((await judge(evidence, policy, { repository, digest })).findings, []);
+    repository.fail = () => ({ status: "unavailable", cause: "serverError", message: "the registry answered 500" });
+    assert.deepEqual(said(await all(evidence, repository)), ["unavailable"]);
+  });
+});
+
+describe("so much junk that time runs out", () => {
+  const nobody = compile(signedBy(byKey(publicPem(keyHand()))));
+  const flooded = (count: number, bytes: number): MemoryRepository => {
+    const repository = new MemoryRepository();
+    for (let at = 0; at < count; at++)
+      repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(`{"at":${at}}${" ".repeat(bytes)}`) }], {
+        subject: digest,
+        artifactType: BUNDLE,
+        annotations: { "dev.sigstore.bundle.predicateType": SIGN },
+      });
+    return repository;
+  };
+  /** Everything is answered at once, but for the last of it: as if there were much more. */
+  const endless = (repository: MemoryRepository, calls: number): void => {
+    repository.wait = () =>
+      repository.calls.manifest + repository.calls.blob < calls
+        ? Promise.resolve()
+        : new Promise((resolve) => setTimeout(resolve, 2_000).unref());
+  };
+
+  it("is the content's doing: no onUnavailable lets it pass", async () => {
+    for (const [count, bytes] of [
+      [1_200, 0],
+      [20, 5 * 1024 * 1024],
+    ] as const) {
+      const repository = flooded(count, bytes);
+      endless(repository, 2 * count - 4);
+      const { findings } = await judge(evidenceUnderTest(), nobody, {
+        repository,
+        digest,
+        signal: AbortSignal.timeout(1_500),
+      });
+      assert.deepEqual(reasonsOf(findings), ["SignatureInvalid"], `${count} of ${bytes} bytes`);
+      assert.equal(findings[0]!.unavailable, undefined);
+    }
+  }).timeout(20_000);
+
+  it("is not said of a slow registry with little in it", async () => {
+    const repository = flooded(10, 0);
+    endless(repository, 16);
+    const { findings } = await judge(evidenceUnderTest(), nobody, {
+      repository,
+      digest,
+      signal: AbortSignal.timeout(300),
+    });
+    assert.deepEqual(reasonsOf(findings), ["EvidenceUnavailable"]);
+  });
+});
