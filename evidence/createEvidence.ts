@@ -6,7 +6,7 @@ import type { FactProvider } from "./gather.ts";
 import type { EvidenceMetrics } from "./metrics.ts";
 import type { Network } from "./registry/dialer.ts";
 import { createRegistry } from "./registry/registry.ts";
-import type { RegistrySettings } from "./registry/settings.ts";
+import { CLOUD_PROVIDERS, type RegistrySettings } from "./registry/settings.ts";
 
 export interface EvidenceOptions {
   readonly settings: RegistrySettings;
@@ -37,7 +37,7 @@ export function createEvidence(options: EvidenceOptions): Evidence {
   const registry = createRegistry({ settings, metrics, ...time, ...(network === undefined ? {} : { network }) });
   const keychains = createKeychains({
     settings,
-    cloud: createCloudCredentials(settings.cloudCredentials ?? ["ecr", "artifactRegistry", "acr"]),
+    cloud: createCloudCredentials(settings.cloudCredentials ?? CLOUD_PROVIDERS),
     ...time,
     ...(cluster === undefined ? {} : { cluster }),
   });

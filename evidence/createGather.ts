@@ -38,6 +38,8 @@ interface View {
   readonly repository: CachedRepository;
   readonly open: (name: string) => RepositoryReader;
   readonly signal: AbortSignal;
+  /** An admission resolves a tag once. An audit's signal may live for long. */
+  readonly once: boolean;
 }
 
 /** The image's own facts, before the providers add theirs. */
@@ -59,6 +61,7 @@ export function createGather({ registry, keychains, providers, report = () => {}
     policies: readonly CompiledPolicy[],
     keychain: Keychain,
     signal: AbortSignal,
+    once: boolean,
   ): View | undefined => {
     const open = (name: string, parsed: Reference | undefined): CachedRepository | undefined => {
       const endpoint = registry.endpoint(name);
@@ -71,6 +74,7 @@ export function createGather({ registry, keychains, providers, report = () => {}
       reference,
       repository,
       signal,
+      once,
       open: (name) => {
         if (name === reference.name) return repository;
         const parsed = parseReference(name);
@@ -79,8 +83,9 @@ export function createGather({ registry, keychains, providers, report = () => {}
     };
   };
 
-  const tagOf = ({ reference, repository, signal }: View): Maybe<ManifestOutcome> => {
+  const tagOf = ({ reference, repository, signal, once }: View): Maybe<ManifestOutcome> => {
     const tag = reference.tag ?? "latest";
+    if (!once) return repository.peekManifestByTag(tag) ?? repository.manifestByTag(tag, signal);
     const key = `${reference.name}:${tag}\n${repository.scope}`;
     const known = resolved.get(signal) ?? new Map<string, Maybe<ManifestOutcome>>();
     resolved.set(signal, known);
@@ -153,11 +158,11 @@ export function createGather({ registry, keychains, providers, report = () => {}
   };
 
   const gather: Gather = (request) => {
-    const { image, policies, signal, subject } = request;
+    const { image, policies, signal, subject, mode } = request;
     if (image.parsed.status !== "ok") return NO_FACTS;
     const { reference } = image.parsed;
     return chain(keychains.open({ subject, policies }, signal), (keychain): Maybe<ImageFacts> => {
-      const seen = view(reference, policies, keychain, signal);
+      const seen = view(reference, policies, keychain, signal, mode === "admission");
       if (seen === undefined) return withoutRegistry(reference);
       const own = reference.digest === undefined ? byTag(seen, request) : byDigest(seen, reference.digest, request);
       return chain(own, (facts) => fromProviders(seen, request, facts));
@@ -169,7 +174,7 @@ export function createGather({ registry, keychains, providers, report = () => {}
     const { reference } = image.parsed;
     if (reference.digest !== undefined) return { status: "verified", value: reference.digest };
     return chain(keychains.open({ subject, policies }, signal), (keychain): Maybe<Outcome<string>> => {
-      const seen = view(reference, policies, keychain, signal);
+      const seen = view(reference, policies, keychain, signal, true);
       return seen === undefined ? noRegistry(reference) : chain(tagOf(seen), (named) => namedDigest(named));
     });
   };

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { VaultOptions } from "../evidence/keys/vaultKey.ts";
-import type { RegistrySettings } from "../evidence/registry/settings.ts";
+import { CLOUD_PROVIDERS, type RegistrySettings } from "../evidence/registry/settings.ts";
 import { describeOptions } from "./settings/help.ts";
 import { OPTIONS, type OptionValues } from "./settings/options.ts";
 import { readValues } from "./settings/read.ts";
@@ -166,6 +166,7 @@ function assemble(values: OptionValues, env: Readonly<Record<string, string | un
         ...(https === undefined || https === "" ? {} : { https }),
         none,
       },
+      cloudCredentials: CLOUD_PROVIDERS.filter((provider) => values.cloudCredentials.includes(provider)),
       concurrency: values.registryConcurrency,
       cacheBytes: values.cacheSize,
     },

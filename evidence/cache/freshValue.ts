@@ -6,23 +6,28 @@ export type Loaded<T> =
   | { readonly status: "ok" | "old"; readonly value: T; readonly at: number }
   | { readonly status: "failed" };
 
-export interface FreshValuesOptions {
+export interface FreshValuesOptions<T> {
   /** Milliseconds that a value is used without loading it again, and that it may stand in for one that cannot be loaded. */
   readonly time: number;
   readonly stale: number;
-  readonly max: number;
+  /** Bytes of all values, and of one. */
+  readonly maxSize: number;
+  readonly sizeOf: (value: T) => number;
   readonly clock: () => number;
 }
 
 /** Small values that change now and then, loaded when somebody asks: one load however many wait. Never rejects. */
 export class FreshValues<T> {
-  readonly #options: FreshValuesOptions;
+  readonly #options: FreshValuesOptions<T>;
   readonly #values: LRUCache<string, { readonly value: T; readonly at: number }>;
   readonly #flights = new SingleFlight<Loaded<T>>();
 
-  constructor(options: FreshValuesOptions) {
+  constructor(options: FreshValuesOptions<T>) {
     this.#options = options;
-    this.#values = new LRUCache({ max: options.max });
+    this.#values = new LRUCache({
+      maxSize: options.maxSize,
+      sizeCalculation: ({ value }, key) => options.sizeOf(value) + key.length + 200,
+    });
   }
 
   peek(key: string): (Loaded<T> & { readonly status: "ok" }) | undefined {

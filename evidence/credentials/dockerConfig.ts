@@ -10,6 +10,8 @@ export interface DockerConfigEntry {
   readonly path: string;
   readonly wildcard: boolean;
   readonly source: CredentialSource;
+  /** Bytes that it takes in memory, about. */
+  readonly size: number;
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -82,16 +84,21 @@ export function parseDockerConfig(text: string): readonly DockerConfigEntry[] {
     if (credential === undefined || place.length > LONGEST_PLACE) continue;
     const { host, port, path } = split(place);
     if (host === "") continue;
+    const size = 2 * (place.length + JSON.stringify(credential).length) + 400;
     entries.push({
       labels: host.split("."),
       port,
       path,
       wildcard: /[*?]/.test(host),
       source: literalSource(credential),
+      size,
     });
   }
   return entries;
 }
+
+export const dockerConfigSize = (entries: readonly DockerConfigEntry[]): number =>
+  entries.reduce((sum, { size }) => sum + size, 0);
 
 const sameOrAny = (pattern: string, character: string): boolean => pattern === "?" || pattern === character;
 

@@ -7,7 +7,7 @@ import type { RegistrySettings } from "../registry/settings.ts";
 import type { ClusterReads } from "./clusterReads.ts";
 import type { CloudCredentials } from "./cloud/cloudCredentials.ts";
 import { ANONYMOUS, CredentialUnreadable, type CredentialSource } from "./credential.ts";
-import { type DockerConfigEntry, matchDockerConfig, parseDockerConfig } from "./dockerConfig.ts";
+import { type DockerConfigEntry, dockerConfigSize, matchDockerConfig, parseDockerConfig } from "./dockerConfig.ts";
 import { pullSecretEntries } from "./pullSecret.ts";
 
 /** The credentials that one request may use. */
@@ -44,6 +44,7 @@ const TIME = 10_000;
 const STALE = 3_600_000;
 /** A pod may list thousands of names, each of which would be a request to the API server. */
 const MOST_SECRETS = 32;
+const MiB = 1024 * 1024;
 const NOTHING: Loaded<Entries> = { status: "ok", value: [], at: 0 };
 
 /** The last resort where some credential could not be read: what is refused without it is not refused for good. */
@@ -57,9 +58,13 @@ const UNREADABLE: CredentialSource = {
 export function createKeychains(options: KeychainOptions): Keychains {
   const { settings, cluster, cloud, clock = Date.now } = options;
   const times = { time: TIME, stale: STALE, clock };
-  const secrets = new FreshValues<Entries>({ ...times, max: 10_000 });
-  const accounts = new FreshValues<readonly string[]>({ ...times, max: 10_000 });
-  const files = new FreshValues<Entries>({ ...times, max: 8 });
+  const secrets = new FreshValues<Entries>({ ...times, maxSize: 32 * MiB, sizeOf: dockerConfigSize });
+  const accounts = new FreshValues<readonly string[]>({
+    ...times,
+    maxSize: 8 * MiB,
+    sizeOf: (names) => 64 * names.length,
+  });
+  const files = new FreshValues<Entries>({ ...times, maxSize: 8 * MiB, sizeOf: dockerConfigSize });
 
   const secret = (namespace: string, name: string, signal: AbortSignal): Part => {
     if (cluster === undefined) return NOTHING;

@@ -9,6 +9,8 @@ import type { RegistryLimits } from "./settings.ts";
 import { basicHeader, fetchToken, refused, type Token } from "./token.ts";
 import type { Answer, Question, Transport } from "./transport.ts";
 
+const MiB = 1024 * 1024;
+
 interface Header {
   readonly status: "header";
   readonly value?: string | undefined;
@@ -28,8 +30,15 @@ export interface AuthenticatorOptions {
  */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
-  readonly #challenges = new LRUCache<string, Challenge>({ max: 10_000 });
-  readonly #tokens = new LRUCache<string, Token>({ max: 10_000 });
+  // Registries choose how long their challenges and tokens are: bounded by bytes.
+  readonly #challenges = new LRUCache<string, Challenge>({
+    maxSize: 4 * MiB,
+    sizeCalculation: (challenge, key) => JSON.stringify(challenge).length + key.length + 200,
+  });
+  readonly #tokens = new LRUCache<string, Token>({
+    maxSize: 16 * MiB,
+    sizeCalculation: ({ value }, key) => value.length + key.length + 200,
+  });
   readonly #flights = new SingleFlight<Token | Failure>();
 
   constructor(options: AuthenticatorOptions) {

@@ -113,9 +113,9 @@ export class CachedRepository implements RepositoryReader {
         const held = known === undefined ? undefined : cache.manifests.get(known);
         if (held !== undefined) {
           const head = await client.manifestHead(call, digest);
-          if (head.status === "verified") return { status: "verified", value: held };
-          // Some registries have no HEAD; everything else it says would be said of GET as well.
-          if (head.status !== "invalid") return head;
+          if (head.status === "absent" || head.status === "unavailable") return head;
+          // Some registries have no HEAD, and a page to log in answers 200 as well.
+          if (head.status === "verified" && head.value.confirms(digest)) return { status: "verified", value: held };
         }
         return this.#hold(await client.manifest(call, digest), source);
       },
@@ -140,14 +140,15 @@ export class CachedRepository implements RepositoryReader {
         const held = known === undefined ? undefined : cache.manifests.get(known);
         if (held !== undefined) {
           const head = await client.manifestHead(call, tag);
-          if (head.status === "verified" && head.value.digest === known) return { status: "verified", value: held };
           if (head.status === "absent" || head.status === "unavailable") return head;
+          if (head.status === "verified" && head.value.names(held.digest)) return { status: "verified", value: held };
         }
         return this.#hold(await client.manifest(call, tag), source);
       },
     };
   }
 
+  /** Read once by each credential, also where another has read it before: only the bytes are kept together. */
   #blob(digest: string, limit: number, source: CredentialSource): AccessQuestion<Uint8Array> {
     const { client, cache, times } = this.#services;
     const fits = (bytes: Uint8Array | undefined): Uint8Array | undefined =>
@@ -155,19 +156,13 @@ export class CachedRepository implements RepositoryReader {
     return {
       kind: "blob",
       key: this.#key(source, "blob", `${digest} ${limit}`),
-      time: times.presence,
+      // What it says cannot change, and whoever asks for it has just proved access to the manifest that names it.
+      time: times.stale,
       load: (found) => fits(cache.blobs.get(found)),
       digestOf: () => digest,
       late: `${this.#endpoint.registry} did not answer in time for blob ${digest} of ${this.name}`,
       fetch: async (flight) => {
-        const call = this.#call(source, flight);
-        const held = fits(cache.blobs.get(digest));
-        if (held !== undefined) {
-          const head = await client.blobHead(call, digest);
-          if (head.status === "verified") return { status: "verified", value: held };
-          if (head.status !== "invalid") return head;
-        }
-        const outcome = await client.blob(call, digest, limit);
+        const outcome = await client.blob(this.#call(source, flight), digest, limit);
         if (outcome.status === "verified") cache.blobs.set(digest, outcome.value);
         return outcome;
       },

@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { absent, type Failure, malformed, mismatch } from "./failure.ts";
 import { JsonScan, parseScanned } from "./json.ts";
 import { readManifest, readReferrersPage } from "./manifest.ts";
-import { MANIFEST_ACCEPT, OCI_INDEX } from "./mediaTypes.ts";
+import { IMAGE_TYPES, INDEX_TYPES, MANIFEST_ACCEPT, mediaTypeOf, OCI_INDEX } from "./mediaTypes.ts";
 import type { ContentReason, Descriptor, Manifest } from "./repository.ts";
 import type { RegistryLimits } from "./settings.ts";
 import type { Answer, Question, Sink } from "./transport.ts";
@@ -18,6 +18,14 @@ export interface Call {
   readonly endpoint: Endpoint;
   readonly source: CredentialSource;
   readonly flight: Flight;
+}
+
+/** What a registry says of a manifest without sending it. */
+export interface ManifestHead {
+  /** That this digest, which was asked for, is there. */
+  readonly confirms: (digest: string) => boolean;
+  /** That the tag, which was asked for, names this digest. */
+  readonly names: (digest: string) => boolean;
 }
 
 export interface ReferrersPage {
@@ -94,8 +102,8 @@ export class RegistryClient {
     return readManifest(parsed.value, headers["content-type"], { digest, bytes }, what);
   }
 
-  /** Whether a manifest is there, and which digest the registry says it has. Proves access, never content. */
-  async manifestHead(call: Call, reference: string): Promise<Outcome<{ readonly digest?: string }, ContentReason>> {
+  /** What HEAD tells of a manifest. Proves access, never content. */
+  async manifestHead(call: Call, reference: string): Promise<Outcome<ManifestHead, ContentReason>> {
     const answer = await this.#ask(call, {
       operation: digestAlgorithm(reference) === undefined ? "tag" : "manifest",
       method: "HEAD",
@@ -105,8 +113,14 @@ export class RegistryClient {
       what: nameOf(call.endpoint, reference),
     });
     if (answer.status !== "answered") return answer;
-    const digest = answer.headers["docker-content-digest"];
-    return { status: "verified", value: digest === undefined ? {} : { digest } };
+    const said = answer.headers["docker-content-digest"];
+    const type = mediaTypeOf(answer.headers["content-type"]);
+    const manifest = type !== undefined && (IMAGE_TYPES.has(type) || INDEX_TYPES.has(type));
+    const value: ManifestHead = {
+      confirms: (digest) => manifest && (said === undefined || said === digest),
+      names: (digest) => manifest && said === digest,
+    };
+    return { status: "verified", value };
   }
 
   /** Bytes that hash to `digest`, at most `limit` of them. */
@@ -133,22 +147,6 @@ export class RegistryClient {
     if (found !== digest)
       return mismatch(`${call.endpoint.registry} serves other bytes for ${what}: they hash to ${found}`);
     return { status: "verified", value: answer.bytes };
-  }
-
-  /**
-   * Whether this credential may read a blob. A redirect is a yes: registries send whom they let in to their storage, whose
-   * signed addresses are for GET alone.
-   */
-  async blobHead(call: Call, digest: string): Promise<Outcome<true, ContentReason>> {
-    const answer = await this.#ask(call, {
-      operation: "blob",
-      method: "HEAD",
-      path: `blobs/${digest}`,
-      accept: "*/*",
-      limit: 0,
-      what: `blob ${digest} of ${call.endpoint.name}`,
-    });
-    return answer.status === "answered" ? { status: "verified", value: true } : answer;
   }
 
   /** One page of the referrers API; `absent`: the registry does not have this API. `page` is the `next` of the one before. */
@@ -204,11 +202,9 @@ export class RegistryClient {
   ): Promise<Answer | Failure> {
     const { endpoint, source, flight } = call;
     const { path = "", accept, missing = [], url = this.#url(endpoint, path), ...rest } = ask;
-    const follow = !(ask.operation === "blob" && ask.method === "HEAD");
-    const question = { ...rest, registry: endpoint.registry, url, headers: { accept }, follow };
+    const question = { ...rest, registry: endpoint.registry, url, headers: { accept }, follow: true };
     const answer = await this.#authenticator.ask(question, endpoint, source, flight);
     if (answer.status !== "answered" || answer.code === 200) return answer;
-    if (!follow && answer.code >= 300 && answer.code < 400) return answer;
     // A registry that cannot serve SHA-512 says 400: it does not have what was asked for (design.md section 9).
     const unknownAlgorithm = answer.code === 400 && url.pathname.includes("/sha512:");
     if (answer.code === 404 || answer.code === 410 || missing.includes(answer.code) || unknownAlgorithm) {

@@ -1,5 +1,6 @@
 /** Cloud registries whose credentials come from where the operator runs (IAM role, workload identity, managed identity). */
-export type CloudProvider = "ecr" | "artifactRegistry" | "acr";
+export const CLOUD_PROVIDERS = ["ecr", "artifactRegistry", "acr"] as const;
+export type CloudProvider = (typeof CLOUD_PROVIDERS)[number];
 
 /** How long, in milliseconds, an answer of a registry may be used again. Verified content never changes; what proves access does. */
 export interface CacheTimes {

@@ -1,3 +1,4 @@
+import { CLOUD_PROVIDERS } from "../../evidence/registry/settings.ts";
 import { addressRange, baseUrl, dnsLabel, dnsLabelOrStar, objectName, registryHost } from "./checks.ts";
 import { bytes, choice, duration, integer, list, pairs, port, portOrOff, text, toggle } from "./kinds.ts";
 import type { Option } from "./option.ts";
@@ -35,6 +36,7 @@ export interface OptionValues {
   readonly tokenRealm: ReadonlyMap<string, string>;
   readonly readPullSecrets: boolean;
   readonly dockerConfig: string | undefined;
+  readonly cloudCredentials: readonly string[];
   readonly httpProxy: string | undefined;
   readonly httpsProxy: string | undefined;
   readonly noProxy: readonly string[] | undefined;
@@ -252,6 +254,17 @@ export const OPTIONS: Options = {
     placeholder: "PATH",
     fallback: undefined,
     description: "dockerconfigjson file with the operator's own credentials, used for registries that a policy names.",
+  }),
+  cloudCredentials: list({
+    flag: "cloud-credentials",
+    placeholder: "CLOUD,...",
+    fallback: CLOUD_PROVIDERS,
+    check: (value) =>
+      value === "none" || CLOUD_PROVIDERS.some((known) => known === value)
+        ? undefined
+        : `"${value}" is unknown; write ${CLOUD_PROVIDERS.join(", ")} or none`,
+    description:
+      "Clouds whose registries get the operator's own identity, where a policy names them and they ask for it.",
   }),
   httpProxy: text({
     flag: "http-proxy",

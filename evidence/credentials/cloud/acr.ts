@@ -19,26 +19,34 @@ export async function acrToken(host: string, signal: AbortSignal): Promise<Cloud
   const entra = await new DefaultAzureCredential().getToken("https://containerregistry.azure.net/.default", {
     abortSignal: signal,
   });
-  return exchange(host, entra.token, signal);
+  return exchangeForRefreshToken(`https://${host}`, host, entra.token, signal);
 }
 
-/** `POST /oauth2/exchange` of the registry. It goes to that host alone: a redirect is a refusal. */
-async function exchange(host: string, accessToken: string, signal: AbortSignal): Promise<CloudToken> {
+/** `POST /oauth2/exchange` of the registry at `origin`. It goes there alone: a redirect is a refusal. */
+export async function exchangeForRefreshToken(
+  origin: string,
+  service: string,
+  accessToken: string,
+  signal: AbortSignal,
+): Promise<CloudToken> {
   const proxied = new EnvHttpProxyAgent();
-  const response = await fetch(`https://${host}/oauth2/exchange`, {
-    dispatcher: proxied,
-    method: "POST",
-    redirect: "error",
-    headers: { "content-type": "application/x-www-form-urlencoded" },
-    body: new URLSearchParams({ grant_type: "access_token", service: host, access_token: accessToken }).toString(),
-    signal,
-  });
-  const body: unknown = response.ok ? await response.json() : undefined;
-  await proxied.close();
-  const token =
-    typeof body === "object" && body !== null && "refresh_token" in body && typeof body.refresh_token === "string"
-      ? body.refresh_token
-      : undefined;
-  if (token === undefined) throw new Error(`the registry gave no token (status ${response.status})`);
-  return { credential: { username: TOKEN_USER, password: token }, expires: Date.now() + LIFE };
+  try {
+    const response = await fetch(`${origin}/oauth2/exchange`, {
+      dispatcher: proxied,
+      method: "POST",
+      redirect: "error",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: new URLSearchParams({ grant_type: "access_token", service, access_token: accessToken }).toString(),
+      signal,
+    });
+    const body: unknown = response.ok ? await response.json() : undefined;
+    const token =
+      typeof body === "object" && body !== null && "refresh_token" in body && typeof body.refresh_token === "string"
+        ? body.refresh_token
+        : undefined;
+    if (token === undefined) throw new Error(`the registry gave no token (status ${response.status})`);
+    return { credential: { username: TOKEN_USER, password: token }, expires: Date.now() + LIFE };
+  } finally {
+    await proxied.destroy();
+  }
 }

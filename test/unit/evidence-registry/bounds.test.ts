@@ -198,7 +198,13 @@ describe("values that change now and then", () => {
   const make = (): { values: FreshValues<string>; tick: (ms: number) => void } => {
     let now = 0;
     return {
-      values: new FreshValues<string>({ time: 10, stale: 100, max: 5, clock: () => now }),
+      values: new FreshValues<string>({
+        time: 10,
+        stale: 100,
+        maxSize: 10_000,
+        sizeOf: (value) => value.length,
+        clock: () => now,
+      }),
       tick: (milliseconds) => (now += milliseconds),
     };
   };

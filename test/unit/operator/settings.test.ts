@@ -197,6 +197,7 @@ describe("settings", () => {
       tokenRealm: "a.io=b.io/token",
       readPullSecrets: "true",
       dockerConfig: "x",
+      cloudCredentials: "ecr",
       httpProxy: "http://x",
       httpsProxy: "http://x",
       noProxy: "x",
