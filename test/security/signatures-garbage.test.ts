@@ -1,4 +1,6 @@
+import { dsse } from "@sigstore/core";
 import assert from "node:assert/strict";
+import { sign } from "node:crypto";
 import type { RuleFinding } from "../../policy/finding.ts";
 import { MemoryRepository, readFixture } from "../unit/evidence-cosign/memoryRepository.ts";
 import {
@@ -184,6 +186,26 @@ describe("garbage where a signature should be", () => {
       assert.deepEqual(reasonsOf(findings), ["SignatureInvalid"], why);
     }
   }).timeout(20_000);
+
+  it("is a finding where an envelope is well signed and says that it holds something else", async () => {
+    const hand = keyHand();
+    const payload = Buffer.from(JSON.stringify(statementOf(digest, PROVENANCE)));
+    for (const [payloadType, expected] of [
+      ["application/vnd.in-toto+json", []],
+      ["application/json", ["AttestationInvalid"]],
+    ] as const) {
+      const sig = sign("sha256", dsse.preAuthEncoding(payloadType, payload), hand.privateKey).toString("base64");
+      const envelope = { payloadType, payload: payload.toString("base64"), signatures: [{ sig }] };
+      const repository = new MemoryRepository();
+      repository.put([{ mediaType: DSSE, bytes: Buffer.from(JSON.stringify(envelope)) }], { tag: tag("att") });
+      const policy = compile({
+        authorities: [byKey(publicPem(hand))],
+        attestations: [{ predicateType: PROVENANCE, authorities: ["release"] }],
+      });
+      const { findings } = await judge(evidenceUnderTest(), policy, { repository, digest });
+      assert.deepEqual(reasonsOf(findings), expected, payloadType);
+    }
+  });
 
   const signature = Buffer.from("garbage").toString("base64");
   const layers: readonly (readonly [why: string, payload: string | Buffer, annotations: Record<string, string>])[] = [

@@ -414,5 +414,28 @@ describe("keyless signatures", () => {
         assert.match(await under(hand, { envelope, later: 3_600_000 }), /^AttestationUntrusted: .*expired/);
       }
     });
+    it("of an untrusted log, with a changed time, or of another envelope of the same payload, do not", async () => {
+      const hand = await sigstore.issue();
+      const { bytes, signature } = envelopeOf(hand, statementOf(digest, "https://slsa.dev/provenance/v1"));
+      const say = async (layer: Buffer, annotations: Record<string, string>): Promise<string> => {
+        const repository = new MemoryRepository();
+        repository.put([{ mediaType: DSSE, bytes: layer, annotations }], { tag: `${digest.replace(":", "-")}.att` });
+        const { findings } = await judge(evidenceUnderTest(), compile(attestation(authority())), {
+          repository,
+          digest,
+        });
+        return findings.map(({ detail }) => detail).join("\n");
+      };
+      const own = await sigstore.annotations(hand, bytes, { signature, envelope: "intoto" });
+      assert.equal(await say(bytes, own), "");
+      const untrusted = await foreign.annotations(hand, bytes, { signature, envelope: "intoto" });
+      assert.match(await say(bytes, untrusted), /untrusted log/);
+      const later = own["dev.sigstore.cosign/bundle"]!.replace(
+        /"integratedTime":(\d+)/,
+        (_, time: string) => `"integratedTime":${Number(time) + 1}`,
+      );
+      assert.match(await say(bytes, { ...own, "dev.sigstore.cosign/bundle": later }), /untrusted log/);
+      assert.match(await say(Buffer.from(`${bytes.toString()} `), own), /something else/);
+    });
   });
 });
