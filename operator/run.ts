@@ -9,6 +9,7 @@ import { createExposure } from "./audit/exposure.ts";
 import { createCaches } from "./caches.ts";
 import { startEvidence } from "./evidence.ts";
 import { createGraph } from "./graph.ts";
+import { keepHeapSmall } from "./heap.ts";
 import { createKubeClient } from "./kube/kubeClient.ts";
 import { messageOf } from "./kube/kubeError.ts";
 import { Elector } from "./leader.ts";
@@ -62,6 +63,7 @@ const EXPOSURE_MS = 60_000;
 export async function runOperator(settings: Settings, options: RunOptions = {}): Promise<RunningOperator> {
   const log = options.log ?? createWinston(settings);
   bridgeStreamLogger(log);
+  keepHeapSmall();
   const now = options.now ?? Date.now;
   await using stack = new AsyncDisposableStack();
 

@@ -1,5 +1,6 @@
 import { createBackoff, type Backoff } from "./kube/backoff.ts";
 import { messageOf } from "./kube/kubeError.ts";
+import { KeyQueue } from "./keyQueue.ts";
 import type { Log } from "./log.ts";
 
 export interface WorkQueueOptions {
@@ -24,7 +25,7 @@ export interface WorkQueueOptions {
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new KeyQueue();
   readonly #inHand = new Set<string>();
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, Backoff>();
@@ -75,9 +76,9 @@ export class WorkQueue {
   }
 
   #pump(): void {
-    for (const key of this.#waiting) {
-      if (this.#inHand.size >= this.#options.concurrency) return;
-      this.#waiting.delete(key);
+    while (this.#inHand.size < this.#options.concurrency) {
+      const key = this.#waiting.take(() => true);
+      if (key === undefined) return;
       this.#inHand.add(key);
       void this.#work(key, this.#stop.signal);
     }

@@ -314,9 +314,10 @@ export class Auditor {
   #record(key: string, after: Verdict | undefined): void {
     if (this.#patience.size > 0) this.#patience.delete(key);
     const before = this.#verdicts.get(key);
+    // Most pods are clean and stay so.
+    if (before?.judgement === CLEAN && after?.judgement === CLEAN && before.pod === after.pod) return;
     if (after === undefined) this.#verdicts.delete(key);
     else this.#verdicts.set(key, after);
-    // Most pods are clean and stay so.
     if (before?.judgement === CLEAN && after?.judgement === CLEAN && before.pod.uid === after.pod.uid) return;
     if (before !== undefined) this.#options.tally.change(before.pod.namespace, before.judgement, -1);
     if (after !== undefined) this.#options.tally.change(after.pod.namespace, after.judgement, 1);

@@ -1,11 +1,13 @@
+import { KeyQueue } from "../keyQueue.ts";
+
 /**
  * The pods that wait to be judged, by pod key. What changed goes first, then what a changed policy may concern, then the complete audit;
- * each pod once, whatever the reasons. A set keeps the order of arrival, so that every pod has its turn under steady change.
+ * each pod once, whatever the reasons, in the order of arrival, so that every pod has its turn under steady change.
  */
 export class Workload {
-  readonly #urgent = new Set<string>();
-  readonly #concerned = new Set<string>();
-  readonly #pass = new Set<string>();
+  readonly #urgent = new KeyQueue();
+  readonly #concerned = new KeyQueue();
+  readonly #pass = new KeyQueue();
 
   /** The pod itself changed. */
   changed(key: string): void {
@@ -25,13 +27,12 @@ export class Workload {
   /** The next one to judge, if `ready` says so; it waits no longer for any reason. */
   take(ready: (key: string) => boolean): string | undefined {
     for (const keys of [this.#urgent, this.#concerned, this.#pass]) {
-      for (const key of keys) {
-        if (!ready(key)) continue;
-        this.#urgent.delete(key);
-        this.#concerned.delete(key);
-        this.#pass.delete(key);
-        return key;
-      }
+      const key = keys.take(ready);
+      if (key === undefined) continue;
+      this.#urgent.delete(key);
+      this.#concerned.delete(key);
+      this.#pass.delete(key);
+      return key;
     }
     return undefined;
   }

@@ -3,6 +3,7 @@ import { asList, asObject, asText } from "../kube/object.ts";
 import type { ImageUse, Subject } from "../../policy/subject.ts";
 import { subjectOf } from "../../policy/subjectOf.ts";
 import { createInterner } from "./interner.ts";
+import { sameLabels } from "./namespaces.ts";
 
 /** What decides about a pod besides its labels. Shared: equal contents are the same object, whatever the pods' labels are. */
 export interface PodContent {
@@ -23,8 +24,8 @@ export interface PodRecord {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
-  /** RFC 3339. */
-  readonly createdAt: string;
+  /** Seconds since the epoch: a small integer takes no memory of its own, unlike a text. */
+  readonly createdAt: number;
   /** Succeeded or Failed: no audit looks at it. */
   readonly finished: boolean;
   readonly running: boolean;
@@ -34,14 +35,22 @@ export interface PodRecord {
   readonly content: PodContent;
 }
 
-/** Projects pods on arrival. `annotations` names those that policies ask for now; when it changes, pods are to be listed anew. */
-export function createPodProjection(annotations: () => ReadonlySet<string>): (object: unknown) => PodRecord {
-  const contents = createInterner<PodContent>();
-  const labels = createInterner<Subject["labels"]>();
-  const controllers = createInterner<PodController>();
-  const names = createInterner<string>();
+/** Lists come in the order of names, so that the pods of one template come together. */
+const REMEMBERED = 8_192;
 
-  return (object) => {
+/**
+ * Projects pods on arrival; what has not changed is what is known already, the very same object. `annotations` names those that policies
+ * ask for now; when it changes, pods are to be listed anew.
+ */
+export function createPodProjection(
+  annotations: () => ReadonlySet<string>,
+): (object: unknown, known?: PodRecord) => PodRecord {
+  const contents = createInterner<PodContent>(REMEMBERED);
+  const labels = createInterner<Subject["labels"]>(REMEMBERED);
+  const controllers = createInterner<PodController>(REMEMBERED);
+  const names = createInterner<string>(REMEMBERED);
+
+  return (object, known) => {
     const pod = asObject(object);
     const metadata = asObject(pod["metadata"]);
     const uid = asText(metadata["uid"]);
@@ -52,23 +61,30 @@ export function createPodProjection(annotations: () => ReadonlySet<string>): (ob
     const kept = keptAnnotations(subject.annotations, annotations());
     const phase = asText(asObject(pod["status"])["phase"]);
     const controller = controllerOf(metadata["ownerReferences"]);
-    const content = contents.intern(contentKey(subject, kept), () => ({
+    const fresh = {
       annotations: kept,
       serviceAccount: subject.serviceAccount,
       imagePullSecrets: subject.imagePullSecrets,
       images: subject.images,
-    }));
+    };
+    const content =
+      known !== undefined && sameContent(known.content, fresh)
+        ? known.content
+        : contents.intern(contentKey(fresh), () => fresh);
     return {
       uid,
       namespace: names.intern(namespace, () => namespace),
       name,
-      createdAt: subject.createdAt ?? "",
+      createdAt: Math.floor(Date.parse(subject.createdAt ?? "") / 1_000) || 0,
       finished: phase === "Succeeded" || phase === "Failed",
       running: phase === "Running",
       ...(controller === undefined
         ? {}
         : { controller: controllers.intern(`${controller.kind}/${controller.name}`, () => controller) }),
-      labels: labels.intern(JSON.stringify(subject.labels), () => subject.labels),
+      labels:
+        known !== undefined && sameLabels(known.labels, subject.labels)
+          ? known.labels
+          : labels.intern(JSON.stringify(subject.labels), () => subject.labels),
       content,
     };
   };
@@ -81,7 +97,8 @@ export const samePod = (before: PodRecord, after: PodRecord): boolean =>
   before.content === after.content &&
   before.finished === after.finished &&
   before.running === after.running &&
-  before.controller === after.controller;
+  before.controller?.name === after.controller?.name &&
+  before.controller?.kind === after.controller?.kind;
 
 /** The pod as policies see it. `labels` are its namespace's; undefined where these are not known. */
 export function podSubject(pod: PodRecord, labels: Subject["namespaceLabels"]): Subject {
@@ -95,7 +112,7 @@ export function podSubject(pod: PodRecord, labels: Subject["namespaceLabels"]): 
     serviceAccount: pod.content.serviceAccount,
     imagePullSecrets: pod.content.imagePullSecrets,
     images: pod.content.images,
-    createdAt: pod.createdAt,
+    createdAt: new Date(pod.createdAt * 1_000).toISOString(),
   };
 }
 
@@ -111,13 +128,27 @@ function keptAnnotations(all: Subject["annotations"], wanted: ReadonlySet<string
 
 const NO_ANNOTATIONS: Subject["annotations"] = Object.freeze({});
 
+const sameContent = (one: PodContent, other: PodContent): boolean =>
+  one.serviceAccount === other.serviceAccount &&
+  one.images.length === other.images.length &&
+  one.images.every((image, index) => sameImage(image, other.images[index])) &&
+  one.imagePullSecrets.length === other.imagePullSecrets.length &&
+  one.imagePullSecrets.every((name, index) => name === other.imagePullSecrets[index]) &&
+  sameLabels(one.annotations, other.annotations);
+
+const sameImage = (one: ImageUse, other: ImageUse | undefined): boolean =>
+  one.image === other?.image &&
+  one.imageID === other.imageID &&
+  one.container === other.container &&
+  one.path === other.path;
+
 /** Everything of a content as text. JSON keeps the parts apart, whatever characters they hold. */
-function contentKey(subject: Subject, annotations: Subject["annotations"]): string {
+function contentKey({ annotations, serviceAccount, imagePullSecrets, images }: PodContent): string {
   const text = JSON.stringify([
     annotations,
-    subject.serviceAccount,
-    subject.imagePullSecrets,
-    subject.images.map(({ container, path, image, imageID }) => [container, path, image, imageID ?? null]),
+    serviceAccount,
+    imagePullSecrets,
+    images.map(({ container, path, image, imageID }) => [container, path, image, imageID ?? null]),
   ]);
   // An annotation with a scan report is a quarter of a mebibyte: too much for a key.
   return text.length <= LONGEST_KEY ? text : createHash("sha256").update(text).digest("hex");

@@ -15,8 +15,8 @@ export interface ListWatchOptions<T> {
   readonly fieldSelector?: string;
   /** Objects in a page of a list: fewer for large ones. Default 500. */
   readonly pageSize?: number;
-  /** What is kept of an object. Runs on arrival, so that whole objects never pile up. */
-  readonly project: (object: unknown) => T;
+  /** What is kept of an object. Runs on arrival, so that whole objects never pile up. `known` is what was kept of it before. */
+  readonly project: (object: unknown, known: T | undefined) => T;
   /** Whether a newer projection says the same to everyone who listens; then it is stored in silence. Default: never. */
   readonly same?: (before: T, after: T) => boolean;
   /** Whether an object is older than what is known, where writes put their results into the store. Default: never. */
@@ -59,9 +59,12 @@ const TIMING: ListWatchTiming = {
   absentRetry: 10_000,
 };
 
-/** 500 pods of 12 KiB are 6 MiB, 25 ms of JSON.parse; lists of larger objects go on with fewer a page. */
 const PAGE_SIZE = 500;
-const PAGE_BYTES = 6 * 1024 * 1024;
+/**
+ * Pages of larger objects hold fewer of them: what is parsed then dies young (measured with 150,000 pods of 6 KiB: 300 MiB less memory at
+ * the peak), and no page holds the event loop for long.
+ */
+const PAGE_BYTES = 1024 * 1024;
 const SMALLEST_PAGE = 20;
 /** Watches that fail this often in a row without an event are given up for a fresh list. */
 const WATCH_FAILURES = 3;
@@ -217,8 +220,8 @@ export class ListWatch<T> {
     const waiting = this.#refreshing.length;
     const seen = new Set<string>();
     let next: string | undefined;
-    let limit = this.#options.pageSize ?? PAGE_SIZE;
-    const smallest = Math.min(SMALLEST_PAGE, limit);
+    const pageSize = this.#options.pageSize ?? PAGE_SIZE;
+    let limit = pageSize;
     let version = "";
     do {
       const response = await client.request("GET", path, {
@@ -238,7 +241,8 @@ export class ListWatch<T> {
       for (const item of asList(list["items"])) seen.add(this.#put(item));
       next = asText(metadata["continue"]) || undefined;
       version = asText(metadata["resourceVersion"]);
-      if (response.size > PAGE_BYTES) limit = Math.max(smallest, Math.floor(limit / 2));
+      const average = response.size / Math.max(1, asList(list["items"]).length);
+      limit = Math.min(pageSize, Math.max(SMALLEST_PAGE, Math.floor(PAGE_BYTES / average)));
       this.#alive();
     } while (next !== undefined);
     if (version === "") throw new KubeError("malformed", `list ${path}: the answer has no resourceVersion`);
@@ -342,7 +346,7 @@ export class ListWatch<T> {
     const key = keyOf(object);
     try {
       if (key === "") throw new Error("it has no name");
-      this.store.set(key, this.#options.project(object));
+      this.store.set(key, this.#options.project(object, this.store.get(key)));
     } catch (error) {
       this.#options.log.error(`an object of ${this.resource} could not be read`, { key, error: messageOf(error) });
     }
@@ -375,7 +379,8 @@ export class ListWatch<T> {
 /** `namespace/name`, or the name of what has no namespace. */
 export function keyOf(object: unknown): string {
   const { namespace, name } = metadataOf(object);
-  return namespace === "" ? name : `${namespace}/${name}`;
+  // Joined and not concatenated: the string is kept for each of 150,000 pods, and a rope takes 50 bytes more than a flat one.
+  return namespace === "" ? name : [namespace, name].join("/");
 }
 
 async function drain(body: AsyncIterable<Uint8Array>): Promise<void> {

@@ -10,7 +10,7 @@ const POD: PodRecord = {
   uid: "pod-uid",
   namespace: "default",
   name: "web-6d4cf",
-  createdAt: "2026-01-01T00:00:00Z",
+  createdAt: 1_767_225_600,
   finished: false,
   running: true,
   controller: { kind: "ReplicaSet", name: "web" },
