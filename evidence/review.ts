@@ -8,6 +8,7 @@ import {
   judgedDigest,
   policiesFor,
   staticFindings,
+  unaskedFinding,
 } from "../policy/evaluate.ts";
 import type { ImageFacts } from "../policy/facts.ts";
 import type { Finding } from "../policy/finding.ts";
@@ -41,7 +42,17 @@ interface Question {
   readonly tags: TagState;
 }
 
-type Gathered = { readonly status: "ok"; readonly facts: ImageFacts } | { readonly status: "failed" };
+type Gathered =
+  | { readonly status: "ok"; readonly facts: ImageFacts }
+  | { readonly status: "failed" }
+  /** The object names so many images that this one was not looked at. */
+  | { readonly status: "passedOver" };
+
+/**
+ * Different images of one object that are looked at. The API server lets an object of 3 MiB name 30,000 of them, each of which would be
+ * questions to a registry: one request would make the registry unavailable to everybody. Pods have a handful.
+ */
+export const MOST_IMAGES = 256;
 
 /**
  * Joins the pure rules with what is gathered. Static rules come first: once a deny policy refuses an image, its registry is not contacted.
@@ -116,6 +127,8 @@ function enforced(policy: CompiledPolicy, { namespace, namespaceLabels }: Subjec
 }
 
 const FAILED: Gathered = { status: "failed" };
+const PASSED_OVER: Gathered = { status: "passedOver" };
+const TOO_MANY = `is one of more than ${MOST_IMAGES} different images of the object, and was not looked at; use fewer images`;
 
 /** Containers of one image share one answer; in audits they may run different digests of a tag. */
 function gatherAll(
@@ -133,6 +146,7 @@ function gatherAll(
     const key = `${image.image} ${mode === "audit" ? (image.imageID ?? "") : ""}`;
     const before = known.get(key);
     if (before !== undefined) return before;
+    if (known.size >= MOST_IMAGES) return PASSED_OVER;
     let answer: Gathered | Promise<Gathered>;
     try {
       const facts = gather({ subject, image, policies, mode, signal, now, dryRun });
@@ -161,6 +175,7 @@ function judgeFacts(
   for (const policy of policies) {
     try {
       if (gathered.status === "failed") findings.push(defectFinding(policy, subject, image));
+      else if (gathered.status === "passedOver") findings.push(unaskedFinding(policy, subject, image, TOO_MANY));
       else findings.push(...contentFindings(policy, subject, image, gathered.facts, { mode, now, tags }));
     } catch (error) {
       report(error);

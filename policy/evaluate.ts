@@ -91,8 +91,17 @@ export function judgedDigest({ parsed }: ImageUse, facts: ImageFacts | undefined
 
 /** What stands where judging itself failed, a defect of ours: never a pass, and nothing that `onUnavailable` settles. */
 export function defectFinding(policy: CompiledPolicy, subject: Subject, image: ImageUse): Finding {
+  return unaskedFinding(
+    policy,
+    subject,
+    image,
+    "could not be judged because of a defect of the operator; its log says more",
+  );
+}
+
+/** What stands where nobody looked, and not for want of time: never a pass, and nothing that `onUnavailable` settles. */
+export function unaskedFinding(policy: CompiledPolicy, subject: Subject, image: ImageUse, detail: string): Finding {
   const rule = contentRules(policy, subject)[0] ?? "digest";
-  const detail = "could not be judged because of a defect of the operator; its log says more";
   const found: RuleFinding = { rule, reason: "EvidenceUnavailable", detail, unavailable: "configuration" };
   return toFinding(policy, policy.actionIn(subject.namespace, subject.namespaceLabels), image, found, undefined);
 }

@@ -7,6 +7,7 @@ import { NotReadyError } from "./notReady.ts";
 import { readBody, type ByteBudget } from "./readBody.ts";
 import { RETRY, send } from "./reply.ts";
 import type { Handler } from "./handler.ts";
+import type { Shares } from "./shares.ts";
 
 export interface EndpointOptions {
   readonly deadlines: Deadlines;
@@ -16,6 +17,8 @@ export interface EndpointOptions {
   readonly logger: AdmissionLogger;
   /** Reviews that may be in hand at one time, those of the other endpoints among them. */
   readonly slots: Slots;
+  /** What of it may be about one namespace. */
+  readonly shares: Shares;
   /** Whether the server is going: what is answered now is the last on its connection. */
   readonly closing: () => boolean;
 }
@@ -46,7 +49,7 @@ export const createSlots = (limit: number): Slots => {
  * both leave the verdict to `failurePolicy`, which is Fail. Only `handle` says that a request is allowed.
  */
 export const createEndpoint =
-  ({ deadlines, deadline, budget, logger, slots, closing }: EndpointOptions, handle: Handler) =>
+  ({ deadlines, deadline, budget, logger, slots, shares, closing }: EndpointOptions, handle: Handler) =>
   (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method !== "POST") {
       send(response, 405, "an AdmissionReview is posted", { allow: "POST" });
@@ -76,11 +79,13 @@ export const createEndpoint =
         return;
       }
       let open = true;
+      let shared: string | undefined;
       const finish = (answer: () => void): void => {
         if (!open) return;
         open = false;
         slots.give();
         budget.give(body.bytes);
+        if (shared !== undefined) shares.give(shared, body.bytes);
         if (response.destroyed) return;
         if (closing()) response.setHeader("connection", "close");
         answer();
@@ -105,6 +110,12 @@ export const createEndpoint =
           finish(() => send(response, 400, review.message));
           return;
         }
+        const { namespace } = review.request;
+        if (!shares.take(namespace, body.bytes)) {
+          finish(() => send(response, 503, "too many reviews of one namespace at one time", RETRY));
+          return;
+        }
+        shared = namespace;
         const answer = handle(review.request, signal);
         if (answer instanceof Promise) answer.then(succeed).catch(fail);
         else succeed(answer);

@@ -1,4 +1,5 @@
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import { MOST_IMAGES } from "../evidence/review.ts";
 import type { Outcome } from "../policy/outcome.ts";
 import type { ImageUse, Subject } from "../policy/subject.ts";
 import { subjectOf } from "../policy/subjectOf.ts";
@@ -70,7 +71,10 @@ interface Pin {
   readonly image: string;
 }
 
-/** Each name is resolved once, however many containers have it: they must not end up with different digests. */
+/**
+ * Each name is resolved once, however many containers have it: they must not end up with different digests. Names beyond those that
+ * validation would look at are left as they are, and refused there.
+ */
 const pin = async (
   tasks: readonly PinTask[],
   ask: (task: PinTask) => Promise<string | undefined>,
@@ -78,7 +82,10 @@ const pin = async (
   const asked = new Map<string, Promise<string | undefined>>();
   const once = (task: PinTask): Promise<string | undefined> => {
     const name = `${task.reference.name}:${task.reference.tag ?? "latest"}`;
-    const answer = asked.get(name) ?? ask(task);
+    const known = asked.get(name);
+    if (known !== undefined) return known;
+    if (asked.size >= MOST_IMAGES) return Promise.resolve(undefined);
+    const answer = ask(task);
     asked.set(name, answer);
     return answer;
   };

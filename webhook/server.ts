@@ -8,6 +8,7 @@ import type { AdmissionLogger } from "./logger.ts";
 import { createByteBudget } from "./readBody.ts";
 import { send } from "./reply.ts";
 import type { Handler } from "./handler.ts";
+import { createShares } from "./shares.ts";
 
 export interface AdmissionServerOptions {
   readonly validate: Handler;
@@ -51,12 +52,14 @@ export class AdmissionServer {
   constructor(options: AdmissionServerOptions) {
     const { logger, deadline, ready } = options;
     this.#deadline = deadline;
+    const { maxBytes = 64 * 1024 * 1024, maxReviews = 1_000 } = options;
     const shared = {
       deadlines: this.#deadlines,
       deadline,
       logger,
-      budget: createByteBudget(options.maxBytes ?? 64 * 1024 * 1024),
-      slots: createSlots(options.maxReviews ?? 1_000),
+      budget: createByteBudget(maxBytes),
+      slots: createSlots(maxReviews),
+      shares: createShares({ reviews: maxReviews, bytes: maxBytes }),
       closing: () => this.#draining,
     };
     const routes: ReadonlyMap<string, (request: IncomingMessage, response: ServerResponse) => void> = new Map([

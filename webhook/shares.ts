@@ -1,0 +1,39 @@
+/** How much of what the endpoint can hold at one time the requests about one namespace may take. */
+const PART = 4;
+/** But never less than this: two of the largest bodies, and what one rollout brings at once. */
+const LEAST_REVIEWS = 16;
+const LEAST_BYTES = 16 * 1024 * 1024;
+
+/** A bound on what is in hand at one time about each namespace. */
+export interface Shares {
+  readonly take: (namespace: string, bytes: number) => boolean;
+  readonly give: (namespace: string, bytes: number) => void;
+}
+
+interface Held {
+  reviews: number;
+  bytes: number;
+}
+
+/**
+ * A quarter of all reviews and of all bytes for each namespace: whoever may create large pods whose registry never answers must not make
+ * every other namespace's pods be refused for want of room.
+ */
+export const createShares = (limits: { readonly reviews: number; readonly bytes: number }): Shares => {
+  const reviews = Math.max(LEAST_REVIEWS, Math.floor(limits.reviews / PART));
+  const bytes = Math.max(LEAST_BYTES, Math.floor(limits.bytes / PART));
+  const held = new Map<string, Held>();
+  return {
+    take: (namespace, size) => {
+      const now = held.get(namespace) ?? { reviews: 0, bytes: 0 };
+      if (now.reviews + 1 > reviews || now.bytes + size > bytes) return false;
+      held.set(namespace, { reviews: now.reviews + 1, bytes: now.bytes + size });
+      return true;
+    },
+    give: (namespace, size) => {
+      const now = held.get(namespace);
+      if (now === undefined || now.reviews <= 1) held.delete(namespace);
+      else held.set(namespace, { reviews: now.reviews - 1, bytes: now.bytes - size });
+    },
+  };
+};
