@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { LRUCache } from "lru-cache";
+import { parseHost } from "../../policy/host.ts";
 import { AnswerKeeper } from "../cache/answerKeeper.ts";
 import { EvidenceCache } from "../cache/evidenceCache.ts";
 import type { CredentialSource } from "../credentials/credential.ts";
@@ -42,7 +43,8 @@ const NAME = /^([^/\s?#@\\]+)\/([a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-
 
 /** Throws where the settings make no sense: a CA file that cannot be read, a range that is none, a mirror that is no URL. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { settings, metrics, network = SYSTEM_NETWORK, clock = Date.now, random = Math.random } = options;
+  const { metrics, network = SYSTEM_NETWORK, clock = Date.now, random = Math.random } = options;
+  const settings = canonical(options.settings);
   const limits = { ...REGISTRY_LIMITS, ...settings.limits };
   const times = { ...CACHE_TIMES, ...settings.times };
   const transport = new Transport({
@@ -94,6 +96,20 @@ export function createRegistry(options: RegistryOptions): Registry {
     repository: (endpoint, sources) => new CachedRepository(endpoint, sources, services),
     close: async () => transport.close(),
   };
+}
+
+/** Flags may call a registry by any of its names, as references may: `index.docker.io` is docker.io, `:443` is dropped. */
+function canonical(settings: RegistrySettings): RegistrySettings {
+  const byHost = (places: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
+    new Map(
+      [...places].map(([written, place]) => {
+        const parsed = parseHost(written);
+        // Read now, so that a mistake is told at the start and not by the first image.
+        placeUrl(place);
+        return [parsed.status === "ok" ? parsed.host : written.toLowerCase(), place];
+      }),
+    );
+  return { ...settings, mirrors: byHost(settings.mirrors), tokenRealms: byHost(settings.tokenRealms) };
 }
 
 /**

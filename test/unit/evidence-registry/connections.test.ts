@@ -145,6 +145,15 @@ describe("mirrors", () => {
     await using readers = openReaders(mirrored(`${place.url}/cache/company`));
     assert.equal(await read(readers, "registry.company.com/team/app"), "verified");
   });
+  for (const written of ["index.docker.io", "registry-1.docker.io", "docker.io:443", "Docker.IO"]) {
+    it(`a flag for ${written} is one for docker.io`, async () => {
+      await using place = await withImage();
+      await using readers = openReaders({ plainHttp: [], mirrors: new Map([[written, place.url]]) });
+      assert.equal(await read(readers, "docker.io/team/app"), "verified");
+    });
+  }
+  it("one that is no address is told at the start", () =>
+    assert.throws(() => openReaders({ mirrors: new Map([["a.io", "http://user:pw@x"]]) })));
   it("messages do not name them", async () => {
     await using place = await startRegistry();
     await using readers = openReaders(mirrored(`${place.url}/secret-cache`));
