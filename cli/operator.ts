@@ -12,6 +12,8 @@ export const operatorCommand = (): Command =>
 
 const run = async (args: readonly string[]): Promise<void> => {
   const { readSettings } = await import("../operator/settings.ts");
+  const { createWinston } = await import("../operator/logging.ts");
+  const { exitOnDefects } = await import("../operator/defects.ts");
   const { runOperator } = await import("../operator/run.ts");
   const result = readSettings(args, process.env);
   if (result.status === "help") {
@@ -23,10 +25,12 @@ const run = async (args: readonly string[]): Promise<void> => {
     process.exitCode = 2;
     return;
   }
+  const log = createWinston(result.settings);
+  exitOnDefects(log);
   const told = new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
   });
-  const operator = await runOperator(result.settings);
+  const operator = await runOperator(result.settings, { log });
   await told;
   await operator.stop();
 };

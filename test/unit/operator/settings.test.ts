@@ -204,7 +204,6 @@ describe("settings", () => {
       noProxy: "x",
       registryConcurrency: "1",
       cacheSize: "1Mi",
-      cloudCredentials: "none",
       proofWorkers: "0",
       trustRootCache: "/x",
       publicGoodUpdates: "false",
