@@ -45,9 +45,27 @@ export function readSpec(written: unknown): ReadSpec {
   }
   return {
     // Of the schema's shape, from which the type is generated; undefined where not even an object was given.
-    spec: value ?? {},
+    spec: withWholeMatch(value ?? {}, faults),
     faults: faults.map(({ path, message }) => ({ reason: "InvalidSpec", path, message })),
     unjudged: Array.from(unjudged, ([rule, message]) => ({ rule, message })),
     overridesUnreadable: faults.some(({ path }) => path.startsWith("spec.enforcementOverrides")),
+  };
+}
+
+/**
+ * A list of what a policy is about that could be read in part would be about less than its author wrote: without it the policy is about
+ * everything. Exclusions that were left out exclude nothing.
+ */
+function withWholeMatch(spec: PolicySpec, faults: readonly { readonly path: string }[]): PolicySpec {
+  const broken = (part: string): boolean => faults.some(({ path }) => path.startsWith(`spec.match.${part}[`));
+  const { namespaces, images, ...match } = spec.match ?? {};
+  if (!broken("namespaces") && !broken("images")) return spec;
+  return {
+    ...spec,
+    match: {
+      ...match,
+      ...(namespaces === undefined || broken("namespaces") ? {} : { namespaces }),
+      ...(images === undefined || broken("images") ? {} : { images }),
+    },
   };
 }
