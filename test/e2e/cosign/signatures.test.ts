@@ -100,7 +100,7 @@ describe("signatures on a real API server", function () {
       if (major !== undefined) signers.push(await withCosign(program, `cosign ${full}`, Number(major), directory));
     }
     if (signers.length === 0)
-      for (const name of ["cosign2-signature", "cosign3-signature"]) signers.push(fromFixture(name));
+      for (const name of ["cosign2-signature", "cosign3-signature-p384"]) signers.push(fromFixture(name));
     cluster = await startOwnCluster();
     await cluster.installCrds();
     registry = await startRegistry();
