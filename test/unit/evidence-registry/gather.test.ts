@@ -133,7 +133,12 @@ describe("pin", () => {
   });
   it("one resolution for one request, even when the cache forgets meanwhile", async () => {
     await using s = await scene({
-      misbehave: [{ when: { kind: "manifest" }, as: inTurn(anotherManifest(index), anotherManifest(other)) }],
+      misbehave: [
+        {
+          when: { kind: "manifest" },
+          as: inTurn(anotherManifest(index), anotherManifest(other), anotherManifest(other)),
+        },
+      ],
     });
     const signal = AbortSignal.timeout(5_000);
     const first = await resolve(s, ":v1", signal);

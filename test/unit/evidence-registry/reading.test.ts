@@ -70,6 +70,9 @@ describe("reading manifests", () => {
     assert.equal(manifest.status, "verified");
     assert.deepEqual(Buffer.from(manifest.value.bytes), Buffer.from(bytes));
     assert.deepEqual(s.asked(), ["GET manifests/v1"], "what was read by tag is there by digest");
+    const [request] = s.place.requests;
+    assert.equal(request?.headers["accept-encoding"], "identity", "packed bytes could be without bound");
+    assert.match(request.headers["accept"] ?? "", /oci\.image\.index.*docker\.distribution\.manifest\.v2/);
   });
 
   it("what is not there is absent", async () => {
