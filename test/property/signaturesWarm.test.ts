@@ -39,6 +39,8 @@ const policies = [
   attested({ conditions: [{ expression: `!(${hosted})` }] }),
   attested({ maxAge: "1d" }),
   attested({ count: 2 }),
+  attested({ predicateType: "vuln" }),
+  attested({ predicateType: "https://example.com/other" }),
   { ...signedBy(a), attestations: attested({}).attestations! },
 ].map((spec) => compile(spec));
 const digests = ["cosign3-signature", "cosign3-other-image"].map((name) => readFixture(name).digest);

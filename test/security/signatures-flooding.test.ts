@@ -324,4 +324,50 @@ describe("what is kept of signatures", () => {
       "SignatureUntrusted",
     ]);
   });
+
+  it("reads on where another rule wants more than the one that was satisfied", async () => {
+    const sigstore = await sigstoreInstance();
+    const hand = keyHand();
+    const repository = new MemoryRepository();
+    const type = "https://slsa.dev/provenance/v1";
+    for (const [builder, created] of [
+      ["b", "2026-01-01T00:00:00Z"],
+      ["a", "2026-01-02T00:00:00Z"],
+    ] as const) {
+      const bundle = await sigstore.bundle(hand, statementOf(digest, type, { builder }), { log: "none" });
+      repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(bundle)) }], {
+        subject: digest,
+        artifactType: BUNDLE,
+        annotations: { "dev.sigstore.bundle.predicateType": type, "org.opencontainers.image.created": created },
+      });
+    }
+    // Junk in between, so that reading really stops.
+    junk(repository, 50, {
+      artifactType: BUNDLE,
+      annotations: { "org.opencontainers.image.created": "2025-01-01T00:00:00Z" },
+    });
+    const builtBy = (builder: string) =>
+      compile({
+        authorities: [byKey(publicPem(hand))],
+        attestations: [
+          {
+            predicateType: type,
+            authorities: ["release"],
+            conditions: [{ expression: `predicate.builder == "${builder}"` }],
+          },
+        ],
+      });
+    const evidence = evidenceUnderTest();
+    for (const [builder, expected] of [
+      ["a", []],
+      ["b", []],
+      ["c", ["AttestationRejected"]],
+      ["a", []],
+    ] as const)
+      assert.deepEqual(
+        reasonsOf((await judge(evidence, builtBy(builder), { repository, digest })).findings),
+        expected,
+        builder,
+      );
+  });
 });

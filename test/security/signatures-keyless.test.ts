@@ -5,6 +5,7 @@ import {
   envelopeOf,
   keyHand,
   payloadOf,
+  publicPem,
   SIGN,
   sigstoreInstance,
   statementOf,
@@ -378,6 +379,118 @@ describe("keyless signatures", () => {
         await say(attached(await sigstore.bundle(keyHand(), statementOf(digest, SIGN)))),
         /^SignatureUntrusted: .*bare key/,
       );
+    });
+  });
+
+  describe("with a bare key and a required log", () => {
+    const hand = keyHand();
+    const keyed = (more: Partial<Authority> = {}): Authority => ({
+      name: "release",
+      key: { pem: publicPem(hand) },
+      trustRoot: { inline: sigstore.trustedRoot },
+      ...more,
+    });
+    const bundled = async (log: LogOptions = {}): Promise<BundleJson> =>
+      sigstore.bundle(hand, statementOf(digest, SIGN), log);
+
+    it("hold with Rekor v1, v2 and in cosign's older form", async () => {
+      for (const log of ["v1", "v2"] as const)
+        assert.equal(await say(attached(await bundled({ log })), keyed()), "", log);
+      assert.equal(await say(await legacy(hand), keyed()), "");
+      // Keys do not expire, and a log without a promise needs no timestamp for them.
+      assert.equal(await say(attached(await bundled({ log: "v2", timestamp: false })), keyed()), "");
+    });
+    it("hold with a certificate beside the key, as `cosign sign --key --certificate` makes them", async () => {
+      const owner = await sigstore.issue();
+      const by = keyed({ key: { pem: publicPem(owner) } });
+      assert.equal(await say(attached(await sigstore.bundle(owner, statementOf(digest, SIGN))), by), "");
+    });
+    it("do not hold without an entry, or with one of somebody or something else", async () => {
+      assert.match(await say(attached(await bundled({ log: "none" })), keyed()), /^TransparencyMissing: /);
+      for (const log of ["v1", "v2"] as const) {
+        assert.match(
+          await say(attached(await bundled({ log, entryBy: keyHand() })), keyed()),
+          /^TransparencyMissing: .*another signer/,
+        );
+        assert.match(
+          await say(attached(await bundled({ log, entryBy: await sigstore.issue() })), keyed()),
+          /^TransparencyMissing: .*another signer/,
+        );
+        assert.match(
+          await say(attached(await bundled({ log, entryAbout: Buffer.from("{}") })), keyed()),
+          /^TransparencyMissing: .*does not hold/,
+        );
+      }
+      assert.match(
+        await say(await legacy(hand, { entryBy: keyHand() }), keyed()),
+        /^TransparencyMissing: .*another signer/,
+      );
+      assert.match(
+        await say(await legacy(hand, { entryAbout: Buffer.from("{}") }), keyed()),
+        /^TransparencyMissing: .*does not hold/,
+      );
+    });
+    it("do not hold with an entry of an unknown log, or one that was changed", async () => {
+      const elsewhere = keyed({ trustRoot: { inline: foreign.trustedRoot } });
+      for (const log of ["v1", "v2"] as const)
+        assert.match(await say(attached(await bundled({ log })), elsewhere), /^TransparencyMissing: /);
+      assert.match(await say(await legacy(hand), elsewhere), /^TransparencyMissing: /);
+      const bundle = await bundled();
+      Object.assign(bundle.verificationMaterial.tlogEntries[0]!, { integratedTime: "1700000000" });
+      assert.match(await say(attached(bundle), keyed()), /^TransparencyMissing: /);
+    });
+    it("take their age only from times that somebody signed", async () => {
+      const type = "https://slsa.dev/provenance/v1";
+      const young = async (change: (bundle: BundleJson) => void, log: LogOptions): Promise<string> => {
+        const bundle = await sigstore.bundle(hand, statementOf(digest, type), log);
+        change(bundle);
+        const policy = compile({
+          authorities: [keyed()],
+          attestations: [{ predicateType: type, authorities: ["release"], maxAge: "1h" }],
+        });
+        const { findings } = await judge(evidenceUnderTest(), policy, { repository: attached(bundle), digest });
+        return findings.map(({ reason, detail }) => `${reason}: ${detail}`).join("\n");
+      };
+      const claim =
+        (more: object) =>
+        (bundle: BundleJson): void => {
+          Object.assign(bundle.verificationMaterial.tlogEntries[0]!, more);
+        };
+      const now = String(Math.floor(Date.now() / 1000));
+      assert.equal(await young(() => undefined, { log: "v1" }), "");
+      assert.equal(await young(() => undefined, { log: "v2" }), "");
+      assert.match(
+        await young(() => undefined, { log: "v2", timestamp: false }),
+        /^AttestationRejected: .*no signed time/,
+      );
+      assert.match(
+        await young(claim({ integratedTime: now }), { log: "v2", timestamp: false }),
+        /^AttestationRejected: .*no signed time/,
+      );
+      assert.match(
+        await young(claim({ inclusionPromise: undefined }), { log: "v1" }),
+        /^AttestationRejected: .*no signed time/,
+      );
+      assert.match(
+        await young(() => undefined, { log: "v1", later: -7_200_000 }),
+        /^AttestationRejected: .*older than maxAge|^AttestationUntrusted/,
+      );
+    });
+    it("take a timestamp's word for their age with transparencyLog: Ignored, where the trust root is written down", async () => {
+      const type = "https://slsa.dev/provenance/v1";
+      const { trustRoot, ...bare } = keyed({ transparencyLog: "Ignored" });
+      const policy = (by: Authority) =>
+        compile({
+          authorities: [by],
+          attestations: [{ predicateType: type, authorities: ["release"], maxAge: "1h" }],
+        });
+      const repository = attached(
+        await sigstore.bundle(hand, statementOf(digest, type), { log: "none", timestamp: true }),
+      );
+      const written = policy({ ...bare, ...(trustRoot && { trustRoot }) });
+      assert.deepEqual((await judge(evidenceUnderTest(), written, { repository, digest })).findings, []);
+      const without = await judge(evidenceUnderTest(), policy(bare), { repository, digest });
+      assert.equal(without.findings[0]?.reason, "AttestationRejected");
     });
   });
 
