@@ -26,7 +26,11 @@ export function conditionsOf(
       observedGeneration: generation,
       lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
       reason,
-      message: message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 3)}...` : message,
+      // Half a surrogate pair would come back as another character, and the status would never be as it was written.
+      message: (message.length > LONGEST_MESSAGE
+        ? `${message.slice(0, LONGEST_MESSAGE - 3)}...`
+        : message
+      ).toWellFormed(),
     };
   });
 }

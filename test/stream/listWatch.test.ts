@@ -110,7 +110,7 @@ describe("list and watch", () => {
     server.reset(PODS);
     await until("watched again", () => watch.counts.watches >= 2);
     await watching();
-    const last = server.requests.filter(({ query }) => query.includes("watch=true")).at(-1)?.query ?? "";
+    const last = server.requests.findLast(({ query }) => query.includes("watch=true"))?.query ?? "";
     assert.match(last, /resourceVersion=102/);
     assert.match(last, /allowWatchBookmarks=true/);
     assert.equal(watch.counts.lists, 1);
