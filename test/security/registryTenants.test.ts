@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Users } from "../../sandbox/registry/auth/permissions.ts";
 import { makeImage } from "../../sandbox/registry/images.ts";
 import { late } from "../../sandbox/registry/misbehaviour/wrongTransport.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { type RegistryOptions, type SandboxRegistry, startRegistry } from "../../sandbox/registry/server.ts";
 import { cluster, dockerConfig, engine, pod, policy, type Engine } from "../unit/evidence-registry/support/judging.ts";
+import { temporaryFile } from "../unit/evidence-registry/support/temporaryFile.ts";
 
 const image = makeImage();
 const users: Users = {
@@ -110,8 +108,7 @@ describe("the operator's own credentials", () => {
   async function said(patterns: readonly string[] | undefined): Promise<string> {
     await using place = await startRegistry({ auth: { type: "basic", users } });
     addToStore(place.store, "red/app", image, "v1");
-    const file = join(mkdtempSync(join(tmpdir(), "own-config-")), "config.json");
-    writeFileSync(file, dockerConfig({ [place.host]: ["operator", "own-password"] }));
+    const file = temporaryFile(dockerConfig({ [place.host]: ["operator", "own-password"] }));
     await using own = engine({ dockerConfig: file });
     const spec = { digest: { verify: true, required: false } };
     const images = patterns?.map((pattern) => pattern.replace("HOST", place.host));

@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createCloudCredentials } from "../../../evidence/credentials/cloud/cloudCredentials.ts";
 import type { ClusterReads } from "../../../evidence/credentials/clusterReads.ts";
 import { createKeychains, type KeychainOptions } from "../../../evidence/credentials/keychain.ts";
@@ -10,6 +7,7 @@ import { DEFAULT_REGISTRY_SETTINGS } from "../../../evidence/registry/settings.t
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import type { Subject } from "../../../policy/subject.ts";
 import { cluster, dockerConfig, pod, policy } from "./support/judging.ts";
+import { temporaryFile } from "./support/temporaryFile.ts";
 
 const HOST = "registry.company.com";
 const secrets = {
@@ -20,8 +18,7 @@ const secrets = {
   "image-security-system/lent": { [HOST]: ["lent", "1"] },
 } as const;
 const accounts = { "team/default": ["account"], "team/builder": ["narrow"] };
-const ownFile = join(mkdtempSync(join(tmpdir(), "docker-config-")), "config.json");
-writeFileSync(ownFile, dockerConfig({ [HOST]: ["own", "1"] }));
+const ownFile = temporaryFile(dockerConfig({ [HOST]: ["own", "1"] }));
 
 const lending = policy(
   {

@@ -1,10 +1,8 @@
 import "reflect-metadata";
-import { mkdtempSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { temporaryFile } from "./temporaryFile.ts";
 
 export interface ServerCertificate {
   readonly key: string;
@@ -50,8 +48,7 @@ export async function makeCertificate(names: readonly string[], expired = false)
     ],
   });
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", server.privateKey)).toString("base64");
-  const caFile = join(mkdtempSync(join(tmpdir(), "registry-ca-")), "ca.crt");
-  writeFileSync(caFile, ca.toString("pem"));
+  const caFile = temporaryFile(ca.toString("pem"));
   return {
     key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
     cert: leaf.toString("pem"),
