@@ -1,5 +1,6 @@
 import type { DataReference, Resolve, ResolvedData } from "../../policy/compile/resolve.ts";
 import type { KubeClient } from "../kube/kubeClient.ts";
+import { dnsLabel, objectName } from "../settings/checks.ts";
 import { asObject, asText } from "../kube/object.ts";
 import type { Log } from "../log.ts";
 import { ListWatch, type ListWatchTiming } from "../watch/listWatch.ts";
@@ -93,6 +94,10 @@ export function createReferences(options: ReferencesOptions): References {
         status: "notTrusted",
         message: `namespace "${reference.namespace}" is not trusted; name it in --trust-namespaces, or put the ${kind} into "${namespace}"`,
       };
+    }
+    // Whatever the API server has checked: the name becomes part of a selector.
+    if (objectName(name) !== undefined || dnsLabel(reference.namespace) !== undefined) {
+      return missing(`"${name}" is no name of a ${kind}`);
     }
     const id = JSON.stringify([kind, reference.namespace, name, key]);
     asked?.add(id);
