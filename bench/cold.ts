@@ -22,6 +22,7 @@ const evidence = startEvidence({
   settings: read.settings,
   cluster: { readSecret: async () => undefined, readServiceAccount: async () => undefined },
   reports: () => [],
+  serviceRanges: () => [],
   runs: () => false,
   metrics: { registryRequest: () => {}, cacheRequest: () => {}, unavailable: () => {} },
   log: SILENT,

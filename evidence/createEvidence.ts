@@ -14,6 +14,8 @@ export interface EvidenceOptions {
   readonly providers: readonly FactProvider[];
   /** Absent: no cluster, so no pull secrets of pods. */
   readonly cluster?: ClusterReads;
+  /** What the cluster says of its own service ranges; see `RegistryOptions`. */
+  readonly serviceRanges?: () => readonly string[];
   /** Told of defects, which are findings and never a pass. */
   readonly report?: (error: unknown) => void;
   /** The system's by default. */
@@ -32,9 +34,15 @@ export interface Evidence extends Gathering {
  * no sense: a CA file that cannot be read, a range that is none, a mirror that is no URL.
  */
 export function createEvidence(options: EvidenceOptions): Evidence {
-  const { settings, metrics, providers, cluster, report, network, clock } = options;
+  const { settings, metrics, providers, cluster, report, network, clock, serviceRanges } = options;
   const time = clock === undefined ? {} : { clock };
-  const registry = createRegistry({ settings, metrics, ...time, ...(network === undefined ? {} : { network }) });
+  const registry = createRegistry({
+    settings,
+    metrics,
+    ...time,
+    ...(network === undefined ? {} : { network }),
+    ...(serviceRanges === undefined ? {} : { serviceRanges }),
+  });
   const keychains = createKeychains({
     settings,
     cloud: createCloudCredentials(settings.cloudCredentials ?? CLOUD_PROVIDERS),

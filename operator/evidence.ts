@@ -18,6 +18,7 @@ export interface OperatorEvidenceOptions {
   readonly cluster: ClusterReads;
   readonly reports: ReportsByDigest;
   readonly runs: (namespace: string, digests: readonly string[]) => boolean;
+  readonly serviceRanges: () => readonly string[];
   readonly metrics: EvidenceMetrics;
   readonly log: Log;
   /** Milliseconds since the epoch. */
@@ -32,7 +33,7 @@ export interface OperatorEvidence {
 
 /** Everything that finds and proves facts about images, with the operator's settings: registries, signatures, scans. */
 export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidence {
-  const { settings, cluster, reports, runs, metrics, log, now } = options;
+  const { settings, cluster, reports, runs, serviceRanges, metrics, log, now } = options;
   const { workers, trustRootCache, publicGoodUpdates, kmsPlainHttp, vault } = settings.proofs;
   const examiner = createExaminer({ workers });
   const read = createScanReader({ workers: Math.min(workers, 1) });
@@ -57,6 +58,7 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
     settings: settings.registry,
     metrics,
     cluster,
+    serviceRanges,
     clock: now,
     report: (error) => log.error("a provider of facts has a defect", { error: messageOf(error) }),
     providers: [cosign.provider, createScanProvider({ prove: cosign.proveAttestations, reports, runs, read })],

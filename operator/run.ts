@@ -23,6 +23,7 @@ import { createClusterReads } from "./resources/clusterReads.ts";
 import { createReferences } from "./resources/references.ts";
 import { createRunningDigests, podRuns } from "./resources/runningDigests.ts";
 import { createScanReports } from "./resources/scanReports.ts";
+import { createServiceRanges } from "./resources/serviceRanges.ts";
 import type { Settings } from "./settings.ts";
 import { singleFlight } from "./singleFlight.ts";
 
@@ -110,8 +111,15 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     onKnown: () => reconciler.concern(() => true),
   });
   stack.defer(() => reports.stop());
+  const serviceRanges = createServiceRanges({
+    client,
+    log,
+    onAlive: (at) => metrics.watchAlive("servicecidrs", at),
+  });
+  stack.defer(() => serviceRanges.stop());
   const evidence = startEvidence({
     settings,
+    serviceRanges: serviceRanges.current,
     cluster: createClusterReads(client),
     reports: reports.byDigest,
     runs: createRunningDigests(pods.store).runs,
@@ -196,6 +204,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     await Promise.all([admission.stop(), reconciler.stop().then(() => elector.stop())]);
   });
   caches.start();
+  serviceRanges.start();
   elector.start();
 
   const running = stack.move();

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { VaultOptions } from "../evidence/keys/vaultKey.ts";
@@ -157,7 +158,7 @@ function assemble(values: OptionValues, env: Readonly<Record<string, string | un
       plainHttp: values.registryPlainHttp,
       caBundles: values.registryCa,
       allowedAddresses: values.allowAddress,
-      serviceRanges: values.serviceRange,
+      serviceRanges: [...values.serviceRange, ...apiServerAddress(env["KUBERNETES_SERVICE_HOST"])],
       tokenRealms: values.tokenRealm,
       readPullSecrets: values.readPullSecrets,
       ...(values.dockerConfig === undefined ? {} : { dockerConfig: values.dockerConfig }),
@@ -204,6 +205,12 @@ function vaultOf(
 }
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/** The API server's own service, which every Pod is told of. */
+function apiServerAddress(host: string | undefined): readonly string[] {
+  const family = isIP(host ?? "");
+  return host === undefined || family === 0 ? [] : [`${host}/${family === 4 ? 32 : 128}`];
+}
 
 const splitList = (text: string): readonly string[] =>
   text

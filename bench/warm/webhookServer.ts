@@ -64,6 +64,7 @@ serve(async ({ cert, key, publicKey, registry }) => {
     settings,
     cluster: { readSecret: () => Promise.resolve(undefined), readServiceAccount: () => Promise.resolve(undefined) },
     reports: () => [],
+    serviceRanges: () => [],
     runs: () => false,
     metrics: metrics.evidence,
     log,

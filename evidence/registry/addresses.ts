@@ -81,20 +81,27 @@ function embeddedIPv4(address: string): string | undefined {
 }
 
 /**
- * The filter of design.md section 4. `allowed` wins over everything; `serviceRanges` are the cluster's own. Throws where one
- * of them is no range.
+ * The filter of design.md section 4. `allowed` wins over everything; `serviceRanges` are the cluster's own, `learned` those
+ * that the cluster tells of itself and may change. Throws where one that was set is no range.
  */
 export function createAddressFilter(options: {
   readonly allowed: readonly string[];
   readonly serviceRanges: readonly string[];
+  readonly learned?: () => readonly string[];
 }): AddressFilter {
   const allowed = blockList(options.allowed);
   const services = blockList(options.serviceRanges);
+  const learned = { ranges: [] as readonly string[], list: blockList([]) };
+  const isLearned = (address: string, family: "ipv4" | "ipv6"): boolean => {
+    const ranges = options.learned?.() ?? learned.ranges;
+    if (ranges !== learned.ranges) Object.assign(learned, { ranges, list: blockList(ranges) });
+    return learned.list.check(address, family);
+  };
   const ranges = RANGES.map(([refusal, range]) => [refusal, blockList([range])] as const);
   const judge = (address: string): AddressRefusal | undefined => {
     const family = isIPv4(address) ? "ipv4" : "ipv6";
     if (allowed.check(address, family)) return undefined;
-    if (services.check(address, family)) return "serviceRange";
+    if (services.check(address, family) || isLearned(address, family)) return "serviceRange";
     return ranges.find(([, range]) => range.check(address, family))?.[0];
   };
   return (address) => {

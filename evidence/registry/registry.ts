@@ -30,6 +30,8 @@ export interface Registry {
 export interface RegistryOptions {
   readonly settings: RegistrySettings;
   readonly metrics: EvidenceMetrics;
+  /** CIDR ranges that the cluster says are its services', beside those of the settings. A new array where they changed. */
+  readonly serviceRanges?: () => readonly string[];
   /** The system's by default. */
   readonly network?: Network;
   /** Milliseconds since the epoch. */
@@ -50,7 +52,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const transport = new Transport({
     connect: createConnector({
       network,
-      filter: createAddressFilter({ allowed: settings.allowedAddresses, serviceRanges: settings.serviceRanges }),
+      filter: createAddressFilter({
+        allowed: settings.allowedAddresses,
+        serviceRanges: settings.serviceRanges,
+        ...(options.serviceRanges === undefined ? {} : { learned: options.serviceRanges }),
+      }),
       named: namedOrigins(settings),
       proxy: createProxyChoice(settings.proxy),
       certificateAuthorities: settings.caBundles.map((file) => readFileSync(file, "utf8")),

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { KubeConfig } from "@kubernetes/client-node";
+import { createAddressFilter } from "../../../evidence/registry/addresses.ts";
+import { createKubeClient } from "../../../operator/kube/kubeClient.ts";
+import { SILENT } from "../../../operator/log.ts";
+import { createServiceRanges } from "../../../operator/resources/serviceRanges.ts";
+import { clusterTimeout, startCluster } from "../harness/cluster.ts";
+import { eventually } from "../harness/eventually.ts";
+
+describe("the cluster's service ranges", () => {
+  it("are learned from the API server, and their addresses are not dialled", async function () {
+    this.timeout(clusterTimeout);
+    const cluster = await startCluster();
+    const config = new KubeConfig();
+    config.loadFromFile(cluster.kubeconfig);
+    const client = createKubeClient(config);
+    const ranges = createServiceRanges({ client, log: SILENT, onAlive: () => undefined });
+    const filter = createAddressFilter({ allowed: [], serviceRanges: [], learned: ranges.current });
+    try {
+      ranges.start();
+      await eventually(() => assert.notDeepEqual(ranges.current(), []));
+      const { stdout } = await cluster.kubectl("get", "service", "kubernetes", "-o", "jsonpath={.spec.clusterIP}");
+      assert.equal(filter(stdout), "serviceRange", stdout);
+      assert.equal(filter("192.0.3.1"), undefined);
+    } finally {
+      await ranges.stop();
+      await client.close();
+    }
+  });
+});
