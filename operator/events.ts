@@ -48,7 +48,7 @@ export interface EventRecorderOptions {
 const LONGEST_MESSAGE = 1_000;
 /** What a new policy finds in a large cluster is more than anyone reads, and must not fill etcd. */
 const BACKLOG = 2_000;
-const ATTEMPTS = 5;
+const ATTEMPTS = 4;
 
 /**
  * Events (core/v1), aggregated: the same object, reason and message is one Event whose `count` grows, as kubectl shows it (`x3 over 5m`).

@@ -221,7 +221,8 @@ export class FakeApiServer {
     const version = sent.metadata?.resourceVersion;
     if (version !== undefined && version !== before.metadata.resourceVersion) return status(response, 409, "Conflict");
     const metadata = { ...before.metadata, ...sent.metadata };
-    const after = method === "PUT" ? { ...sent, metadata } : { ...before, ...sent, metadata };
+    // Merge patches come as far as they are used: whole fields, and names that are taken away by null.
+    const after = method === "PUT" ? { ...sent, metadata } : { ...before, ...withoutNulls(sent), metadata };
     return json(response, 200, this.put(place.collection, after));
   }
 
@@ -266,6 +267,10 @@ function selected(url: URL, { namespace }: Place, items: readonly FakeObject[]):
       (namespace === undefined || metadata.namespace === namespace) &&
       (field !== "metadata.name" || metadata.name === value),
   );
+}
+
+function withoutNulls(value: FakeObject): FakeObject {
+  return JSON.parse(JSON.stringify(value, (_, part: unknown) => part ?? undefined)) as FakeObject;
 }
 
 function placeOf(path: string): Place {

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { setTimeout as wait } from "node:timers/promises";
+import { createEventRecorder, type EventNote, type EventRecorder } from "../../operator/events.ts";
+import type { KubeClient } from "../../operator/kube/kubeClient.ts";
+import { asObject } from "../../operator/kube/object.ts";
+import { SILENT } from "../../operator/log.ts";
+import { FakeApiServer, json, until, type FakeObject } from "./fakeApiServer.ts";
+
+const EVENTS = "/api/v1/events";
+
+describe("Events", () => {
+  let server: FakeApiServer;
+  let client: KubeClient;
+  let recorder: EventRecorder;
+  let leading: boolean;
+  let warnings: number;
+  let made: Map<string, FakeObject>;
+
+  beforeEach(async () => {
+    server = new FakeApiServer();
+    server.define(EVENTS);
+    await server.start();
+    client = server.client();
+    leading = true;
+    warnings = 0;
+    made = new Map();
+  });
+  afterEach(async () => {
+    await recorder.close();
+    await client.close();
+    await server.stop();
+  });
+
+  const begin = (backlog = 100): void => {
+    recorder = createEventRecorder({
+      client,
+      leadership: { mayWrite: () => leading },
+      instance: "test",
+      now: Date.now,
+      log: { ...SILENT, warn: () => (warnings += 1) },
+      backlog,
+    });
+  };
+  const note = (pod: string, message = "violates p"): EventNote => ({
+    involved: { apiVersion: "v1", kind: "Pod", namespace: "default", name: pod, uid: `uid-of-${pod}` },
+    type: "Warning",
+    reason: "ImageSecurityViolation",
+    message,
+  });
+  const posted = (): readonly FakeObject[] =>
+    server.requests.filter(({ method }) => method === "POST").map(({ body }) => body as FakeObject);
+  const countOf = (event: FakeObject | undefined): unknown =>
+    event === undefined
+      ? undefined
+      : asObject(server.get(EVENTS, `${event.metadata.namespace}/${event.metadata.name}`))["count"];
+
+  it("are in the namespace of what they are about, and of one without in default", async () => {
+    begin();
+    recorder.record(note("a"));
+    recorder.record({
+      ...note("p"),
+      involved: { apiVersion: "x/v1", kind: "Policy", namespace: "", name: "p", uid: "u" },
+    });
+    await recorder.settled();
+    const [ofPod, ofPolicy] = posted();
+    assert.equal(ofPod?.metadata.namespace, "default");
+    assert.deepEqual(asObject(ofPod?.["involvedObject"]), {
+      apiVersion: "v1",
+      kind: "Pod",
+      namespace: "default",
+      name: "a",
+      uid: "uid-of-a",
+    });
+    assert.equal(ofPolicy?.metadata.namespace, "default");
+    assert.equal("namespace" in asObject(ofPolicy?.["involvedObject"]), false);
+    assert.ok(made.size === 0);
+  });
+
+  it("are one with a count where the same is told again", async () => {
+    begin();
+    recorder.record(note("a"));
+    await recorder.settled();
+    recorder.record(note("a"));
+    await recorder.settled();
+    recorder.record(note("a"));
+    await recorder.settled();
+    const names = new Set(posted().map(({ metadata }) => metadata.name));
+    assert.equal(names.size, 1);
+    assert.equal(countOf(posted()[0]), 3);
+    recorder.record(note("a", "violates q"));
+    recorder.record(note("b"));
+    await recorder.settled();
+    assert.equal(new Set(posted().map(({ metadata }) => metadata.name)).size, 3);
+  });
+
+  it("are dropped after a while where they cannot be written, and hold nothing up", async () => {
+    begin();
+    server.faults.push((request, response, url) => {
+      if (!url.pathname.includes("/events") || request.method !== "POST") return false;
+      if (!JSON.stringify(server.requests.at(-1)?.body).includes("uid-of-a")) return false;
+      json(response, 403, { message: "the namespace is being terminated" });
+      return true;
+    });
+    recorder.record(note("a"));
+    recorder.record(note("b"));
+    await until("b is told", () => posted().some((event) => countOf(event) === 1));
+    await recorder.settled();
+    assert.equal(warnings, 1);
+  }).timeout(20_000);
+
+  it("are bounded: more than can be written are left out, and said once", async () => {
+    begin(10);
+    server.faults.push(async () => {
+      await wait(20);
+      return false;
+    });
+    for (let index = 0; index < 100; index += 1) recorder.record(note(`pod-${index}`));
+    await recorder.settled();
+    assert.equal(posted().length, 10);
+    assert.equal(warnings, 1);
+  });
+
+  it("have names and messages that the API server takes", async () => {
+    begin();
+    recorder.record(note("a".repeat(253), "x".repeat(5_000)));
+    await recorder.settled();
+    const [event] = posted();
+    assert.ok((event?.metadata.name.length ?? 999) <= 253);
+    assert.ok(String(event?.["message"]).length <= 1_024);
+  });
+
+  it("are not written by who does not lead", async () => {
+    begin();
+    leading = false;
+    recorder.record(note("a"));
+    await wait(50);
+    assert.equal(posted().length, 0);
+    recorder.reset();
+  });
+});

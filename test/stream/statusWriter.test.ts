@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { setTimeout as wait } from "node:timers/promises";
+import type { PolicyStatus } from "../../crds/types.ts";
+import type { KubeClient } from "../../operator/kube/kubeClient.ts";
+import { asObject } from "../../operator/kube/object.ts";
+import { SILENT } from "../../operator/log.ts";
+import type { PolicyCounts } from "../../operator/status/policyStatus.ts";
+import {
+  projectException,
+  projectPolicy,
+  sameException,
+  samePolicy,
+  type ExceptionRecord,
+  type PolicyRecord,
+} from "../../operator/resources/policies.ts";
+import { StatusWriter } from "../../operator/status/statusWriter.ts";
+import { ListWatch } from "../../operator/watch/listWatch.ts";
+import { compilePolicy } from "../../policy/compile/policy.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import { FakeApiServer, json, until } from "./fakeApiServer.ts";
+
+const POLICIES = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";
+const EXCEPTIONS = "/apis/imagesecurity.dev/v1/imagesecurityexceptions";
+
+describe("writing statuses", () => {
+  let server: FakeApiServer;
+  let client: KubeClient;
+  let policies: ListWatch<PolicyRecord>;
+  let exceptions: ListWatch<ExceptionRecord>;
+  let writer: StatusWriter;
+  let counts: PolicyCounts;
+  let leading: boolean;
+  let trust: string[];
+  let compiled: Map<string, CompiledPolicy>;
+
+  beforeEach(async () => {
+    server = new FakeApiServer();
+    server.define(POLICIES);
+    server.define(EXCEPTIONS);
+    await server.start();
+    client = server.client();
+    counts = { violations: 1, exempted: 0, notStored: 0, auditedAt: 1_000_000_000_000 };
+    leading = true;
+    trust = [];
+    compiled = new Map();
+    const common = { client, log: SILENT, timing: { backoffBase: 10, backoffLimit: 50 } };
+    policies = new ListWatch({
+      ...common,
+      resource: "policies",
+      path: POLICIES,
+      project: projectPolicy,
+      same: samePolicy,
+    });
+    exceptions = new ListWatch({
+      ...common,
+      resource: "exceptions",
+      path: EXCEPTIONS,
+      project: projectException,
+      same: sameException,
+    });
+    writer = new StatusWriter({
+      client,
+      policies: policies.store,
+      exceptions: exceptions.store,
+      compiled: (name) => compiled.get(name),
+      counts: () => counts,
+      leadership: { mayWrite: () => leading },
+      onTrustChanged: ({ name }, message) => trust.push(`${name}: ${message}`),
+      now: Date.now,
+      log: SILENT,
+      rest: 10,
+    });
+    policies.start();
+    exceptions.start();
+    await Promise.all([policies.untilSynced(), exceptions.untilSynced()]);
+    await until("watched", () => server.watching(POLICIES) === 1);
+  });
+  afterEach(async () => {
+    await writer.close();
+    await Promise.all([policies.stop(), exceptions.stop()]);
+    await client.close();
+    await server.stop();
+  });
+
+  const put = async (name: string, spec: object = { digest: {} }, generation = 1): Promise<void> => {
+    const status = server.get(POLICIES, name)?.["status"];
+    const object = {
+      apiVersion: "imagesecurity.dev/v1",
+      kind: "ImageSecurityPolicy",
+      spec,
+      ...(status === undefined ? {} : { status }),
+    };
+    server.put(POLICIES, { ...object, metadata: { name, generation } });
+    await until("seen", () => policies.store.get(name)?.generation === generation);
+    const record = policies.store.get(name);
+    assert.ok(record !== undefined);
+    compiled.set(
+      name,
+      compilePolicy(record.policy, () => ({ status: "missing", message: "none" })),
+    );
+  };
+  // The CRD's type says what a status holds; this server stores what it is sent.
+  const statusOf = (name: string): PolicyStatus => asObject(server.get(POLICIES, name)?.["status"]) as PolicyStatus;
+  const patches = (): number => server.requests.filter(({ method }) => method === "PATCH").length;
+  const settled = async (): Promise<void> => {
+    await wait(40);
+    await writer.settled();
+  };
+
+  it("writes once what it finds, and again only what changes", async () => {
+    await put("p");
+    writer.begin();
+    await until("written", () => statusOf("p").violations === 1);
+    await settled();
+    for (let round = 0; round < 5; round += 1) {
+      writer.refresh();
+      await settled();
+    }
+    assert.equal(patches(), 1);
+    counts = { ...counts, violations: 2 };
+    writer.refresh();
+    await until("written again", () => statusOf("p").violations === 2);
+    assert.equal(patches(), 2);
+  });
+
+  it("gathers what changes all the time", async () => {
+    await put("p");
+    writer.begin();
+    for (let violations = 1; violations <= 200; violations += 1) {
+      counts = { ...counts, violations };
+      writer.refresh();
+      await wait(1);
+    }
+    await until("the last one", () => statusOf("p").violations === 200);
+    assert.ok(patches() < 100, `${patches()} writes for 200 changes`);
+  });
+
+  it("writes nothing about a version that is not compiled yet", async () => {
+    await put("p");
+    writer.begin();
+    await settled();
+    const before = patches();
+    const old = compiled.get("p");
+    await put("p", { digest: { allowTag: false } }, 2);
+    compiled.set("p", old!);
+    writer.refresh();
+    await settled();
+    assert.equal(patches(), before);
+    assert.equal(statusOf("p").observedGeneration, 1);
+    await put("p", { digest: { allowTag: false } }, 2);
+    writer.refresh();
+    await until("observed", () => statusOf("p").observedGeneration === 2);
+  });
+
+  it("gets over conflicts and errors, and over a policy that is gone", async () => {
+    await put("p");
+    await put("gone");
+    const answers = [409, 500, 404];
+    server.faults.push((request, response) => {
+      const status = request.method === "PATCH" ? answers.shift() : undefined;
+      if (status !== undefined) json(response, status, { kind: "Status", code: status });
+      return status !== undefined;
+    });
+    server.forget(POLICIES, "gone");
+    writer.begin();
+    await until("written", () => statusOf("p").violations === 1);
+    await until("forgotten", () => policies.store.get("gone") === undefined);
+    await settled();
+  });
+
+  it("does not overwrite a status that was written by another meanwhile", async () => {
+    await put("p");
+    let raced = false;
+    server.faults.push((request) => {
+      if (request.method === "PATCH" && !raced) {
+        raced = true;
+        server.put(POLICIES, {
+          ...server.get(POLICIES, "p")!,
+          metadata: { name: "p", generation: 1 },
+          status: { violations: 99 },
+        });
+      }
+      return false;
+    });
+    writer.begin();
+    await until("written on what the other wrote", () => statusOf("p").violations === 1);
+    assert.equal(patches(), 2);
+  });
+
+  it("tells when trust has changed, once it is written", async () => {
+    const key = (text: string): object => ({
+      digest: {},
+      authorities: [{ name: "a", key: { pem: text } }],
+      signatures: { authorities: ["a"] },
+    });
+    const [first, second] = KEYS;
+    await put("p", key(first));
+    writer.begin();
+    await until("written", () => (statusOf("p").authorities?.length ?? 0) > 0);
+    await settled();
+    assert.deepEqual(trust, [], "a new policy changes no trust");
+    await put("p", key(second), 2);
+    writer.refresh();
+    await until("told", () => trust.length > 0);
+    await settled();
+    assert.equal(trust.length, 1);
+    assert.match(trust[0] ?? "", /^p: a has changed from sha256:[0-9a-f]{64} to sha256:[0-9a-f]{64}$/);
+  });
+
+  it("writes nothing when it does not lead", async () => {
+    await put("p");
+    writer.refresh();
+    await settled();
+    assert.equal(patches(), 0);
+    leading = false;
+    writer.begin();
+    await wait(60);
+    assert.equal(patches(), 0);
+    writer.reset();
+    leading = true;
+    await wait(60);
+    assert.equal(patches(), 0);
+  });
+
+  it("says of exceptions that they are not supported", async () => {
+    server.put(EXCEPTIONS, { metadata: { name: "e", generation: 4 }, spec: {} });
+    writer.begin();
+    await until("written", () => server.get(EXCEPTIONS, "e")?.["status"] !== undefined);
+    await settled();
+    const { conditions } = asObject(server.get(EXCEPTIONS, "e")?.["status"]);
+    assert.match(
+      JSON.stringify(conditions),
+      /"type":"Active","status":"False","observedGeneration":4.*"reason":"NotSupported"/,
+    );
+    assert.equal(patches(), 1);
+  });
+});
+
+const KEYS = [
+  `-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+`,
+  `-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+-----END PUBLIC KEY-----
+`,
+] as const;
