@@ -33,7 +33,7 @@ interface Inquiry {
   readonly digest: string;
   readonly enough: (facts: CosignFacts) => boolean;
   /** Inquiries of equal purpose agree about what is enough. */
-  readonly purpose: string;
+  readonly purpose: () => string;
   /** Where it is set, this decides what is recalled, and not what it says. */
   readonly age?: AnswerAge;
 }
@@ -75,7 +75,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     const known = open.length === 0 || inquiry.enough(answers);
     if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
     if (known) return answers;
-    const key = [inquiry.purpose, ...open.map((one) => keyOf(one, one.signer))].join("\n\n");
+    const key = [inquiry.purpose(), ...open.map((one) => keyOf(one, one.signer))].join("\n\n");
     return flights.run(
       key,
       signal,
@@ -140,12 +140,12 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
           digest,
           enough: (facts) => satisfies(facts, context),
           // What is enough depends on the rules, and conditions may look at the reference.
-          purpose: ["rules", reference.canonical, ...request.policies.map(({ key }) => key)].join(" "),
+          purpose: () => ["rules", reference.canonical, ...request.policies.map(({ key }) => key)].join(" "),
         });
       },
     },
     proveAttestations: (context, digest, wants, age) => {
-      const answers = inquire(context, { wants, digest, enough: () => false, purpose: "all", age });
+      const answers = inquire(context, { wants, digest, enough: () => false, purpose: () => "all", age });
       return answers instanceof Promise ? answers.then((one) => one.attestations) : answers.attestations;
     },
   };

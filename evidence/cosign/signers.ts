@@ -31,6 +31,8 @@ export const resolveSigner = (
   { kms, roots }: SignerSources,
   signal: AbortSignal,
 ): ResolvedSigner | Promise<ResolvedSigner> => {
+  const settled = constant.get(authority);
+  if (settled !== undefined) return settled;
   const source = rootOf(authority);
   const root = source === undefined ? undefined : roots.peek(source);
   const held = authority.type === "key" && authority.kms !== undefined ? kms.peek(authority.kms) : undefined;
@@ -72,7 +74,9 @@ const unavailable = (outcome: Exclude<Outcome<unknown, never>, { status: "verifi
 const rootOf = ({ type, transparencyLog, trustRoot }: CompiledAuthority): TrustRootSource | undefined =>
   type === "keyless" || transparencyLog === "Required" || trustRoot.type === "document" ? trustRoot : undefined;
 
-/** Made once while nothing changes: a warm review asks only for the key. */
+/** Of authorities whose trust is all written down: nothing about them can change. */
+const constant = new WeakMap<CompiledAuthority, ResolvedSigner & { readonly status: "ready" }>();
+/** Of the others, made once while nothing changes: a warm review asks only for the key. */
 const made = new WeakMap<CompiledAuthority, ResolvedSigner & { readonly status: "ready" }>();
 
 const ready = (
@@ -101,6 +105,8 @@ const ready = (
         };
   const resolved = { status: "ready", signer } as const;
   made.set(authority, resolved);
+  const fetched = authority.type === "key" && authority.kms !== undefined;
+  if (!fetched && (root === undefined || authority.trustRoot.type === "document")) constant.set(authority, resolved);
   return resolved;
 };
 

@@ -17,18 +17,32 @@ export type CosignFacts = Pick<ImageFacts, "signatures" | "attestations">;
 
 /** What some policies' rules ask, each question once. */
 export const wantsOf = (policies: readonly CompiledPolicy[]): readonly Want[] => {
-  const wants = new Map<string, Want>();
-  for (const { signatures, attestations } of policies) {
-    for (const authority of signatures?.authorities.trusted ?? []) wants.set(factKey({ authority }), { authority });
-    for (const { predicateType, authorities } of attestations) {
-      for (const authority of authorities.trusted) {
-        const want = { authority, predicateType };
-        wants.set(factKey(want), want);
-      }
-    }
-  }
-  return [...wants.values()];
+  const [first, ...others] = policies;
+  if (first === undefined) return [];
+  if (others.length === 0) return wantsOfOne(first);
+  return distinct(policies.flatMap(wantsOfOne));
 };
+
+/** A policy asks the same for as long as it lives. */
+const asked = new WeakMap<CompiledPolicy, readonly Want[]>();
+
+const wantsOfOne = (policy: CompiledPolicy): readonly Want[] => {
+  const known = asked.get(policy);
+  if (known !== undefined) return known;
+  const { signatures, attestations } = policy;
+  const wants = distinct([
+    ...(signatures?.authorities.trusted ?? []).map((authority): Want => ({ authority })),
+    ...attestations.flatMap(({ predicateType, authorities }) =>
+      authorities.trusted.map((authority): Want => ({ authority, predicateType })),
+    ),
+  ]);
+  asked.set(policy, wants);
+  return wants;
+};
+
+const distinct = (wants: readonly Want[]): readonly Want[] => [
+  ...new Map(wants.map((want) => [factKey(want), want])).values(),
+];
 
 /** The key of an answer among the facts; of signatures and attestations together it is unambiguous. */
 export const factKey = ({ authority, predicateType }: Want): string =>
