@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { createTally } from "../../../operator/audit/tally.ts";
+import type { PolicyJudgement } from "../../../operator/audit/judgement.ts";
+import { SILENT } from "../../../operator/log.ts";
+import { createMetrics, type OperatorMetrics } from "../../../operator/metrics.ts";
+import { startMetricsServer } from "../../../operator/metricsServer.ts";
+import type { Finding } from "../../../policy/finding.ts";
+import { policySet } from "../../stream/policies.ts";
+
+const finding = (changes: Partial<Finding> = {}): Finding => ({
+  policy: "p",
+  rule: "digest",
+  reason: "DigestRequired",
+  container: "main",
+  image: "nginx:secret-image",
+  action: "deny",
+  message: "",
+  ...changes,
+});
+const judgement = (
+  policy: string,
+  action: PolicyJudgement["action"],
+  ...findings: readonly Finding[]
+): PolicyJudgement => ({
+  policy,
+  policyUid: "u",
+  action,
+  findings,
+});
+const ours = async (metrics: OperatorMetrics): Promise<readonly string[]> =>
+  (await metrics.text()).split("\n").filter((line) => line.startsWith("image_security_"));
+
+describe("the tally of violations", () => {
+  it("counts pods, by policy and by rule, and forgets what it counted", () => {
+    const tally = createTally();
+    const both = [
+      judgement(
+        "p",
+        "deny",
+        finding(),
+        finding({ container: "b" }),
+        finding({ rule: "registries", reason: "RegistryDenied" }),
+      ),
+    ];
+    tally.change("default", both, 1);
+    tally.change("default", both, 1);
+    tally.change("other", [judgement("p", "warn", finding())], 1);
+    assert.deepEqual(tally.totals("p"), { violations: 3, exempted: 0 });
+    const series = (): readonly string[] =>
+      [...tally.series()]
+        .map(({ namespace, rule, action, pods }) => `${namespace} ${rule} ${action} ${pods}`)
+        .toSorted();
+    assert.deepEqual(series(), ["default digest deny 2", "default registries deny 2", "other digest warn 1"]);
+    tally.change("default", both, -1);
+    tally.change("other", [judgement("p", "warn", finding())], -1);
+    assert.deepEqual(series(), ["default digest deny 1", "default registries deny 1"]);
+    tally.change("default", both, -1);
+    assert.deepEqual(series(), []);
+    assert.deepEqual(tally.totals("p"), { violations: 0, exempted: 0 });
+  });
+
+  it("counts what is exempted apart", () => {
+    const tally = createTally();
+    const silenced = finding({ exempted: { by: "e", expires: "2027-01-01T00:00:00Z" } });
+    tally.change("default", [judgement("p", "exempted", silenced)], 1);
+    tally.change(
+      "default",
+      [judgement("p", "deny", silenced, finding({ rule: "registries", reason: "RegistryDenied" }))],
+      1,
+    );
+    assert.deepEqual(tally.totals("p"), { violations: 1, exempted: 1 });
+    assert.deepEqual(
+      [...tally.series()].map(({ rule }) => rule),
+      ["registries"],
+      "a silenced finding is no violation of its rule",
+    );
+    assert.deepEqual([...tally.exempted()], [["p", 1]]);
+  });
+});
+
+describe("metrics", () => {
+  const set = policySet({
+    p: { registries: { allow: ["registry.company.com"] } },
+    broken: { authorities: [{ name: "a", key: { pem: "x" } }], signatures: { authorities: ["a"] } },
+  });
+
+  const observed = (leading: () => boolean): OperatorMetrics => {
+    const metrics = createMetrics();
+    const tally = createTally();
+    tally.change("default", [judgement("p", "deny", finding())], 1);
+    metrics.observe({
+      policies: () => set,
+      leading,
+      tally,
+      report: () => ({ endedAt: 1_000_000, duration: 1_500, pods: 7, images: 3 }),
+      exposure: { series: () => [] },
+    });
+    return metrics;
+  };
+
+  it("are those of the design, with bounded labels", async () => {
+    const metrics = observed(() => true);
+    metrics.admission.admission("Pod", "CREATE", "deny", 0.001);
+    metrics.admission.findings([finding()]);
+    metrics.evidence.registryRequest("registry.company.com", "manifest", "200", 0.1);
+    metrics.evidence.registryRequest("evil.example", "manifest", "timeout", 0.1);
+    metrics.evidence.cacheRequest("manifest", "hit");
+    metrics.evidence.unavailable("manifest", "timeout");
+    metrics.watchAlive("pods", 5_000);
+    metrics.certificateExpiry(9_000);
+    const lines = await ours(metrics);
+    for (const line of [
+      'image_security_admission_requests_total{kind="Pod",operation="CREATE",decision="deny"} 1',
+      'image_security_admission_duration_seconds_count{decision="deny"} 1',
+      'image_security_findings_total{policy="p",rule="digest",reason="DigestRequired",action="deny"} 1',
+      'image_security_violations{policy="p",namespace="default",rule="digest",action="deny"} 1',
+      'image_security_exempted{policy="p"} 0',
+      'image_security_policies{state="ready"} 1',
+      'image_security_policies{state="notready"} 1',
+      "image_security_audit_duration_seconds 1.5",
+      "image_security_audit_last_success_timestamp_seconds 1000",
+      "image_security_audit_pods 7",
+      "image_security_audit_images 3",
+      'image_security_registry_requests_total{registry="registry.company.com",operation="manifest",code="200"} 1',
+      'image_security_registry_requests_total{registry="other",operation="manifest",code="timeout"} 1',
+      'image_security_registry_request_duration_seconds_count{registry="other",operation="manifest"} 1',
+      'image_security_evidence_cache_requests_total{kind="manifest",result="hit"} 1',
+      'image_security_evidence_unavailable_total{kind="manifest",cause="timeout"} 1',
+      "image_security_certificate_expiry_timestamp_seconds 9",
+      "image_security_leader 1",
+      'image_security_watch_last_event_timestamp_seconds{resource="pods"} 5',
+    ]) {
+      assert.ok(lines.includes(line), line);
+    }
+    assert.ok(!lines.some((line) => /nginx|evil/.test(line)), "no image and no foreign registry");
+  });
+
+  it("of the audit are exported by the leader only", async () => {
+    let leading = true;
+    const metrics = observed(() => leading);
+    assert.ok((await ours(metrics)).some((line) => line.startsWith("image_security_violations")));
+    leading = false;
+    const lines = await ours(metrics);
+    assert.ok(!lines.some((line) => /^image_security_(?:violations|exempted|audit)/.test(line)), lines.join("\n"));
+    assert.ok(lines.includes("image_security_leader 0"));
+  });
+
+  it("of two operators in one process do not mix", async () => {
+    const [one, other] = [createMetrics(), createMetrics()];
+    one.admission.admission("Pod", "CREATE", "deny", 0);
+    assert.ok(!(await ours(other)).some((line) => line.startsWith("image_security_admission_requests_total")));
+  });
+
+  it("are served at /metrics, and nothing else is", async () => {
+    const server = await startMetricsServer(createMetrics(), { host: "127.0.0.1", port: 0 }, SILENT);
+    const response = await fetch(server.url);
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+    assert.match(await response.text(), /process_cpu_seconds_total/);
+    assert.equal((await fetch(new URL("/", server.url))).status, 404);
+    assert.equal((await fetch(server.url, { method: "POST" })).status, 405);
+    await server.close();
+    await assert.rejects(fetch(server.url));
+  });
+});

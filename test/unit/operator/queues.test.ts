@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { setTimeout as wait } from "node:timers/promises";
+import fc from "fast-check";
+import { Workload } from "../../../operator/audit/workload.ts";
+import { createBackoff } from "../../../operator/kube/backoff.ts";
+import { KeyQueue } from "../../../operator/keyQueue.ts";
+import { SILENT } from "../../../operator/log.ts";
+import { WorkQueue, type WorkQueueOptions } from "../../../operator/workQueue.ts";
+
+describe("a queue of keys", () => {
+  it("is a set in the order of arrival", () => {
+    const commands = fc.array(
+      fc.tuple(fc.constantFrom("add", "delete", "take"), fc.integer({ min: 0, max: 20 }).map(String)),
+      {
+        maxLength: 200,
+      },
+    );
+    fc.assert(
+      fc.property(commands, (list) => {
+        const queue = new KeyQueue();
+        const model: string[] = [];
+        for (const [command, key] of list) {
+          if (command === "add") {
+            queue.add(key);
+            if (!model.includes(key)) model.push(key);
+          } else if (command === "delete") {
+            queue.delete(key);
+            if (model.includes(key)) model.splice(model.indexOf(key), 1);
+          } else {
+            const taken = queue.take(() => true);
+            // A key that was taken back and added anew may have its old place.
+            if (taken === undefined) assert.equal(model.length, 0);
+            else (assert.ok(model.includes(taken)), model.splice(model.indexOf(taken), 1));
+          }
+          assert.equal(queue.size, model.length);
+        }
+      }),
+    );
+  });
+
+  it("passes over what is not ready, and keeps it", () => {
+    const queue = new KeyQueue();
+    for (const key of ["a", "b", "c"]) queue.add(key);
+    assert.equal(
+      queue.take((key) => key !== "a"),
+      "b",
+    );
+    assert.equal(
+      queue.take(() => false),
+      undefined,
+    );
+    assert.deepEqual([queue.take(() => true), queue.take(() => true)].toSorted(), ["a", "c"]);
+    assert.equal(
+      queue.take(() => true),
+      undefined,
+    );
+  });
+
+  it("takes a million keys in little time and room", () => {
+    const queue = new KeyQueue();
+    for (let index = 0; index < 300_000; index += 1) queue.add(String(index));
+    let taken = 0;
+    while (queue.take(() => true) !== undefined) {
+      taken += 1;
+      if (taken <= 300_000) queue.add(`again-${taken}`);
+    }
+    assert.equal(taken, 600_000);
+  });
+});
+
+describe("the workload of an audit", () => {
+  it("gives what changed first, then what a policy concerns, then the rest, each pod once", () => {
+    const work = new Workload();
+    for (const key of ["a", "b", "c", "d"]) work.pass(key);
+    work.concerned("c");
+    work.concerned("d");
+    work.changed("d");
+    const taken: string[] = [];
+    for (let key = work.take(() => true); key !== undefined; key = work.take(() => true)) taken.push(key);
+    assert.deepEqual(taken, ["d", "c", "a", "b"]);
+    assert.equal(work.size(), 0);
+    assert.equal(work.passSize(), 0);
+  });
+});
+
+describe("a back-off", () => {
+  it("doubles up to its limit, never comes at once, and starts over", () => {
+    const backoff = createBackoff({ base: 100, limit: 1_000, random: () => 0 });
+    assert.deepEqual(
+      [1, 2, 3, 4, 5, 6].map(() => backoff.next()),
+      [50, 100, 200, 400, 500, 500],
+    );
+    backoff.reset();
+    assert.equal(backoff.next(), 50);
+    for (let index = 0; index < 100; index += 1) assert.ok(backoff.next() <= 1_000);
+  });
+});
+
+describe("a work queue", () => {
+  let queue: WorkQueue;
+  afterEach(() => queue.close());
+  const make = (process: WorkQueueOptions["process"], options: Partial<WorkQueueOptions> = {}): WorkQueue =>
+    (queue = new WorkQueue({
+      name: "test",
+      concurrency: 2,
+      process,
+      log: SILENT,
+      backoffBase: 2,
+      backoffLimit: 10,
+      ...options,
+    }));
+
+  it("does each key once, however often it is added, and once more if it was added in hand", async () => {
+    const done: string[] = [];
+    make(async (key) => {
+      await wait(5);
+      done.push(key);
+    });
+    for (let index = 0; index < 5; index += 1) for (const key of ["a", "b", "c"]) queue.add(key);
+    await queue.settled();
+    assert.deepEqual(done.toSorted(), ["a", "a", "b", "b", "c"], "a and b were taken at once, and added again");
+  });
+
+  it("has no more in hand than it may, and no key twice", async () => {
+    const inHand = new Set<string>();
+    make(
+      async (key) => {
+        assert.ok(!inHand.has(key));
+        inHand.add(key);
+        assert.ok(inHand.size <= 3);
+        await wait(1);
+        inHand.delete(key);
+      },
+      { concurrency: 3 },
+    );
+    for (let index = 0; index < 100; index += 1) queue.add(`key-${index % 20}`);
+    await queue.settled();
+  });
+
+  it("tries a failure again without holding up the others", async () => {
+    const done: string[] = [];
+    let left = 5;
+    make(async (key) => {
+      await wait(1);
+      if (key === "bad" && left > 0) {
+        left -= 1;
+        throw new Error("no");
+      }
+      done.push(key);
+    });
+    for (const key of ["bad", "a", "b", "c"]) queue.add(key);
+    await queue.settled();
+    assert.deepEqual(done, ["a", "b", "c", "bad"]);
+  });
+
+  it("lets a key rest", async () => {
+    let runs = 0;
+    make(
+      async () => {
+        runs += 1;
+        await wait(0);
+      },
+      { rest: 30 },
+    );
+    const end = performance.now() + 150;
+    while (performance.now() < end) {
+      queue.add("a");
+      await wait(2);
+    }
+    await queue.settled();
+    assert.ok(runs >= 2 && runs <= 7, `${runs} runs`);
+  });
+
+  it("forgets everything when it is cleared, and takes new keys", async () => {
+    const done: string[] = [];
+    make(async (key, signal) => {
+      await wait(20, undefined, { signal });
+      done.push(key);
+    });
+    for (const key of ["a", "b", "c"]) queue.add(key);
+    queue.clear();
+    queue.add("d");
+    await queue.settled();
+    assert.deepEqual(done, ["d"]);
+  });
+
+  it("survives a process that throws before it awaits", async () => {
+    let left = 2;
+    make(() => {
+      left -= 1;
+      if (left > 0) throw new Error("no");
+      return Promise.resolve();
+    });
+    queue.add("a");
+    await queue.settled();
+    assert.equal(left, 0);
+  });
+});
