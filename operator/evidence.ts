@@ -1,5 +1,6 @@
 import { createEvidence } from "../evidence/createEvidence.ts";
 import { createCosignEvidence } from "../evidence/cosign/cosignEvidence.ts";
+import { fingerprintsOf } from "../evidence/cosign/fingerprints.ts";
 import type { ClusterReads } from "../evidence/credentials/clusterReads.ts";
 import type { Gather, ResolveDigest } from "../evidence/gather.ts";
 import { createKmsKeys } from "../evidence/keys/kmsKeys.ts";
@@ -10,6 +11,7 @@ import { createTrustRoots } from "../evidence/trust/trustRoots.ts";
 import { createExaminer } from "../evidence/workers/examiner.ts";
 import { createScanReader } from "../evidence/workers/scanReader.ts";
 import { messageOf } from "./kube/kubeError.ts";
+import type { CompiledAuthority } from "../policy/authority.ts";
 import type { Log } from "./log.ts";
 import type { Settings } from "./settings.ts";
 
@@ -28,6 +30,8 @@ export interface OperatorEvidenceOptions {
 export interface OperatorEvidence {
   readonly gather: Gather;
   readonly resolveDigest: ResolveDigest;
+  /** What an authority trusts now, for statuses. */
+  readonly fingerprints: (authority: CompiledAuthority) => readonly string[] | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -37,10 +41,7 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
   const { workers, trustRootCache, publicGoodUpdates, kmsPlainHttp, vault } = settings.proofs;
   const examiner = createExaminer({ workers });
   const read = createScanReader({ workers: Math.min(workers, 1) });
-  const cosign = createCosignEvidence({
-    examiner,
-    metrics,
-    clock: now,
+  const sources = {
     kms: createKmsKeys({
       aws: { plainHttp: kmsPlainHttp },
       ...(vault === undefined ? {} : { vault }),
@@ -53,7 +54,8 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
       clock: now,
       onFailure: (mirror, error) => log.warn("a trust root could not be renewed", { mirror, error: messageOf(error) }),
     }),
-  });
+  };
+  const cosign = createCosignEvidence({ examiner, metrics, clock: now, ...sources });
   const evidence = createEvidence({
     settings: settings.registry,
     metrics,
@@ -66,6 +68,7 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
   return {
     gather: evidence.gather,
     resolveDigest: evidence.resolveDigest,
+    fingerprints: (authority) => fingerprintsOf(authority, sources),
     close: async () => {
       await evidence.close();
       await Promise.all([examiner.close(), read.close()]);

@@ -14,6 +14,7 @@ import type { Log } from "./log.ts";
 import { annotationKeys, type PolicySet } from "./policySet.ts";
 import type { PodRecord } from "./resources/pods.ts";
 import type { Settings } from "./settings.ts";
+import type { Fingerprints } from "./status/policyStatus.ts";
 import { StatusWriter } from "./status/statusWriter.ts";
 import { ViolationKeeper } from "./violations/violationKeeper.ts";
 
@@ -23,6 +24,8 @@ export interface ReconcilerOptions {
   readonly review: Review;
   /** The newest compiled set. */
   readonly policies: () => PolicySet | undefined;
+  /** Absent: what policies say themselves. */
+  readonly fingerprints?: Fingerprints;
   readonly leadership: Leadership;
   /** Resolves when the evidence that is kept in caches is known; audits wait a few seconds for it. */
   readonly prepared: () => Promise<void>;
@@ -94,6 +97,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       notStored: keeper.notStored(policy.name),
       auditedAt: auditor.auditedAt(policy),
     }),
+    ...(options.fingerprints && { fingerprints: options.fingerprints }),
     leadership,
     onTrustChanged: ({ name, uid }, message) =>
       events.record({

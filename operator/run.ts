@@ -172,6 +172,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     review,
     policies: graph.policies,
     leadership: elector,
+    fingerprints: evidence.fingerprints,
     prepared: reports.untilKnown,
     settings,
     instance: hostname(),

@@ -6,16 +6,19 @@ import type { SignerSources } from "./signers.ts";
 
 /**
  * What an authority trusts right now, for `status.authorities` and the Event TrustChanged: the fingerprints of its keys, or of
- * the certificate authorities of its trust root; sorted. Empty while a key or root was not needed yet and so never fetched.
+ * the certificate authorities of its trust root; sorted. undefined: not known yet, because a key or a root was not fetched.
  */
-export const fingerprintsOf = (authority: CompiledAuthority, { kms, roots }: SignerSources): readonly string[] => {
+export const fingerprintsOf = (
+  authority: CompiledAuthority,
+  { kms, roots }: SignerSources,
+): readonly string[] | undefined => {
   if (authority.type === "keyless") {
     const root = roots.peek(authority.trustRoot);
-    return root === undefined ? [] : authorityFingerprints(root.json);
+    return root === undefined || root.provisional === true ? undefined : authorityFingerprints(root.json);
   }
   if (authority.kms === undefined) return authority.keys.map(({ fingerprint }) => fingerprint).toSorted();
   const held = kms.peek(authority.kms);
-  return held === undefined ? [] : [held.key.fingerprint];
+  return held === undefined ? undefined : [held.key.fingerprint];
 };
 
 const known = new LRUCache<string, readonly string[]>({ max: 64 });

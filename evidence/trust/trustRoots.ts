@@ -10,6 +10,8 @@ export interface KnownRoot {
   readonly json: string;
   /** SHA-256 of the text: part of the key of whatever was verified against it. */
   readonly hash: string;
+  /** Set while it is only what is embedded, and news of it are still being asked for the first time. */
+  readonly provisional?: true;
 }
 
 export interface TrustRootOptions {
@@ -71,7 +73,7 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
         ? { repository: source, known: undefined, due: 0, flight: undefined }
         : {
             repository: { mirror: options.publicGoodMirror ?? PUBLIC_GOOD_MIRROR },
-            known: knownRoot(embeddedRoot()),
+            known: { ...knownRoot(embeddedRoot()), ...(publicGoodUpdates ? { provisional: true } : {}) },
             due: publicGoodUpdates ? 0 : Infinity,
             flight: undefined,
           };
@@ -94,6 +96,7 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
       const first = entry.known === undefined || entry.due === 0;
       // From the cache the mirror is asked as well where the cache does not hold: no second try then.
       const renewed = (!first || (await attempt(true))) && (await attempt(false));
+      if (entry.known?.provisional === true) entry.known = { json: entry.known.json, hash: entry.known.hash };
       entry.due = clock() + (renewed ? RENEWAL : RETRY);
       entry.flight = undefined;
     };

@@ -1,4 +1,5 @@
 import type { AuthorityStatus, PolicyStatus } from "../../crds/types.ts";
+import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { conditionsOf, timestamp, type ConditionNow } from "./condition.ts";
 
@@ -28,6 +29,7 @@ export function policyStatus(
   counts: PolicyCounts,
   before: PolicyStatus,
   now: number,
+  fingerprints: Fingerprints = literalFingerprints,
 ): StatusPatch {
   const { audited, generation } = policy;
   const counted = audited && counts.auditedAt !== undefined;
@@ -36,7 +38,7 @@ export function policyStatus(
   return {
     observedGeneration: generation,
     conditions: conditionsOf(conditions(policy), before.conditions ?? [], generation, timestamp(now)),
-    authorities: authorityStatuses(policy),
+    authorities: authorityStatuses(policy, before, fingerprints),
     violations: kept(counts.violations, before.violations),
     exempted: kept(counts.exempted, before.exempted),
     // Nothing to say in the everyday case.
@@ -68,12 +70,23 @@ function conditions({ faults, advice }: CompiledPolicy): readonly ConditionNow[]
   ];
 }
 
-/** What is trusted right now: the fingerprints of keys and certificates; an identity of keyless signers has none. */
-export function authorityStatuses({ authorities }: CompiledPolicy): readonly AuthorityStatus[] {
+/** The fingerprints of what an authority trusts now; undefined: not known yet, as of a key that was never fetched. */
+export type Fingerprints = (authority: CompiledAuthority) => readonly string[] | undefined;
+
+/** What a policy says itself, without keys and roots that are fetched. */
+export const literalFingerprints: Fingerprints = (authority) =>
+  authority.type === "key" ? authority.keys.map(({ fingerprint }) => fingerprint).toSorted() : [];
+
+/** What is trusted right now. What is not known yet stays as it was: a restart changes nobody's trust. */
+export function authorityStatuses(
+  { authorities }: CompiledPolicy,
+  before: PolicyStatus,
+  fingerprints: Fingerprints,
+): readonly AuthorityStatus[] {
   return [...authorities.values()].map((authority) => {
-    const fingerprints =
-      authority.type === "key" ? authority.keys.map(({ fingerprint }) => fingerprint).toSorted() : [];
-    return fingerprints.length === 0 ? { name: authority.name } : { name: authority.name, fingerprints };
+    const { name } = authority;
+    const prints = fingerprints(authority) ?? before.authorities?.find((one) => one.name === name)?.fingerprints ?? [];
+    return prints.length === 0 ? { name } : { name, fingerprints: prints };
   });
 }
 
@@ -87,7 +100,9 @@ export function trustChange(before: PolicyStatus, after: readonly AuthorityStatu
   for (const [name, prints] of current) {
     const previous = old.get(name);
     if (previous === undefined) changes.push(`${name} is trusted now${prints === "" ? "" : ` (${prints})`}`);
-    else if (previous !== prints) changes.push(`${name} has changed from ${previous || "none"} to ${prints || "none"}`);
+    // A key that was fetched for the first time is no change.
+    else if (previous !== prints && previous !== "")
+      changes.push(`${name} has changed from ${previous} to ${prints || "none"}`);
   }
   for (const name of old.keys()) if (!current.has(name)) changes.push(`${name} is trusted no longer`);
   return changes.length === 0 ? undefined : changes.join("; ");

@@ -8,7 +8,14 @@ import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecor
 import type { Store } from "../watch/store.ts";
 import { WorkQueue } from "../workQueue.ts";
 import { conditionsOf, timestamp } from "./condition.ts";
-import { authorityStatuses, policyStatus, trustChange, type PolicyCounts } from "./policyStatus.ts";
+import {
+  authorityStatuses,
+  literalFingerprints,
+  policyStatus,
+  trustChange,
+  type Fingerprints,
+  type PolicyCounts,
+} from "./policyStatus.ts";
 
 export interface StatusWriterOptions {
   readonly client: KubeClient;
@@ -17,6 +24,8 @@ export interface StatusWriterOptions {
   /** The policy as it is in force; undefined while it is not compiled. */
   readonly compiled: (name: string) => CompiledPolicy | undefined;
   readonly counts: (policy: CompiledPolicy) => PolicyCounts;
+  /** Absent: what policies say themselves. */
+  readonly fingerprints?: Fingerprints;
   readonly leadership: Leadership;
   readonly onTrustChanged: (policy: PolicyRecord, message: string) => void;
   /** Milliseconds since the epoch. */
@@ -89,21 +98,21 @@ export class StatusWriter {
   }
 
   async #writePolicy(name: string, signal: AbortSignal): Promise<void> {
-    const { policies, compiled, counts, now, onTrustChanged } = this.#options;
+    const { policies, compiled, counts, fingerprints = literalFingerprints, now, onTrustChanged } = this.#options;
     const record = policies.get(name);
     const policy = compiled(name);
     // One that is not compiled yet, or in an older version, is looked at again when it is.
     if (record === undefined || policy === undefined) return;
     if (policy.uid !== record.uid || policy.generation !== record.generation) return;
     const before: PolicyStatus = record.policy.status ?? {};
-    const wanted = policyStatus(policy, counts(policy), before, now());
+    const wanted = policyStatus(policy, counts(policy), before, now(), fingerprints);
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecuritypolicies/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
     if (stored === undefined) policies.delete(name);
     else policies.set(name, projectPolicy(stored.body));
     if (stored?.written !== true) throw new Error("the policy changed meanwhile");
-    const message = trustChange(before, authorityStatuses(policy));
+    const message = trustChange(before, authorityStatuses(policy, before, fingerprints));
     if (message !== undefined) onTrustChanged(record, message);
   }
 
