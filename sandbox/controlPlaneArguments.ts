@@ -29,6 +29,8 @@ export const apiServerArguments = ({ url, etcdUrl, files }: ApiServerAddresses):
   `--service-account-key-file=${files.serviceAccountPublicKey}`,
   `--service-account-signing-key-file=${files.serviceAccountPrivateKey}`,
   "--service-cluster-ip-range=10.0.0.0/24",
+  // Endpoints may not be loopback addresses: the API server would try every 10 s to write its own, and complain.
+  "--endpoint-reconciler-type=none",
   "--authorization-mode=RBAC",
   "--allow-privileged=true",
   // No controller makes the `default` ServiceAccount of a namespace, without which this plugin refuses every pod.

@@ -32,6 +32,10 @@ describe("config/", function () {
   const build = async (folder: string): Promise<readonly Manifest[]> =>
     parseAllDocuments(await kubectl("kustomize", folder)).map((document) => document.toJS() as Manifest);
 
+  // A CRD that is deleted soon after it was made can take long to go: "storage is (re)initializing" makes the API server's
+  // finalizer try again later.
+  const untilCrdsAreGone = (): Promise<string> => kubectl("wait", "--for=delete", ...crds, "--timeout=150s");
+
   before(async function () {
     this.timeout(clusterTimeout);
     cluster = await startOwnCluster();
@@ -177,10 +181,11 @@ describe("config/", function () {
       assert.equal((await run("kube-system")).code, 0);
     });
 
-    it("goes away without a trace", async () => {
+    it("goes away without a trace", async function () {
+      this.timeout(180_000);
       // Namespaces stay Terminating here: nothing but a controller finishes them.
       await kubectl("delete", "-k", configFolder("default"), "--wait=false", "--ignore-not-found");
-      await kubectl("wait", "--for=delete", ...crds, "--timeout=20s");
+      await untilCrdsAreGone();
       for (const kind of [
         "validatingwebhookconfiguration",
         "mutatingwebhookconfiguration",
@@ -190,7 +195,8 @@ describe("config/", function () {
         assert.doesNotMatch(await kubectl("get", kind, "-o", "name"), /image-security/);
     });
 
-    it("can be installed in another namespace", async () => {
+    it("can be installed in another namespace", async function () {
+      this.timeout(180_000);
       await using overlay = await Overlay.over(["default"], { namespace: "elsewhere" });
       await kubectl("apply", "-k", overlay.folder);
       const { webhooks } = await get<V1ValidatingWebhookConfiguration>(
@@ -202,7 +208,7 @@ describe("config/", function () {
       assert.equal(await can(cluster, "elsewhere", "list", "pods", "--all-namespaces"), "yes");
       assert.equal(await can(cluster, "elsewhere", "get", "secrets", "-n", "elsewhere"), "yes");
       await kubectl("delete", "-k", overlay.folder, "--wait=false");
-      await kubectl("wait", "--for=delete", ...crds, "--timeout=20s");
+      await untilCrdsAreGone();
     });
   });
 
