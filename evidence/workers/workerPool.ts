@@ -36,6 +36,9 @@ interface Seat<Q, A> {
   timer: NodeJS.Timeout | undefined;
 }
 
+/** Milliseconds for a worker's module to load. */
+const START_TIME = 30_000;
+
 /**
  * Computation off the event loop: one job at a time for each worker, a bounded queue before them. A worker that dies takes its
  * own job with it and nothing else; the next job starts a new one. Never rejects.
@@ -86,8 +89,7 @@ export class WorkerPool<Q, A> {
       seat.job = job;
       // A busy worker keeps the process alive, an idle one does not.
       seat.worker.ref();
-      seat.timer = setTimeout(() => this.#lose(seat, true), this.#options.jobTime);
-      seat.timer.unref();
+      this.#time(seat);
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       seat.worker.postMessage(job.question);
     }
@@ -103,6 +105,7 @@ export class WorkerPool<Q, A> {
     worker.on("message", (message: WorkerMessage<A>) => {
       if (message.type === "ready") {
         seat.ready = true;
+        this.#time(seat);
         return;
       }
       worker.unref();
@@ -113,6 +116,14 @@ export class WorkerPool<Q, A> {
     worker.on("exit", () => this.#lose(seat));
     worker.on("messageerror", () => this.#lose(seat));
     return seat;
+  }
+
+  /** A job's time begins when its worker has loaded. */
+  #time(seat: Seat<Q, A>): void {
+    clearTimeout(seat.timer);
+    if (seat.job === undefined) return;
+    seat.timer = setTimeout(() => this.#lose(seat, true), seat.ready ? this.#options.jobTime : START_TIME);
+    seat.timer.unref();
   }
 
   #lose(seat: Seat<Q, A>, overtime = false): void {

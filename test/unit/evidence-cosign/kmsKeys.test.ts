@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createKmsKeys, type KmsKeys, type KmsOptions } from "../../../evidence/keys/kmsKeys.ts";
 import { fingerprintOfKey } from "../../../policy/compile/publicKeys.ts";
+import { eventually } from "../../e2e/harness/eventually.ts";
 import { MemoryRepository, readFixture } from "./memoryRepository.ts";
 import { byKey, compile, evidenceUnderTest, judge, reasonsOf, signedBy } from "./underTest.ts";
 
@@ -290,8 +291,7 @@ describe("keys in key services", () => {
       clock.now += 2 * 60_000;
       // The old one at once; the new one when it is there.
       assert.equal(await say(store, "hashivault://k"), fingerprintOfKey(p256));
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      assert.equal(await say(store, "hashivault://k"), fingerprintOfKey(rsa));
+      await eventually(async () => assert.equal(await say(store, "hashivault://k"), fingerprintOfKey(rsa)));
     });
 
     it("for a quarter of an hour beside a dead service, then they are unavailable", async () => {
@@ -316,9 +316,10 @@ describe("keys in key services", () => {
       running.reply = () => ({ status: 404, body: {} });
       clock.now += 6 * 60_000;
       await say(store, "hashivault://k");
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      clock.now += 3_000;
-      assert.match(await say(store, "hashivault://k"), /^invalid: /);
+      await eventually(async () => {
+        clock.now += 3_000;
+        assert.match(await say(store, "hashivault://k"), /^invalid: /);
+      });
     });
 
     it("while nobody waits longer than the deadline", async () => {
@@ -359,10 +360,11 @@ describe("keys in key services", () => {
       running.reply = () => keyed(pem(p256));
       time.now += 6 * 60_000;
       await judge(evidence, policy, { repository, digest });
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      assert.deepEqual(reasonsOf((await judge(evidence, policy, { repository, digest })).findings), [
-        "SignatureUntrusted",
-      ]);
+      await eventually(async () =>
+        assert.deepEqual(reasonsOf((await judge(evidence, policy, { repository, digest })).findings), [
+          "SignatureUntrusted",
+        ]),
+      );
     });
 
     it("are unavailable for new images while the service is, and what was proved stays proved", async () => {
