@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EvidenceMetrics } from "../evidence/metrics.ts";
 import type { AdmissionMetrics } from "../webhook/metrics.ts";
-import type { AuditReport } from "./audit/auditor.ts";
+import type { AuditReport } from "./audit/completeAudits.ts";
 import type { Exposure } from "./audit/exposure.ts";
 import type { Tally } from "./audit/tally.ts";
 import type { PolicySet } from "./policySet.ts";

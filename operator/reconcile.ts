@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Review } from "../evidence/review.ts";
-import { Auditor, type AuditReport } from "./audit/auditor.ts";
+import { Auditor } from "./audit/auditor.ts";
+import type { AuditReport } from "./audit/completeAudits.ts";
 import { createJudge } from "./audit/judge.ts";
 import { createTally, type Tally } from "./audit/tally.ts";
 import type { PolicyJudgement } from "./audit/judgement.ts";

@@ -1,13 +1,15 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { messageOf } from "../kube/kubeError.ts";
 import type { Log } from "../log.ts";
-import { changedPolicies, changesWithTime, sameVersion, type PolicySet } from "../policySet.ts";
+import { changedPolicies, changesWithTime, type PolicySet } from "../policySet.ts";
 import type { NamespaceRecord } from "../resources/namespaces.ts";
-import { podSubject, type PodContent, type PodRecord } from "../resources/pods.ts";
+import { podSubject, type PodRecord } from "../resources/pods.ts";
 import type { Store } from "../watch/store.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { Judge } from "./judge.ts";
+import { CompleteAudits, type AuditReport } from "./completeAudits.ts";
 import { CLEAN, type Judgement } from "./judgement.ts";
+import { inSlices, SLICE_MS } from "./slices.ts";
 import type { Tally } from "./tally.ts";
 import type { Verdict, Verdicts } from "./verdicts.ts";
 import { Workload } from "./workload.ts";
@@ -42,23 +44,6 @@ export interface AuditorOptions {
   readonly log: Log;
 }
 
-/** What the last complete audit was. */
-export interface AuditReport {
-  /** Milliseconds since the epoch. */
-  readonly endedAt: number;
-  /** Milliseconds. */
-  readonly duration: number;
-  readonly pods: number;
-  readonly images: number;
-}
-
-interface Pass {
-  readonly startedAt: number;
-  readonly contents: Set<PodContent>;
-}
-
-/** Milliseconds of work between two turns of the event loop, in which admission requests are answered. */
-const SLICE_MS = 5;
 /** Milliseconds between two reports of progress. */
 const PROGRESS_MS = 1_000;
 /** Milliseconds that a pod waits for its namespace, whose event may come after its own. */
@@ -72,6 +57,7 @@ const NAMESPACE_RETRY_MS = 250;
 export class Auditor {
   readonly #options: AuditorOptions;
   readonly #work = new Workload();
+  readonly #audits = new CompleteAudits();
   readonly #verdicts = new Map<string, Verdict>();
   readonly #inHand = new Set<string>();
   readonly #patience = new Map<string, number>();
@@ -79,15 +65,14 @@ export class Auditor {
   #snapshot: AuditSnapshot | undefined;
   #draining: Promise<void> | undefined;
   #handDone: (() => void) | undefined;
+  /** There may be work that came while the last of it was done. */
+  #woken = false;
   #unsubscribe: (() => void)[] = [];
   #leading = false;
   /** What a snapshot means is still being worked out: what waits is not all there is. */
   #planning = false;
   #epoch = 0;
-  #pass: Pass | undefined;
   #lastProgress = 0;
-  #report: AuditReport | undefined;
-  readonly #audited = new Map<string, { readonly policy: CompiledPolicy; readonly endedAt: number }>();
 
   constructor(options: AuditorOptions) {
     this.#options = options;
@@ -99,13 +84,12 @@ export class Auditor {
 
   /** The last complete audit of this operator; undefined before its first. */
   get report(): AuditReport | undefined {
-    return this.#report;
+    return this.#audits.report;
   }
 
   /** When the last complete audit under this version of a policy ended, in milliseconds since the epoch. */
   auditedAt(policy: CompiledPolicy): number | undefined {
-    const audited = this.#audited.get(policy.name);
-    return audited !== undefined && sameVersion(audited.policy, policy) ? audited.endedAt : undefined;
+    return this.#audits.endedAt(policy);
   }
 
   /** Pods that wait or are in hand. */
@@ -134,17 +118,17 @@ export class Auditor {
     const epoch = this.#epoch;
     this.#planning = true;
     if (before === undefined || before.tick !== snapshot.tick) {
-      this.#beginPass();
-      for await (const [key] of this.#eachPod(epoch)) this.#work.pass(key);
+      this.#audits.begin();
+      this.#options.judge.forget();
+      await this.#eachPod((key) => this.#work.pass(key));
     } else {
       const concerned = [...changedPolicies(before.set, snapshot.set)];
       if (before.clock !== snapshot.clock) concerned.push(...snapshot.set.audited.filter(changesWithTime));
       if (concerned.length > 0) {
-        this.#options.judge.forget();
-        for await (const [key, pod] of this.#eachPod(epoch)) {
+        await this.concern((pod) => {
           const subject = podSubject(pod, this.#options.namespaces.get(pod.namespace));
-          if (concerned.some((policy) => policy.matchesSubject(subject))) this.#work.concerned(key);
-        }
+          return concerned.some((policy) => policy.matchesSubject(subject));
+        });
       }
     }
     if (this.#epoch !== epoch) return;
@@ -152,11 +136,13 @@ export class Auditor {
     this.#wake();
   }
 
-  /** Looks again at the pods that evidence from elsewhere is about. */
+  /** Looks again at the pods that something from elsewhere is about. */
   async concern(about: (pod: PodRecord) => boolean): Promise<void> {
     if (!this.#leading) return;
     this.#options.judge.forget();
-    for await (const [key, pod] of this.#eachPod(this.#epoch)) if (about(pod)) this.#work.concerned(key);
+    await this.#eachPod((key, pod) => {
+      if (about(pod)) this.#work.concerned(key);
+    });
     this.#wake();
   }
 
@@ -173,11 +159,9 @@ export class Auditor {
     this.#verdicts.clear();
     this.#patience.clear();
     this.#inHand.clear();
-    this.#audited.clear();
+    this.#audits.reset();
     this.#options.tally.reset();
     this.#snapshot = undefined;
-    this.#pass = undefined;
-    this.#report = undefined;
     // The next term may begin before the last slice of this one has noticed.
     this.#handDone?.();
     await this.#draining;
@@ -188,22 +172,16 @@ export class Auditor {
     while (this.#draining !== undefined) await this.#draining;
   }
 
-  #beginPass(): void {
-    this.#options.judge.forget();
-    // A pass that is still under way goes on, with all pods anew.
-    this.#pass = { startedAt: this.#pass?.startedAt ?? performance.now(), contents: new Set() };
-  }
-
-  /** Every pod that audits look at, with turns of the event loop in between. */
-  async *#eachPod(epoch: number): AsyncGenerator<readonly [string, PodRecord], void> {
-    let sliceEnd = performance.now() + SLICE_MS;
-    for (const entry of this.#options.pods.entries()) {
-      if (this.#epoch !== epoch) return;
-      if (!entry[1].finished) yield entry;
-      if (performance.now() < sliceEnd) continue;
-      await turn();
-      sliceEnd = performance.now() + SLICE_MS;
-    }
+  /** Every pod that audits look at. */
+  #eachPod(visit: (key: string, pod: PodRecord) => void): Promise<void> {
+    const epoch = this.#epoch;
+    return inSlices(
+      this.#options.pods.entries(),
+      ([key, pod]) => {
+        if (!pod.finished) visit(key, pod);
+      },
+      () => this.#epoch === epoch,
+    );
   }
 
   #namespaceChanged(name: string): void {
@@ -214,18 +192,22 @@ export class Auditor {
 
   #wake(): void {
     if (!this.#leading || this.#snapshot === undefined) return;
-    if (this.#draining !== undefined) {
-      // It may be waiting for evidence about other pods.
-      this.#handDone?.();
-      return;
-    }
-    this.#draining = this.#drain()
+    this.#woken = true;
+    // It may be waiting for evidence about other pods.
+    this.#handDone?.();
+    this.#draining ??= this.#drainAll()
       .catch((error: unknown) => void this.#options.log.error("the audit failed", { error: messageOf(error) }))
       .finally(() => {
         this.#draining = undefined;
-        // Work may have come while the last slice ended.
-        if (this.#leading && this.#work.size() > 0) this.#wake();
+        if (this.#woken) this.#wake();
       });
+  }
+
+  async #drainAll(): Promise<void> {
+    while (this.#woken) {
+      this.#woken = false;
+      await this.#drain();
+    }
   }
 
   async #drain(): Promise<void> {
@@ -245,7 +227,7 @@ export class Auditor {
       else break;
     }
     if (this.#epoch === epoch) {
-      await this.#endPass(epoch);
+      await this.#complete(epoch);
       this.#options.onProgress();
     }
   }
@@ -265,7 +247,7 @@ export class Auditor {
     }
     const labels = this.#options.namespaces.get(pod.namespace);
     if (labels === undefined && this.#awaitsNamespace(key)) return;
-    this.#pass?.contents.add(pod.content);
+    this.#audits.met(pod.content);
     try {
       const judgement = this.#options.judge.judge(pod, labels, set);
       if (judgement instanceof Promise) void this.#judgeLater(key, pod, judgement);
@@ -331,42 +313,21 @@ export class Auditor {
     this.#options.onProgress();
   }
 
-  /** Nothing waits any more: a complete audit that was under way is over, and so is the first one under a new policy. */
-  async #endPass(epoch: number): Promise<void> {
-    if (this.#planning || this.#work.size() > 0) return;
-    const pass = this.#pass;
-    if (pass !== undefined) {
-      this.#pass = undefined;
-      await this.#sweep(epoch);
-      if (this.#epoch !== epoch) return;
-      this.#reportPass(pass);
+  /** Nothing waits any more: a complete audit that was under way is over. */
+  async #complete(epoch: number): Promise<void> {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined || this.#planning || this.#work.size() > 0) return;
+    if (this.#audits.isUnderWay()) {
+      await inSlices(
+        this.#options.sink.sweep(),
+        () => undefined,
+        () => this.#epoch === epoch,
+      );
+      // What came meanwhile is part of it.
+      if (this.#epoch !== epoch || this.#planning || this.#work.size() > 0) return;
     }
-    const endedAt = this.#options.now();
-    for (const policy of this.#snapshot?.set.audited ?? []) {
-      if (pass !== undefined || this.auditedAt(policy) === undefined)
-        this.#audited.set(policy.name, { policy, endedAt });
-    }
-  }
-
-  async #sweep(epoch: number): Promise<void> {
-    let sliceEnd = performance.now() + SLICE_MS;
-    for (const _ of this.#options.sink.sweep()) {
-      if (performance.now() < sliceEnd) continue;
-      await turn();
-      if (this.#epoch !== epoch) return;
-      sliceEnd = performance.now() + SLICE_MS;
-    }
-  }
-
-  #reportPass({ startedAt, contents }: Pass): void {
-    const images = new Set<string>();
-    for (const content of contents) for (const { image } of content.images) images.add(image);
-    const duration = performance.now() - startedAt;
-    this.#report = { endedAt: this.#options.now(), duration, pods: this.#verdicts.size, images: images.size };
-    this.#options.log.debug("a complete audit ended", {
-      pods: this.#verdicts.size,
-      images: images.size,
-      ms: Math.round(duration),
-    });
+    const report = this.#audits.complete(snapshot.set, this.#verdicts.size, this.#options.now());
+    if (report !== undefined)
+      this.#options.log.debug("a complete audit ended", { ...report, duration: Math.round(report.duration) });
   }
 }

@@ -1,10 +1,14 @@
-import { metadataOf, asList, asObject, asText } from "../kube/object.ts";
-import { KubeError, messageOf } from "../kube/kubeError.ts";
-import { statusError, type KubeClient } from "../kube/kubeClient.ts";
 import { createBackoff, pause } from "../kube/backoff.ts";
+import type { KubeClient } from "../kube/kubeClient.ts";
+import { messageOf } from "../kube/kubeError.ts";
+import { metadataOf } from "../kube/object.ts";
 import type { Log } from "../log.ts";
-import { jsonLines } from "./jsonLines.ts";
+import { listPages } from "./listPages.ts";
 import { createStore, type Store, type StoreListener } from "./store.ts";
+import { TIMING, type ListWatchTiming } from "./timing.ts";
+import { watchOnce, type WatchEnd } from "./watchOnce.ts";
+
+export type { ListWatchTiming };
 
 export interface ListWatchOptions<T> {
   /** Name for logs and the metric label, such as `pods`. */
@@ -34,43 +38,9 @@ export interface ListWatchOptions<T> {
   readonly random?: () => number;
 }
 
-/** Milliseconds each. */
-export interface ListWatchTiming {
-  readonly backoffBase: number;
-  readonly backoffLimit: number;
-  /** A watch without an event or bookmark for so long is replaced. The API server sends bookmarks about every minute. */
-  readonly stall: number;
-  /** How long the API server is asked to keep one watch. */
-  readonly watch: number;
-  /** For one page of a list. */
-  readonly page: number;
-  /** Everything is listed anew this often, so that nothing lost stays lost. */
-  readonly relist: number;
-  readonly absentRetry: number;
-}
-
-const TIMING: ListWatchTiming = {
-  backoffBase: 250,
-  backoffLimit: 20_000,
-  stall: 90_000,
-  watch: 300_000,
-  page: 60_000,
-  relist: 3_600_000,
-  absentRetry: 10_000,
-};
-
 const PAGE_SIZE = 500;
-/**
- * Pages of larger objects hold fewer of them: what is parsed then dies young (measured with 150,000 pods of 6 KiB: 300 MiB less memory at
- * the peak), and no page holds the event loop for long.
- */
-const PAGE_BYTES = 1024 * 1024;
-const SMALLEST_PAGE = 20;
 /** Watches that fail this often in a row without an event are given up for a fresh list. */
 const WATCH_FAILURES = 3;
-
-/** How one watch came to its end. */
-type WatchEnd = "ended" | "stalled" | "expired" | "aged";
 
 /**
  * Keeps a collection of the API server in memory, whatever happens to the connection: lists in pages, watches from there with
@@ -82,21 +52,24 @@ export class ListWatch<T> {
   readonly store: Store<T>;
   readonly #options: ListWatchOptions<T>;
   readonly #timing: ListWatchTiming;
+  readonly #random: () => number;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #synced = false;
-  #wake: (() => void) | undefined;
+  /** Ends the watch that is open, for a fresh list. */
+  #relist: (() => void) | undefined;
   #refreshing: (() => void)[] = [];
+  #lastError: string | undefined;
   /** Milliseconds since the epoch of the last event, bookmark, list or orderly end. */
   lastAlive = 0;
   /** Lists, and watches that were opened: for tests and logs. */
   readonly counts: { lists: number; watches: number; stalls: number } = { lists: 0, watches: 0, stalls: 0 };
-  #lastError: string | undefined;
 
   constructor(options: ListWatchOptions<T>) {
     this.resource = options.resource;
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };
+    this.#random = options.random ?? Math.random;
     this.store = createStore<T>({
       onError: (error, key) =>
         options.log.error(`a listener of ${options.resource} failed`, { key, error: messageOf(error) }),
@@ -149,7 +122,7 @@ export class ListWatch<T> {
     if (this.#stop.signal.aborted) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#refreshing.push(resolve);
-    this.#wake?.();
+    this.#relist?.();
     return promise;
   }
 
@@ -158,7 +131,7 @@ export class ListWatch<T> {
     const backoff = createBackoff({
       base: this.#timing.backoffBase,
       limit: this.#timing.backoffLimit,
-      ...(this.#options.random === undefined ? {} : { random: this.#options.random }),
+      random: this.#random,
     });
     while (!signal.aborted) {
       try {
@@ -179,27 +152,60 @@ export class ListWatch<T> {
     }
   }
 
+  /**
+   * Applies every page at once: it is newer than what is known, and both at a time would cost twice the memory. What no page had is
+   * deleted at the end. Gives the version to watch from; undefined where the type is absent.
+   */
+  async #list(signal: AbortSignal): Promise<string | undefined> {
+    const { client, path, fieldSelector, absent, log, resource, pageSize = PAGE_SIZE } = this.#options;
+    this.counts.lists += 1;
+    // Whoever asks from here on waits for the next list: the first pages of this one may be read already.
+    const waiting = this.#refreshing.length;
+    const seen = new Set<string>();
+    const result = await listPages({
+      client,
+      path,
+      fieldSelector,
+      pageSize,
+      timeout: this.#timing.page,
+      onItem: (item) => seen.add(this.#put(item)),
+      onPage: () => this.#alive(),
+      signal,
+    });
+    if (result.status === "absent") {
+      if (absent === undefined || !(await absent(signal))) throw result.error;
+      if (!this.#synced) log.info(`${resource} do not exist on this cluster yet`, { path });
+      seen.clear();
+    }
+    for (const key of this.store.keys()) if (!seen.has(key)) this.store.delete(key);
+    this.#synced = true;
+    this.#alive();
+    // An empty cluster speaks, too: whoever waits for the first state need not know that there is nothing in it.
+    this.store.ping();
+    for (const resolve of this.#refreshing.splice(0, waiting)) resolve();
+    return result.status === "ok" ? result.version : undefined;
+  }
+
   /** Watch after watch from one version on, until only a new list helps. */
   async #follow(version: string, progress: () => void, signal: AbortSignal): Promise<void> {
     const listedAt = performance.now();
-    const backoff = createBackoff({ base: this.#timing.backoffBase, limit: this.#timing.backoffLimit });
+    const { backoffBase, backoffLimit, relist } = this.#timing;
+    const backoff = createBackoff({ base: backoffBase, limit: backoffLimit });
     const position = { version };
-    while (!signal.aborted) {
-      if (performance.now() - listedAt > this.#timing.relist || this.#refreshing.length > 0) return;
+    while (!signal.aborted && performance.now() - listedAt < relist && this.#refreshing.length === 0) {
       const before = position.version;
       const openedAt = performance.now();
       try {
         const end = await this.#watch(position, signal);
-        if (signal.aborted || end === "expired" || end === "aged") return;
+        if (end === "expired") return;
         progress();
         // An API server that ends every watch at once must not be asked in a tight loop.
-        if (position.version === before && performance.now() - openedAt < this.#timing.backoffLimit / 2) {
-          await pause(backoff.next(), signal);
-        } else {
-          backoff.reset();
-        }
+        const brief = position.version === before && performance.now() - openedAt < backoffLimit / 2;
+        if (brief && this.#refreshing.length === 0) await pause(backoff.next(), signal);
+        else backoff.reset();
       } catch (error) {
         if (signal.aborted) return;
+        if (this.#refreshing.length > 0) continue;
         if (position.version !== before) backoff.reset();
         const delay = backoff.next();
         if (backoff.failures() > WATCH_FAILURES) throw error;
@@ -209,120 +215,40 @@ export class ListWatch<T> {
     }
   }
 
-  /**
-   * Reads every page and applies it at once: a page is newer than what is known, and both at a time would cost twice the memory.
-   * What no page had is deleted at the end. Gives the version to watch from; undefined where the type is absent.
-   */
-  async #list(signal: AbortSignal): Promise<string | undefined> {
-    const { client, path, fieldSelector, absent, log, resource } = this.#options;
-    this.counts.lists += 1;
-    // Whoever asks from here on waits for the next list: the first pages of this one may be read already.
-    const waiting = this.#refreshing.length;
-    const seen = new Set<string>();
-    let next: string | undefined;
-    const pageSize = this.#options.pageSize ?? PAGE_SIZE;
-    let limit = pageSize;
-    let version = "";
-    do {
-      const response = await client.request("GET", path, {
-        query: { limit: String(limit), continue: next, fieldSelector },
-        signal,
-        timeout: this.#timing.page,
-      });
-      if (response.status === 404 && absent !== undefined && (await absent(signal))) {
-        if (!this.#synced) log.info(`${resource} do not exist on this cluster yet`, { path });
-        this.#complete(new Set(), waiting);
-        return undefined;
-      }
-      if (response.status !== 200) throw statusError("list", path, response);
-      const list = asObject(response.body);
-      const metadata = asObject(list["metadata"]);
-      if (!Array.isArray(list["items"])) throw new KubeError("malformed", `list ${path}: the answer has no items`);
-      for (const item of asList(list["items"])) seen.add(this.#put(item));
-      next = asText(metadata["continue"]) || undefined;
-      version = asText(metadata["resourceVersion"]);
-      const average = response.size / Math.max(1, asList(list["items"]).length);
-      limit = Math.min(pageSize, Math.max(SMALLEST_PAGE, Math.floor(PAGE_BYTES / average)));
-      this.#alive();
-    } while (next !== undefined);
-    if (version === "") throw new KubeError("malformed", `list ${path}: the answer has no resourceVersion`);
-    this.#complete(seen, waiting);
-    return version;
-  }
-
-  #complete(seen: ReadonlySet<string>, waiting: number): void {
-    for (const key of this.store.keys()) if (!seen.has(key)) this.store.delete(key);
-    this.#synced = true;
-    this.#alive();
-    // An empty cluster speaks, too: whoever waits for the first state need not know that there is nothing in it.
-    this.store.ping();
-    for (const resolve of this.#refreshing.splice(0, waiting)) resolve();
-  }
-
   async #watch(position: { version: string }, signal: AbortSignal): Promise<WatchEnd> {
     const { client, path, fieldSelector } = this.#options;
     this.counts.watches += 1;
-    const ended = new AbortController();
-    let end: WatchEnd = "ended";
-    const finish = (why: WatchEnd): void => {
-      end = why;
-      ended.abort(new Error(`watch ${why}`));
-    };
-    const stall = setTimeout(() => finish("stalled"), this.#timing.stall);
-    const random = this.#options.random ?? Math.random;
-    const seconds = Math.max(1, Math.round((this.#timing.watch * (0.8 + 0.4 * random())) / 1000));
-    this.#wake = () => finish("aged");
-    try {
-      const stream = await client.open(
-        path,
-        {
-          watch: "true",
-          allowWatchBookmarks: "true",
-          resourceVersion: position.version,
-          timeoutSeconds: String(seconds),
-          ...(fieldSelector === undefined ? {} : { fieldSelector }),
-        },
-        AbortSignal.any([signal, ended.signal]),
-      );
-      if (stream.status === 410) {
-        await drain(stream.body);
-        return "expired";
-      }
-      if (stream.status !== 200) {
-        throw statusError("watch", path, { status: stream.status, body: await firstLine(stream.body) });
-      }
-      this.#healthy();
-      for await (const line of jsonLines(stream.body)) {
-        stall.refresh();
-        const event = asObject(line);
-        const type = asText(event["type"]);
-        if (type === "ERROR") {
-          const status = asObject(event["object"]);
-          const code = typeof status["code"] === "number" ? status["code"] : 500;
-          if (code === 410) return "expired";
-          throw statusError("watch", path, { status: code, body: status });
-        }
+    let spoke = false;
+    const relist = new AbortController();
+    this.#relist = () => relist.abort(new Error("a fresh list is wanted"));
+    const end = await watchOnce({
+      client,
+      path,
+      fieldSelector,
+      version: position.version,
+      // Jittered, so that the watches of replicas do not end together.
+      seconds: Math.max(1, Math.round((this.#timing.watch * (0.8 + 0.4 * this.#random())) / 1_000)),
+      stall: this.#timing.stall,
+      onOpen: () => this.#healthy(),
+      onEvent: (type, object) => {
+        spoke = true;
         this.#alive();
-        this.#apply(type, event["object"]);
-        const { resourceVersion } = metadataOf(event["object"]);
+        this.#apply(type, object);
+        const { resourceVersion } = metadataOf(object);
         if (resourceVersion !== "") position.version = resourceVersion;
-      }
-      // The server closed it in order: a sign of life.
-      this.#alive();
-      return end;
-    } catch (error) {
-      if (signal.aborted || !ended.signal.aborted) throw error;
-      // Set by `finish`, which the compiler cannot see.
-      if ((end as WatchEnd) === "stalled") {
-        this.counts.stalls += 1;
-        this.#options.log.warn(`the watch of ${this.resource} fell silent and is replaced`, { path });
-      }
-      return end;
-    } finally {
-      clearTimeout(stall);
-      this.#wake = undefined;
-      ended.abort(new Error("done"));
+      },
+      signal: AbortSignal.any([signal, relist.signal]),
+    });
+    if (end === "stalled") {
+      this.counts.stalls += 1;
+      // An API server that has just started sends no bookmarks to a watch on which nothing happens (measured with 1.36): that is no news.
+      this.#options.log[spoke ? "warn" : "debug"](`the watch of ${this.resource} fell silent and is replaced`, {
+        path,
+      });
     }
+    // An orderly end is a sign of life.
+    if (end === "ended") this.#alive();
+    return end;
   }
 
   #apply(type: string, object: unknown): void {
@@ -381,19 +307,4 @@ export function keyOf(object: unknown): string {
   const { namespace, name } = metadataOf(object);
   // Joined and not concatenated: the string is kept for each of 150,000 pods, and a rope takes 50 bytes more than a flat one.
   return namespace === "" ? name : [namespace, name].join("/");
-}
-
-async function drain(body: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const _ of body) {
-    // Read to the end, so that the connection can be used again.
-  }
-}
-
-async function firstLine(body: AsyncIterable<Uint8Array>): Promise<unknown> {
-  try {
-    for await (const line of jsonLines(body)) return line;
-  } catch {
-    // An error page; the status says enough.
-  }
-  return undefined;
 }

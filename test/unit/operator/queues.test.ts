@@ -49,7 +49,7 @@ describe("a queue of keys", () => {
       queue.take(() => false),
       undefined,
     );
-    assert.deepEqual([queue.take(() => true), queue.take(() => true)].toSorted(), ["a", "c"]);
+    assert.deepEqual(new Set([queue.take(() => true), queue.take(() => true)]), new Set(["a", "c"]));
     assert.equal(
       queue.take(() => true),
       undefined,
