@@ -150,6 +150,25 @@ describe("floods of junk around a good signature", () => {
     // What was examined before its deadline was not fetched again.
     assert.ok(repository.calls.blob <= 1_001 + 16, `${repository.calls.blob} blobs were read`);
   }).timeout(20_000);
+
+  it("leave open what was not seen when the time is over, beside what was", async () => {
+    const repository = new MemoryRepository();
+    repository.load(legacy);
+    junk(repository, 200, { artifactType: BUNDLE });
+    const other = keyHand();
+    const sigstore = await sigstoreInstance();
+    const late = await sigstore.bundle(other, statementOf(digest, SIGN), { log: "none" });
+    repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(late)) }], {
+      subject: digest,
+      artifactType: BUNDLE,
+    });
+    const two = compile(signedBy(byKey(legacy.publicKey), byKey(publicPem(other), { name: "ci" })));
+    const evidence = evidenceUnderTest();
+    repository.wait = (call) => new Promise((resolve) => setTimeout(resolve, call === "manifest" ? 50 : 1));
+    const first = await judge(evidence, two, { repository, digest, signal: AbortSignal.timeout(250) });
+    assert.deepEqual(reasonsOf(first.findings), ["EvidenceUnavailable"]);
+    assert.deepEqual((await judge(evidence, two, { repository, digest })).findings, []);
+  }).timeout(20_000);
 });
 
 describe("registries that fail", () => {
