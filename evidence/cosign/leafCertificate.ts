@@ -41,13 +41,17 @@ export const readLeaf = (der: Buffer): ReadLeaf => {
     if (wrong !== undefined) return { status: "refused", message: wrong };
     const subject = subjectOf(certificate);
     if (subject === undefined) return { status: "refused", message: "its certificate names no subject" };
+    const issuer = issuerOf(certificate);
+    // An expression such as `.*` would match what is not there.
+    if (issuer === undefined || issuer === "")
+      return { status: "refused", message: "its certificate names no issuer of the identity" };
     return {
       status: "ok",
       leaf: {
         certificate,
         key,
         fingerprint: `sha256:${createHash("sha256").update(der).digest("hex")}`,
-        issuer: issuerOf(certificate) ?? "",
+        issuer,
         subject,
         claims: claimsOf(certificate),
       },

@@ -40,7 +40,8 @@ export class Tally {
     if (trouble !== undefined) return this.#unavailable(trouble);
     const malformed = this.#malformedAs("signature");
     if (refusals.length + malformed.length === 0) {
-      const beside = this.#answers.length === 0 ? "" : ` (${this.#answers.length} attestations are no signature)`;
+      const attested = this.#answers.length - found.length;
+      const beside = attested === 0 ? "" : ` (${attested} attestations are no signature)`;
       return { status: "absent", message: `no signature was found${beside}` };
     }
     const { reason, message } = this.#closest([...refusals, ...malformed], "signature");
@@ -53,7 +54,7 @@ export class Tally {
   }
 
   attestations(predicateType: string, signer: string): AttestationOutcome {
-    const all = this.#answers.filter(({ answer }) => answer.predicateType !== "");
+    const all = this.#answers.filter(({ answer }) => answer.kind === "attestation");
     const found = all.filter(({ answer }) => answer.predicateType === predicateType);
     const { proofs, refusals } = this.#verdicts(found, signer);
     if (proofs.length > 0) {

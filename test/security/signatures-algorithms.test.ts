@@ -96,6 +96,7 @@ describe("leaf certificates", () => {
   const leaf = async (
     algorithm: webcrypto.RsaHashedKeyGenParams | webcrypto.EcKeyGenParams,
     extensions: x509.Extension[] = [],
+    withIssuer = true,
   ): Promise<Buffer> => {
     const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
     const certificate = await x509.X509CertificateGenerator.createSelfSigned(
@@ -109,6 +110,7 @@ describe("leaf certificates", () => {
         extensions: [
           new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.codeSigning]),
           new x509.SubjectAlternativeNameExtension([{ type: "url", value: "https://example.com" }]),
+          ...(withIssuer ? [new x509.Extension("1.3.6.1.4.1.57264.1.1", false, Buffer.from("https://issuer"))] : []),
           ...extensions,
         ],
       },
@@ -129,6 +131,8 @@ describe("leaf certificates", () => {
   };
 
   it("are read", async () => assert.equal(say(await leaf(P256)), "ok https://example.com"));
+  it("without an issuer of the identity are refused, for an expression may match what is not there", async () =>
+    assert.match(say(await leaf(P256, [], false)), /names no issuer/));
   it("with a weak key are refused", async () => assert.match(say(await leaf(weakRSA)), /RSA key of 1024 bits/));
   it("with an extension twice are refused, for two readers could read two things", async () => {
     const second = new x509.SubjectAlternativeNameExtension([{ type: "url", value: "https://evil.example.com" }]);

@@ -162,4 +162,12 @@ describe("attestations that real cosign made", () => {
     for (const name of ["cosign2-signature", "cosign3-signature"])
       assert.match(await verdict(name, attested(name)), /^AttestationMissing: /);
   });
+  it("takes no signature for an attestation of its own type either", async () => {
+    const name = "cosign3-signature";
+    const spec = {
+      ...right(name),
+      attestations: [{ predicateType: "https://sigstore.dev/cosign/sign/v1", authorities: ["release"] }],
+    };
+    assert.match(await verdict(name, spec), /^AttestationMissing: /);
+  });
 });
