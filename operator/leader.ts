@@ -110,6 +110,8 @@ export class Elector implements Leadership {
   /** Gets or renews the Lease, if it can be had. */
   async #attempt(signal: AbortSignal): Promise<void> {
     const { client, retry } = this.#options;
+    // Who leads knows the Lease as it is: one request renews it, unless someone else has written.
+    if (this.mayWrite() && this.#lease !== undefined && (await this.#write("PUT", this.#lease, signal))) return;
     const response = await client.request("GET", this.#path(), { signal, timeout: this.#patience(retry) });
     if (response.status === 404) {
       await this.#write("POST", undefined, signal);
@@ -137,7 +139,8 @@ export class Elector implements Leadership {
     return now.monotonic - this.#sighting.since.monotonic > duration;
   }
 
-  async #write(method: "POST" | "PUT", before: unknown, signal: AbortSignal): Promise<void> {
+  /** Gives false where another one was faster, or where this is the answer to a renewal that was thought lost: the next look tells. */
+  async #write(method: "POST" | "PUT", before: unknown, signal: AbortSignal): Promise<boolean> {
     const { client, renewDeadline, retry, identity } = this.#options;
     // Leading is counted from before the request: the API server may have taken it long before its answer arrives.
     const begun = { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() };
@@ -147,15 +150,13 @@ export class Elector implements Leadership {
       signal,
       timeout: this.#patience(retry),
     });
-    if (response.status === 409) {
-      // Another one was faster, or this is the answer to a renewal that was thought lost: the next look tells.
-      return;
-    }
+    if (response.status === 409 || (response.status === 404 && method === "PUT")) return false;
     if (response.status !== 200 && response.status !== 201) throw statusError(method, path, response);
     this.#lease = response.body;
     this.#until = { monotonic: begun.monotonic + renewDeadline, wall: begun.wall + renewDeadline };
     this.#sighting = undefined;
     this.#armExpiry();
+    return true;
   }
 
   #body(before: unknown, holder: string): JsonObject {
