@@ -161,10 +161,10 @@ function violationNote({ policy, action, findings }: PolicyJudgement): {
   reason: string;
   message: string;
 } {
-  const more = findings.length > 1 ? ` (and ${findings.length - 1} more)` : "";
+  const more = findings.length > 1 ? `, and ${findings.length - 1} more` : "";
   return {
     type: action === "exempted" || action === "dryrun" ? "Normal" : "Warning",
     reason: "ImageSecurityViolation",
-    message: `violates ${policy} (${action}): ${findings[0]?.message ?? ""}${more}`,
+    message: `${findings[0]?.message ?? policy} (${action}${more})`,
   };
 }

@@ -238,6 +238,9 @@ export class ListWatch<T> {
         if (resourceVersion !== "") position.version = resourceVersion;
       },
       signal: AbortSignal.any([signal, relist.signal]),
+    }).finally(() => {
+      // Lets go of the signal that joins it with that of the stop, which lives as long as the process.
+      relist.abort(new Error("the watch is over"));
     });
     if (end === "stalled") {
       this.counts.stalls += 1;

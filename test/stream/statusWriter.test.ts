@@ -100,7 +100,7 @@ describe("writing statuses", () => {
     );
   };
   // The CRD's type says what a status holds; this server stores what it is sent.
-  const statusOf = (name: string): PolicyStatus => asObject(server.get(POLICIES, name)?.["status"]) as PolicyStatus;
+  const statusOf = (name: string): PolicyStatus => asObject(server.get(POLICIES, name)?.["status"]);
   const patches = (): number => server.requests.filter(({ method }) => method === "PATCH").length;
   const settled = async (): Promise<void> => {
     await wait(40);

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { createCaches, type Caches } from "../../operator/caches.ts";
+import type { KubeClient } from "../../operator/kube/kubeClient.ts";
+import { SILENT } from "../../operator/log.ts";
+import { FakeApiServer, json, until } from "./fakeApiServer.ts";
+
+const POLICIES = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";
+const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+describe("the operator's caches", () => {
+  let server: FakeApiServer;
+  let client: KubeClient;
+  let caches: Caches;
+  let alive: Set<string>;
+
+  beforeEach(async () => {
+    server = new FakeApiServer();
+    for (const path of ["/api/v1/pods", "/api/v1/namespaces", DEFINITIONS]) server.define(path);
+    await server.start();
+    client = server.client();
+    alive = new Set();
+    caches = createCaches({
+      client,
+      log: SILENT,
+      onAlive: (resource) => alive.add(resource),
+      timing: { backoffBase: 10, backoffLimit: 50, absentRetry: 30 },
+    });
+  });
+  afterEach(async () => {
+    await caches.stop();
+    await client.close();
+    await server.stop();
+  });
+
+  const define = (): void => {
+    for (const resource of ["imagesecuritypolicies", "imagesecurityexceptions", "violations"]) {
+      server.put(DEFINITIONS, { metadata: { name: `${resource}.imagesecurity.dev` } });
+    }
+  };
+  const policy = { metadata: { name: "p", generation: 1 }, spec: { digest: {} } };
+
+  it("are synced and empty where the custom resources are not defined, and find them when they come", async () => {
+    caches.start();
+    await until("synced", () => caches.policies.synced() && caches.violations.synced() && caches.exceptions.synced());
+    define();
+    server.put(POLICIES, policy);
+    await until("found", () => caches.policies.store.size() === 1);
+  });
+
+  it("are not synced while the API server does not serve yet what is defined", async () => {
+    define();
+    caches.start();
+    await until("asked several times", () => caches.policies.counts.lists > 3);
+    assert.equal(caches.policies.synced(), false, "no policy is not the same as no answer");
+    server.put(POLICIES, policy);
+    await until("synced", () => caches.policies.synced());
+    assert.equal(caches.policies.store.size(), 1);
+  });
+
+  it("are not synced while nobody may say whether it is defined", async () => {
+    server.faults.push((_request, response, url) => {
+      if (!url.pathname.startsWith(DEFINITIONS)) return false;
+      json(response, 403, { reason: "Forbidden" });
+      return true;
+    });
+    caches.start();
+    await until("asked several times", () => caches.policies.counts.lists > 3);
+    assert.equal(caches.policies.synced(), false);
+  });
+
+  it("keep annotations from the moment that a policy asks for them, of all pods", async () => {
+    const pod = (name: string): void => {
+      server.put("/api/v1/pods", {
+        metadata: { name, namespace: "default", uid: `uid-${name}`, annotations: { scan: name, other: "x" } },
+        spec: { containers: [{ name: "main", image: "nginx" }] },
+      });
+    };
+    pod("a");
+    pod("b");
+    caches.start();
+    await until("synced", () => caches.pods.synced());
+    const kept = (name: string): object | undefined => caches.pods.store.get(`default/${name}`)?.content.annotations;
+    assert.deepEqual(kept("a"), {});
+    await caches.keepAnnotations(new Set(["scan"]));
+    assert.deepEqual([kept("a"), kept("b")], [{ scan: "a" }, { scan: "b" }]);
+    const { lists } = caches.pods.counts;
+    await caches.keepAnnotations(new Set(["scan"]));
+    await caches.keepAnnotations(new Set());
+    assert.equal(caches.pods.counts.lists, lists, "what is kept already, or too much, asks for no list");
+    pod("c");
+    await until("c came", () => caches.pods.store.size() === 3);
+    assert.deepEqual(kept("c"), {});
+  });
+
+  it("tell of every sign of life", async () => {
+    define();
+    for (const resource of ["imagesecuritypolicies", "imagesecurityexceptions", "violations"]) {
+      server.define(`/apis/imagesecurity.dev/v1/${resource}`);
+    }
+    caches.start();
+    await until("all are alive", () => alive.size === 5);
+    assert.deepEqual([...alive].toSorted(), [
+      "imagesecurityexceptions",
+      "imagesecuritypolicies",
+      "namespaces",
+      "pods",
+      "violations",
+    ]);
+  });
+});
