@@ -166,6 +166,16 @@ describe("the auditor", () => {
     await until("judged again", () => violators("p").length === 1);
   });
 
+  it("does not share a judgement from before a namespace's labels changed", async () => {
+    add(podRecord("a"));
+    const byEnv = { namespaceSelector: { matchLabels: { env: "dev" } }, action: "warn" } as const;
+    await begin(policySet({ p: { digest: {}, enforcementOverrides: [byEnv] } }));
+    const action = (): string | undefined => auditor.verdicts.get("default/a")?.judgement[0]?.action;
+    assert.equal(action(), "deny");
+    namespaces.set("default", { env: "dev" });
+    await until("judged anew", () => action() === "warn");
+  });
+
   it("looks with the clock only at what time changes", async () => {
     add(podRecord("a"), podRecord("b", { namespace: "prod" }));
     review = () => ({ verdict: "allow", findings: [], digests: new Map() });
@@ -213,6 +223,7 @@ describe("the auditor", () => {
     answer?.();
     await auditor.settled();
     assert.equal(auditor.verdicts.size, 0);
+    assert.deepEqual(applied, ["default/a"], "nobody is told of a verdict about what is gone, only of its end");
   });
 
   it("is not held up for what changes by evidence that does not come", async () => {

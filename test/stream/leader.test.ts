@@ -13,8 +13,8 @@ interface Candidate {
   readonly elector: Elector;
   readonly told: boolean[];
   cut: boolean;
-  /** Milliseconds added to the clocks. */
-  skip: number;
+  /** Milliseconds added to each clock. */
+  readonly skip: { monotonic: number; wall: number };
 }
 
 describe("leader election", () => {
@@ -36,7 +36,12 @@ describe("leader election", () => {
   });
 
   const candidate = (identity: string, options: Partial<ElectorOptions> = {}): Candidate => {
-    const state: Candidate = { elector: undefined as unknown as Elector, told: [], cut: false, skip: 0 };
+    const state: Candidate = {
+      elector: undefined as unknown as Elector,
+      told: [],
+      cut: false,
+      skip: { monotonic: 0, wall: 0 },
+    };
     const made: Candidate = Object.assign(state, {
       elector: new Elector({
         client: {
@@ -52,7 +57,7 @@ describe("leader election", () => {
         retry: 50,
         onChange: (leading) => state.told.push(leading),
         log: SILENT,
-        clocks: { monotonic: () => performance.now() + state.skip, wall: () => Date.now() + state.skip },
+        clocks: { monotonic: () => performance.now() + state.skip.monotonic, wall: () => Date.now() + state.skip.wall },
         ...options,
       }),
     });
@@ -117,21 +122,23 @@ describe("leader election", () => {
     });
   });
 
-  it("knows after a pause of the whole process that its time is over, before it asks anyone", async () => {
-    const a = candidate("a");
-    await until("a leads", () => a.elector.mayWrite());
-    a.cut = true;
-    a.skip = 400;
-    assert.equal(a.elector.mayWrite(), false);
-  });
+  for (const clock of ["monotonic", "wall"] as const) {
+    it(`knows after a pause that only the ${clock} clock has seen that its time is over, before it asks anyone`, async () => {
+      const a = candidate("a");
+      await until("a leads", () => a.elector.mayWrite());
+      a.cut = true;
+      a.skip[clock] = 400;
+      assert.equal(a.elector.mayWrite(), false);
+    });
+  }
 
   it("does not trust a clock that is set forward to have outlived another's lease", async () => {
     const a = candidate("a");
     await until("a leads", () => a.elector.mayWrite());
-    let wall = 0;
-    const b = candidate("b", { clocks: { monotonic: () => performance.now(), wall: () => Date.now() + wall } });
+    const b = candidate("b");
     await new Promise((resolve) => setTimeout(resolve, 120));
-    wall = 3_600_000;
+    a.cut = true;
+    b.skip.wall = 3_600_000;
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.equal(b.elector.mayWrite(), false);
   });
@@ -146,8 +153,11 @@ describe("leader election", () => {
     });
     const a = candidate("a", { retry: 1_000 });
     await until("a leads", () => a.elector.mayWrite());
-    a.skip = arrived + 301 - performance.now();
-    assert.equal(a.elector.mayWrite(), false, "300 ms from the request, not from its answer");
+    for (const clock of ["monotonic", "wall"] as const) {
+      a.skip[clock] = arrived + 301 - performance.now();
+      assert.equal(a.elector.mayWrite(), false, `300 ms from the request by the ${clock} clock, not from its answer`);
+      a.skip[clock] = 0;
+    }
   });
 
   it("outlives errors that are shorter than its term", async () => {
