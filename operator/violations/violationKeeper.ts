@@ -1,13 +1,14 @@
 import type { Violation } from "../../crds/types.ts";
 import type { Judgement, PolicyJudgement } from "../audit/judgement.ts";
 import type { Verdict, Verdicts } from "../audit/verdicts.ts";
-import { statusError, type KubeClient } from "../kube/kubeClient.ts";
-import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leadership.ts";
+import type { KubeClient } from "../kube/kubeClient.ts";
+import type { Leadership } from "../leadership.ts";
 import type { Log } from "../log.ts";
 import type { PodRecord } from "../resources/pods.ts";
 import type { Store } from "../watch/store.ts";
 import { WorkQueue } from "../workQueue.ts";
 import { emptyQuota, hasRoom, type PolicyQuota } from "./quota.ts";
+import { createViolationApi, type ViolationApi } from "./violationApi.ts";
 import { contentHash, violationBody } from "./violationBody.ts";
 import { violationName } from "./violationName.ts";
 import { isOlder, projectViolation, type ViolationRecord } from "./violationRecord.ts";
@@ -30,7 +31,6 @@ export interface ViolationKeeperOptions {
   readonly backoffBase?: number;
 }
 
-const API = "/apis/imagesecurity.dev/v1";
 const NONE: ReadonlySet<string> = new Set();
 
 /**
@@ -39,6 +39,7 @@ const NONE: ReadonlySet<string> = new Set();
  */
 export class ViolationKeeper {
   readonly #options: ViolationKeeperOptions;
+  readonly #api: ViolationApi;
   readonly #queue: WorkQueue;
   /** What is to be stored: by Violation key (`namespace/name`), whose it is. */
   readonly #wanted = new Map<string, { readonly podKey: string; readonly policy: string }>();
@@ -52,6 +53,7 @@ export class ViolationKeeper {
 
   constructor(options: ViolationKeeperOptions) {
     this.#options = options;
+    this.#api = createViolationApi(options.client, options.leadership);
     this.#queue = new WorkQueue({
       name: "writing a Violation",
       concurrency: options.concurrency ?? 8,
@@ -231,59 +233,31 @@ export class ViolationKeeper {
     const desired = this.#desired(key);
     const actual = this.#options.store.get(key);
     if (desired === undefined) {
-      if (actual !== undefined && this.#isKnown(actual)) await this.#delete(key, actual, signal);
-    } else if (actual === undefined) {
-      await this.#create(key, desired.body, signal, () => this.#options.onCreated(desired.pod, desired.judgement));
-    } else {
-      const hash = contentHash(desired.body);
-      if (!this.#isRight(key, actual, hash)) await this.#replace(key, desired.body, hash, actual, signal);
+      if (actual === undefined || !this.#isKnown(actual)) return;
+      const removed = await this.#api.remove(key, actual, signal);
+      if (removed.status === "done") this.#options.store.delete(key);
+      else await this.#refresh(key, signal);
+      return;
     }
-  }
-
-  async #create(key: string, body: Violation, signal: AbortSignal, created: () => void): Promise<void> {
-    const path = `${API}/namespaces/${body.metadata.namespace}/violations`;
-    const response = await this.#send("POST", path, body, signal);
-    if (response.status === 201) {
-      this.#store(key, response.body, contentHash(body));
-      created();
-    } else if (response.status === 409) {
+    const { body, pod, judgement } = desired;
+    const hash = contentHash(body);
+    if (actual !== undefined && this.#isRight(key, actual, hash)) return;
+    const written = await (actual === undefined
+      ? this.#api.create(body, signal)
+      : this.#api.replace(key, body, actual, signal));
+    if (written.status === "stale") {
       await this.#refresh(key, signal);
-    } else {
-      throw statusError("POST", path, response);
+      return;
     }
-  }
-
-  async #replace(
-    key: string,
-    body: Violation,
-    hash: string,
-    actual: ViolationRecord,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const path = pathOf(key);
-    const metadata = { ...body.metadata, uid: actual.uid, resourceVersion: actual.resourceVersion };
-    const response = await this.#send("PUT", path, { ...body, metadata }, signal);
-    if (response.status === 200) this.#store(key, response.body, hash);
-    else if (response.status === 409 || response.status === 404) await this.#refresh(key, signal);
-    else throw statusError("PUT", path, response);
-  }
-
-  async #delete(key: string, actual: ViolationRecord, signal: AbortSignal): Promise<void> {
-    const path = pathOf(key);
-    const body = { kind: "DeleteOptions", apiVersion: "v1", preconditions: { uid: actual.uid } };
-    const response = await this.#send("DELETE", path, body, signal);
-    if (response.status === 200 || response.status === 202 || response.status === 404) this.#options.store.delete(key);
-    else if (response.status === 409) await this.#refresh(key, signal);
-    else throw statusError("DELETE", path, response);
+    this.#store(key, written.body, hash);
+    if (actual === undefined) this.#options.onCreated(pod, judgement);
   }
 
   /** The cache was behind: reads the Violation, and has it looked at once more. */
   async #refresh(key: string, signal: AbortSignal): Promise<void> {
-    const path = pathOf(key);
-    const response = await this.#options.client.request("GET", path, { signal, timeout: WRITE_TIMEOUT });
-    if (response.status === 200) this.#store(key, response.body);
-    else if (response.status === 404) this.#options.store.delete(key);
-    else throw statusError("GET", path, response);
+    const body = await this.#api.read(key, signal);
+    if (body === undefined) this.#options.store.delete(key);
+    else this.#store(key, body);
     this.check(key);
   }
 
@@ -297,22 +271,7 @@ export class ViolationKeeper {
     if (known === undefined || !isOlder(record.resourceVersion, known.resourceVersion))
       this.#options.store.set(key, record);
   }
-
-  #send(
-    method: "POST" | "PUT" | "DELETE",
-    path: string,
-    body: unknown,
-    signal: AbortSignal,
-  ): ReturnType<KubeClient["request"]> {
-    if (!this.#options.leadership.mayWrite()) throw new NotLeadingError();
-    return this.#options.client.request(method, path, { body, signal, timeout: WRITE_TIMEOUT });
-  }
 }
 
 const keyOf = (pod: PodRecord, { policy, policyUid }: Pick<Judgement[number], "policy" | "policyUid">): string =>
   `${pod.namespace}/${violationName({ pod: pod.name, podUid: pod.uid, policy, policyUid })}`;
-
-function pathOf(key: string): string {
-  const [namespace, name] = key.split("/");
-  return `${API}/namespaces/${namespace}/violations/${name}`;
-}

@@ -1,0 +1,65 @@
+import type { Violation } from "../../crds/types.ts";
+import { statusError, type KubeClient, type KubeMethod, type KubeResponse } from "../kube/kubeClient.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leadership.ts";
+
+/** `done` has the object as it stands now. `stale`: what the write was based on is no longer so; read it again. */
+export type WriteResult = { readonly status: "done"; readonly body: unknown } | { readonly status: "stale" };
+
+/** What a replacement or deletion is based on. */
+export interface Basis {
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+/** The writes of Violations. Each rejects where this operator may not write, and with KubeError for what has to be tried again. */
+export interface ViolationApi {
+  readonly create: (body: Violation, signal: AbortSignal) => Promise<WriteResult>;
+  readonly replace: (key: string, body: Violation, basis: Basis, signal: AbortSignal) => Promise<WriteResult>;
+  /** Nothing, where it is gone already. */
+  readonly remove: (key: string, basis: Basis, signal: AbortSignal) => Promise<WriteResult>;
+  /** undefined: there is none. */
+  readonly read: (key: string, signal: AbortSignal) => Promise<unknown>;
+}
+
+const API = "/apis/imagesecurity.dev/v1";
+
+export function createViolationApi(client: KubeClient, leadership: Leadership): ViolationApi {
+  const send = async (
+    method: KubeMethod,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+    stale: readonly number[],
+    done: readonly number[],
+  ): Promise<WriteResult> => {
+    if (!leadership.mayWrite()) throw new NotLeadingError();
+    const response: KubeResponse = await client.request(method, path, { body, signal, timeout: WRITE_TIMEOUT });
+    if (done.includes(response.status)) return { status: "done", body: response.body };
+    if (stale.includes(response.status)) return { status: "stale" };
+    throw statusError(method, path, response);
+  };
+
+  return {
+    create: (body, signal) =>
+      send("POST", `${API}/namespaces/${body.metadata.namespace}/violations`, body, signal, [409], [201]),
+    replace: (key, body, { uid, resourceVersion }, signal) => {
+      const whole = { ...body, metadata: { ...body.metadata, uid, resourceVersion } };
+      return send("PUT", pathOf(key), whole, signal, [409, 404], [200]);
+    },
+    remove: (key, { uid }, signal) => {
+      const options = { kind: "DeleteOptions", apiVersion: "v1", preconditions: { uid } };
+      return send("DELETE", pathOf(key), options, signal, [409], [200, 202, 404]);
+    },
+    read: async (key, signal) => {
+      const response = await client.request("GET", pathOf(key), { signal, timeout: WRITE_TIMEOUT });
+      if (response.status === 404) return undefined;
+      if (response.status !== 200) throw statusError("GET", pathOf(key), response);
+      return response.body;
+    },
+  };
+}
+
+function pathOf(key: string): string {
+  const [namespace, name] = key.split("/");
+  return `${API}/namespaces/${namespace}/violations/${name}`;
+}
