@@ -15,6 +15,7 @@ import type { Finding } from "../policy/finding.ts";
 import { tagState, type TagState } from "../policy/rules/tagState.ts";
 import type { ImageUse, Subject } from "../policy/subject.ts";
 import type { Gather } from "./gather.ts";
+import type { RecentlyClean } from "./recentlyClean.ts";
 
 /** One object to be judged. */
 export interface ReviewRequest {
@@ -38,8 +39,12 @@ export type Review = (request: ReviewRequest) => Decision | Promise<Decision>;
 /** An image that some policies ask the registry about. */
 interface Question {
   readonly image: ImageUse;
+  /** All policies that are about the image, and those of them that ask. */
+  readonly concerned: readonly CompiledPolicy[];
   readonly policies: readonly CompiledPolicy[];
   readonly tags: TagState;
+  /** Its text is clean: if its content is too, the image is. */
+  readonly clean: boolean;
 }
 
 type Gathered =
@@ -58,27 +63,49 @@ export const MOST_IMAGES = 256;
  * Joins the pure rules with what is gathered. Static rules come first: once a deny policy refuses an image, its registry is not contacted.
  *
  * @param report is told of defects (a gatherer that throws, a rule that does): they are findings, never a pass.
+ * @param clean remembers clean answers for a moment; absent: every image is looked at each time.
  */
-export function createReview(gather: Gather, report: (error: unknown) => void = () => {}): Review {
+export function createReview(
+  gather: Gather,
+  report: (error: unknown) => void = () => {},
+  clean?: RecentlyClean,
+): Review {
   return (request) => {
-    const { subject, mode } = request;
-    const policies = request.policies.filter(
-      (policy) => (mode === "admission" || policy.audited) && policy.matchesSubject(subject),
-    );
+    const { subject, mode, now } = request;
+    const policies: CompiledPolicy[] = [];
+    let matched = "";
+    for (const [index, policy] of request.policies.entries()) {
+      if ((mode === "audit" && !policy.audited) || !policy.matchesSubject(subject)) continue;
+      policies.push(policy);
+      matched += ` ${index}`;
+    }
     const findings: Finding[] = [];
     const digests = new Map<string, string>();
     if (policies.length === 0) return decide(findings, digests);
+    const place = mode === "admission" ? clean?.placeOf(request.policies, matched, subject) : undefined;
+    const remember = (image: ImageUse, concerned: readonly CompiledPolicy[]): void => {
+      if (place !== undefined) clean?.add(place, image, concerned, now);
+    };
+
     const questions: Question[] = [];
     for (const image of subject.images) {
-      const question = judgeText(policies, image, request, findings);
-      if (question !== undefined) questions.push(question);
       const written = judgedDigest(image, undefined);
       if (written !== undefined) digests.set(image.image, written);
+      if (place !== undefined && clean?.has(place, image, now) === true) continue;
+      const concerned = policiesFor(policies, image);
+      const before = findings.length;
+      const question = judgeText(concerned, image, request, findings);
+      if (question !== undefined) questions.push(question);
+      else if (findings.length === before) remember(image, concerned);
     }
-    const answers = questions.length === 0 ? [] : gatherAll(gather, report, questions, request);
+    if (questions.length === 0) return decide(findings, digests);
+
+    const answers = gatherAll(gather, report, questions, request);
     const finish = (gathered: readonly Gathered[]): Decision => {
       for (const [index, question] of questions.entries()) {
+        const before = findings.length;
         judgeFacts(question, gathered[index] ?? FAILED, request, findings, digests, report);
+        if (question.clean && findings.length === before) remember(question.image, question.concerned);
       }
       return decide(findings, digests);
     };
@@ -91,12 +118,12 @@ export function createReview(gather: Gather, report: (error: unknown) => void = 
 
 /** The static findings of one image, and what is left to ask about it. */
 function judgeText(
-  policies: readonly CompiledPolicy[],
+  concerned: readonly CompiledPolicy[],
   image: ImageUse,
   { subject, mode }: ReviewRequest,
   findings: Finding[],
 ): Question | undefined {
-  const concerned = policiesFor(policies, image);
+  const before = findings.length;
   const tags = tagState(concerned, subject, mode);
   let refused = false;
   for (const policy of concerned) {
@@ -109,7 +136,9 @@ function judgeText(
   const asking = concerned.filter(
     (policy) => asksForFacts(policy, subject, image, { mode, tags }) && (mode === "audit" || enforced(policy, subject)),
   );
-  return asking.length === 0 ? undefined : { image, policies: asking, tags };
+  return asking.length === 0
+    ? undefined
+    : { image, concerned, policies: asking, tags, clean: findings.length === before };
 }
 
 /**

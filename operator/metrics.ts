@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EvidenceMetrics } from "../evidence/metrics.ts";
+import { deferMetrics } from "../webhook/deferredMetrics.ts";
 import type { AdmissionMetrics } from "../webhook/metrics.ts";
 import type { AuditReport } from "./audit/completeAudits.ts";
 import type { Exposure } from "./audit/exposure.ts";
@@ -102,16 +103,17 @@ export function createMetrics(): OperatorMetrics {
   addGauges(registers, () => sources);
 
   const named = namedRegistries(() => sources?.policies());
-  return {
-    admission: {
-      admission: (kind, operation, decision, seconds) => {
-        requests.inc({ kind, operation, decision });
-        duration.observe({ decision }, seconds);
-      },
-      findings: (found) => {
-        for (const { policy, rule, reason, action } of found) findings.inc({ policy, rule, reason, action });
-      },
+  const admission = deferMetrics({
+    admission: (kind, operation, decision, seconds) => {
+      requests.inc({ kind, operation, decision });
+      duration.observe({ decision }, seconds);
     },
+    findings: (found) => {
+      for (const { policy, rule, reason, action } of found) findings.inc({ policy, rule, reason, action });
+    },
+  });
+  return {
+    admission,
     evidence: {
       registryRequest: (host, operation, code, seconds) => {
         const registry = named(host);
@@ -130,7 +132,10 @@ export function createMetrics(): OperatorMetrics {
     observe: (given) => {
       sources = given;
     },
-    text: () => register.metrics(),
+    text: () => {
+      admission.flush();
+      return register.metrics();
+    },
     contentType: register.contentType,
   };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Gather } from "../evidence/gather.ts";
+import { RecentlyClean } from "../evidence/recentlyClean.ts";
 import { createReview } from "../evidence/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { startAdmission } from "./admission.ts";
@@ -129,10 +130,13 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   });
   stack.defer(() => evidence.close());
   const exposure = createExposure({ forget: settings.auditInterval + EXPOSURE_MS, now });
-  const review = createReview(exposure.watch(options.gather ?? evidence.gather), (error) =>
-    log.error("the engine has a defect", {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    }),
+  const review = createReview(
+    exposure.watch(options.gather ?? evidence.gather),
+    (error) =>
+      log.error("the engine has a defect", {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      }),
+    new RecentlyClean(),
   );
   const admission = await startAdmission({
     settings,

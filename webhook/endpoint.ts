@@ -25,7 +25,8 @@ export interface EndpointOptions {
 
 /** A bound on what is done at one time. */
 export interface Slots {
-  readonly take: () => boolean;
+  readonly free: () => boolean;
+  readonly take: () => void;
   readonly give: () => void;
 }
 
@@ -33,10 +34,9 @@ export interface Slots {
 export const createSlots = (limit: number): Slots => {
   let taken = 0;
   return {
+    free: () => taken < limit,
     take: () => {
-      if (taken >= limit) return false;
       taken += 1;
-      return true;
     },
     give: () => {
       taken -= 1;
@@ -48,9 +48,65 @@ export const createSlots = (limit: number): Slots => {
  * One admission endpoint over HTTP. What is no AdmissionReview is answered by a 4xx, what could not be judged by a 5xx:
  * both leave the verdict to `failurePolicy`, which is Fail. Only `handle` says that a request is allowed.
  */
-export const createEndpoint =
-  ({ deadlines, deadline, budget, logger, slots, shares, closing }: EndpointOptions, handle: Handler) =>
-  (request: IncomingMessage, response: ServerResponse): void => {
+export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
+  const { deadlines, deadline, budget, logger, slots, shares, closing } = options;
+
+  const fail = (response: ServerResponse, error: unknown): void => {
+    if (response.destroyed) return;
+    if (error instanceof NotReadyError) {
+      send(response, 503, error.message, RETRY);
+      return;
+    }
+    logger.error("a review failed", { error: error instanceof Error ? error.stack : String(error) });
+    send(response, 500, "the review failed; the operator's log says why");
+  };
+
+  /** Finishes a review that has to wait for something: only those are in hand together with others. */
+  const wait = async (
+    answer: Promise<AdmissionResponse>,
+    response: ServerResponse,
+    namespace: string,
+    bytes: number,
+  ): Promise<void> => {
+    slots.take();
+    shares.take(namespace, bytes);
+    try {
+      sendJson(response, await answer, closing());
+    } catch (error) {
+      fail(response, error);
+    } finally {
+      slots.give();
+      shares.give(namespace, bytes);
+      budget.give(bytes);
+    }
+  };
+
+  /** Answers a body; whether its bytes are still needed. */
+  const review = (text: string, bytes: number, response: ServerResponse, signal: AbortSignal): boolean => {
+    if (!slots.free()) {
+      send(response, 503, "too many reviews at one time", RETRY);
+      return false;
+    }
+    const parsed = parseReview(text);
+    if (parsed.status === "malformed") {
+      send(response, 400, parsed.message);
+      return false;
+    }
+    const { namespace } = parsed.request;
+    if (!shares.free(namespace, bytes)) {
+      send(response, 503, "too many reviews of one namespace at one time", RETRY);
+      return false;
+    }
+    const answer = handle(parsed.request, signal);
+    if (answer instanceof Promise) {
+      void wait(answer, response, namespace, bytes);
+      return true;
+    }
+    sendJson(response, answer, closing());
+    return false;
+  };
+
+  return (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method !== "POST") {
       send(response, 405, "an AdmissionReview is posted", { allow: "POST" });
       return;
@@ -62,70 +118,35 @@ export const createEndpoint =
     const signal = deadlines.after(timeFor(request.url ?? "", deadline));
 
     readBody(request, budget, (body) => {
-      if (body.status === "aborted") return;
-      if (body.status === "tooLarge") {
-        // What is still to come is not read: the connection has no further use.
-        send(response, 413, "the body is larger than 7 MiB", { connection: "close" });
-        return;
-      }
-      if (body.status === "overloaded" || !slots.take()) {
-        if (body.status === "ok") budget.give(body.bytes);
-        send(
-          response,
-          503,
-          "too many reviews at one time",
-          body.status === "ok" ? RETRY : { ...RETRY, connection: "close" },
-        );
-        return;
-      }
-      let open = true;
-      let shared: string | undefined;
-      const finish = (answer: () => void): void => {
-        if (!open) return;
-        open = false;
-        slots.give();
-        budget.give(body.bytes);
-        if (shared !== undefined) shares.give(shared, body.bytes);
-        if (response.destroyed) return;
-        if (closing()) response.setHeader("connection", "close");
-        answer();
-      };
-      const fail = (error: unknown): void =>
-        finish(() => {
-          if (error instanceof NotReadyError) {
-            send(response, 503, error.message, RETRY);
-            return;
+      switch (body.status) {
+        case "aborted":
+          return;
+        case "tooLarge":
+          // What is still to come is not read: the connection has no further use.
+          send(response, 413, "the body is larger than 7 MiB", { connection: "close" });
+          return;
+        case "overloaded":
+          send(response, 503, "too many reviews at one time", { ...RETRY, connection: "close" });
+          return;
+        case "ok": {
+          let held = false;
+          try {
+            held = review(body.text, body.bytes, response, signal);
+          } catch (error) {
+            fail(response, error);
           }
-          logger.error("a review failed", { error: error instanceof Error ? error.stack : String(error) });
-          send(response, 500, "the review failed; the operator's log says why");
-        });
-      const succeed = (answer: AdmissionResponse): void => {
-        const text = encodeResponse(answer);
-        finish(() => sendJson(response, text));
-      };
-
-      try {
-        const review = parseReview(body.text);
-        if (review.status === "malformed") {
-          finish(() => send(response, 400, review.message));
-          return;
+          if (!held) budget.give(body.bytes);
         }
-        const { namespace } = review.request;
-        if (!shares.take(namespace, body.bytes)) {
-          finish(() => send(response, 503, "too many reviews of one namespace at one time", RETRY));
-          return;
-        }
-        shared = namespace;
-        const answer = handle(review.request, signal);
-        if (answer instanceof Promise) answer.then(succeed).catch(fail);
-        else succeed(answer);
-      } catch (error) {
-        fail(error);
       }
     });
   };
+};
 
-const sendJson = (response: ServerResponse, text: string): void => {
+/** Encoded before anything is sent: what cannot be encoded becomes a 500. `last`: the connection closes after it. */
+const sendJson = (response: ServerResponse, answer: AdmissionResponse, last: boolean): void => {
+  const text = encodeResponse(answer);
+  if (response.destroyed) return;
+  if (last) response.setHeader("connection", "close");
   response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
   response.end(text);
 };

@@ -6,14 +6,19 @@ const LEAST_BYTES = 16 * 1024 * 1024;
 
 /** A bound on what is in hand at one time about each namespace. */
 export interface Shares {
+  /** Whether there is room for so much more. */
+  readonly free: (namespace: string, bytes: number) => boolean;
+  /** Takes the room, or says that there is none. */
   readonly take: (namespace: string, bytes: number) => boolean;
   readonly give: (namespace: string, bytes: number) => void;
 }
 
 interface Held {
-  reviews: number;
-  bytes: number;
+  readonly reviews: number;
+  readonly bytes: number;
 }
+
+const NOTHING: Held = { reviews: 0, bytes: 0 };
 
 /**
  * A quarter of all reviews and of all bytes for each namespace: whoever may create large pods whose registry never answers must not make
@@ -23,10 +28,12 @@ export const createShares = (limits: { readonly reviews: number; readonly bytes:
   const reviews = Math.max(LEAST_REVIEWS, Math.floor(limits.reviews / PART));
   const bytes = Math.max(LEAST_BYTES, Math.floor(limits.bytes / PART));
   const held = new Map<string, Held>();
+  const fits = (now: Held, size: number): boolean => now.reviews < reviews && now.bytes + size <= bytes;
   return {
+    free: (namespace, size) => fits(held.get(namespace) ?? NOTHING, size),
     take: (namespace, size) => {
-      const now = held.get(namespace) ?? { reviews: 0, bytes: 0 };
-      if (now.reviews + 1 > reviews || now.bytes + size > bytes) return false;
+      const now = held.get(namespace) ?? NOTHING;
+      if (!fits(now, size)) return false;
       held.set(namespace, { reviews: now.reviews + 1, bytes: now.bytes + size });
       return true;
     },

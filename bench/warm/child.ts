@@ -8,6 +8,8 @@ export interface ChildSetup {
   readonly publicKey?: string;
   /** Base URL of the registry that stands for registry.company.com. */
   readonly registry: string;
+  /** false: no clean answer is remembered for a moment, as if no image came twice within it. */
+  readonly remember: boolean;
 }
 
 export type ChildAnswer =

@@ -1,5 +1,6 @@
 /** The operator's webhook as it runs: its server, engine, evidence, metrics and log; only the cluster behind it is missing. */
 import type { PolicySpec } from "../../crds/types.ts";
+import { RecentlyClean } from "../../evidence/recentlyClean.ts";
 import { createReview } from "../../evidence/review.ts";
 import { startEvidence } from "../../operator/evidence.ts";
 import { createWinston } from "../../operator/logging.ts";
@@ -46,7 +47,7 @@ const contents = (pem: string): Readonly<Record<string, PolicySpec>> => {
   };
 };
 
-serve(async ({ cert, key, publicKey, registry }) => {
+serve(async ({ cert, key, publicKey, registry, remember }) => {
   const read = readSettings(
     [
       `--registry-mirror=registry.company.com=${registry}`,
@@ -86,7 +87,11 @@ serve(async ({ cert, key, publicKey, registry }) => {
     validate: measured(
       createValidate({
         policies: () => policies,
-        review: createReview(evidence.gather, (error) => console.error(error)),
+        review: createReview(
+          evidence.gather,
+          (error) => console.error(error),
+          remember ? new RecentlyClean() : undefined,
+        ),
         namespaceLabels,
         metrics: metrics.admission,
         logger: log,

@@ -1,0 +1,68 @@
+import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import type { ImageUse, Subject } from "../policy/subject.ts";
+
+/**
+ * Milliseconds that "nothing was found" may be said again without looking: far below the time that a proof is kept, and what
+ * time alone changes may show a minute late. A rollout asks the same of the same image many times a second.
+ */
+const MOMENT = 500;
+const MOST = 4_096;
+
+/**
+ * Remembers for a moment that the policies found nothing to say about an image. Only at admission, only of a digest, only a clean answer:
+ * what was refused, warned of, or could not be had is looked at anew each time.
+ */
+export class RecentlyClean {
+  /** By question; milliseconds since the epoch. */
+  readonly #seen = new Map<string, number>();
+  readonly #ids = new WeakMap<object, number>();
+  #count = 0;
+
+  /**
+   * Everything beside the image and the time that an answer depends on; undefined for a namespace whose labels could not be read.
+   *
+   * @param policies the set in force: replaced when a policy changes, never changed.
+   * @param matched which of them match the object, by their places in the set.
+   */
+  placeOf(policies: readonly CompiledPolicy[], matched: string, subject: Subject): string | undefined {
+    const { namespaceLabels, namespace, serviceAccount, imagePullSecrets, kind, createdAt = "" } = subject;
+    if (namespaceLabels === undefined) return undefined;
+    // The API server takes any text for a secret's name.
+    const secrets = imagePullSecrets.length === 0 ? "" : JSON.stringify(imagePullSecrets);
+    const inForce = `${this.#id(policies)}${matched} ${this.#id(namespaceLabels)}`;
+    return `${inForce} ${namespace} ${serviceAccount} ${kind} ${createdAt} ${secrets}\n`;
+  }
+
+  /** Whether an image was clean at this place a moment ago. `now` in milliseconds since the epoch. */
+  has(place: string, { image }: ImageUse, now: number): boolean {
+    const at = this.#seen.get(place + image);
+    // A clock that was set back makes every answer old.
+    return at !== undefined && now >= at && now - at < MOMENT;
+  }
+
+  /**
+   * Remembers an image without findings, unless a policy asks something of it that changes from one object or moment to the next: what
+   * its tag names, or what the pod's annotations say.
+   *
+   * @param concerned the policies that match the object and the image.
+   */
+  add(place: string, { image, parsed }: ImageUse, concerned: readonly CompiledPolicy[], now: number): void {
+    if (parsed.status !== "ok" || parsed.reference.digest === undefined) return;
+    const { tag } = parsed.reference;
+    if (concerned.some((policy) => asksOfTheMoment(policy, tag))) return;
+    if (this.#seen.size >= MOST) this.#seen.clear();
+    this.#seen.set(place + image, now);
+  }
+
+  #id(object: object): number {
+    const known = this.#ids.get(object);
+    if (known !== undefined) return known;
+    this.#count += 1;
+    this.#ids.set(object, this.#count);
+    return this.#count;
+  }
+}
+
+const asksOfTheMoment = ({ digest, scan }: CompiledPolicy, tag: string | undefined): boolean =>
+  (tag !== undefined && digest !== undefined && digest.tagDrift !== "Ignore") ||
+  (scan !== undefined && scan.sources.some(({ type }) => type === "podAnnotation"));
