@@ -74,7 +74,9 @@ export function createReview(
     const { subject, mode, now } = request;
     const policies: CompiledPolicy[] = [];
     let matched = "";
-    for (const [index, policy] of request.policies.entries()) {
+    let index = -1;
+    for (const policy of request.policies) {
+      index += 1;
       if ((mode === "audit" && !policy.audited) || !policy.matchesSubject(subject)) continue;
       policies.push(policy);
       matched += ` ${index}`;

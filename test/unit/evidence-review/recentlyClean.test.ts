@@ -90,6 +90,12 @@ describe("RecentlyClean", () => {
     assert.equal(await verdict({ now: 1_500 }), "deny");
   });
 
+  it("shares the answer between pods of different age", async () => {
+    await verdict({ createdAt: "2026-01-01T00:00:00Z" });
+    await verdict({ createdAt: "2026-01-01T00:00:01Z" });
+    assert.equal(asked.length, 1);
+  });
+
   it("asks again when the clock was set back", async () => {
     await verdict();
     await verdict({ now: 999 });
@@ -107,7 +113,6 @@ describe("RecentlyClean", () => {
     ["another ServiceAccount, which may have other pull secrets", { spec: { serviceAccountName: "other" } }],
     ["another pull secret", { spec: { imagePullSecrets: [{ name: "pull" }] } }],
     ["a template", { kind: "Deployment" }],
-    ["a pod of another age, which a grace period may be about", { createdAt: "2026-01-01T00:00:00Z" }],
     ["an audit", { mode: "audit" }],
   ];
   for (const [what, asking] of others) {
@@ -146,6 +151,14 @@ describe("RecentlyClean", () => {
       assert.equal(asked.length, 2);
     });
   }
+
+  it("remembers nothing where a grace period looks at the pod's age", async () => {
+    const scan: PolicySpec["scan"] = { sources: [{ vulnerabilityReport: { grace: "15m" } }] };
+    const policies = [policy("p", { enforcementAction: "warn", scan })];
+    await verdict({ policies });
+    await verdict({ policies });
+    assert.equal(asked.length, 2);
+  });
 
   it("remembers no denial, no warning and nothing that could not be had", async () => {
     for (const [outcome, spec] of [
