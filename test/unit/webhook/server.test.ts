@@ -159,6 +159,15 @@ describe("AdmissionServer", () => {
       assert.equal((await call(port, { text, headers: { "transfer-encoding": "chunked" } })).code, 413);
     });
 
+    it("has its room again after each answer, whatever it was", async () => {
+      const { port } = await start({ maxBytes: body.length * 2 });
+      for (let round = 0; round < 5; round += 1) {
+        assert.equal((await call(port)).code, 200);
+        assert.equal((await call(port, { text: "x".repeat(body.length) })).code, 400);
+        assert.equal((await call(port, { text: "x".repeat(3 * body.length) })).code, 503);
+      }
+    });
+
     it("refuses with 503 what there is no room for, and has it again afterwards", async () => {
       const answers: (() => void)[] = [];
       const slow: Handler = ({ uid }) => new Promise((resolve) => void answers.push(() => resolve(allowed(uid))));
@@ -340,7 +349,7 @@ describe("AdmissionServer", () => {
       await call(port, { agent: newAgent() });
       const started = performance.now();
       await server.drain(0);
-      assert.ok(performance.now() - started < 500);
+      assert.ok(performance.now() - started < 3_000);
     });
   });
 });
