@@ -260,6 +260,14 @@ describe("createValidate", () => {
       assert.match(response.status?.message ?? "", /^\[both\] [^\n]*$/);
     });
 
+    it("judges again when an annotation changes, which a scan may stand in", async () => {
+      const review: Review = ({ subject }) =>
+        subject.annotations["trivy.scan.result"] === undefined ? decision(finding()) : decision();
+      const scanned = pod(["nginx"], { annotations: { "trivy.scan.result": "{}" } });
+      assert.equal((await ask([ours], update(pod(["nginx"]), scanned), { review })).response.allowed, false);
+      assert.equal((await ask([ours], update(scanned, pod(["nginx"])), { review })).response.allowed, true);
+    });
+
     it("asks nobody where no policy could see a difference", async () => {
       const review: Review = () => assert.fail("there is nothing to judge");
       const before = pod(["nginx"], { labels: { a: "b" }, metadata: { finalizers: ["x/y"] } });
