@@ -1,5 +1,6 @@
-import type { PackageURL } from "packageurl-js";
 import { parsePackageUrl } from "../packageUrl.ts";
+import { field } from "./field.ts";
+import type { PackageURL } from "packageurl-js";
 
 /** A name in a statement, as it is written and, where it is a package URL, parsed. */
 export interface VexComponent {
@@ -24,12 +25,6 @@ export interface VexStatement {
   /** Milliseconds since the epoch; NaN where none can be read. */
   readonly time: number;
 }
-
-const field = (value: unknown, name: string): unknown =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? // Just shown to be an object with that own key.
-      (value as Record<string, unknown>)[name]
-    : undefined;
 
 const text = (value: unknown): string[] => (typeof value === "string" && value !== "" ? [value] : []);
 const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

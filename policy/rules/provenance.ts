@@ -1,4 +1,5 @@
 import { imageOfPackageUrl, parsePackageUrl } from "../packageUrl.ts";
+import { field } from "./field.ts";
 
 /** SLSA provenance, all versions that name their materials. */
 export const PROVENANCE_PREDICATES: readonly string[] = [
@@ -6,12 +7,6 @@ export const PROVENANCE_PREDICATES: readonly string[] = [
   "https://slsa.dev/provenance/v0.2",
   "https://slsa.dev/provenance/v0.1",
 ];
-
-const field = (value: unknown, name: string): unknown =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? // Just shown to be an object with that own key.
-      (value as Record<string, unknown>)[name]
-    : undefined;
 
 const imageOf = (material: unknown): string | undefined => {
   const uri = field(material, "uri");
