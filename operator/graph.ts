@@ -1,4 +1,4 @@
-import { fromInterval, merge, reactive, sidechainPartition, stream, sync, type Stream } from "@thi.ng/rstream";
+import { fromInterval, merge, reactive, sidechainPartition, stream, sync, type State, type Stream } from "@thi.ng/rstream";
 import { comp, dedupe, mapcat } from "@thi.ng/transducers";
 import type { PolicySet } from "./policySet.ts";
 
@@ -48,7 +48,7 @@ export interface Graph {
   readonly auditNow: () => void;
   readonly stop: () => void;
   /** Every long-lived stream, for tests: one in an error state drops values in silence. */
-  readonly streams: readonly { readonly id: string; readonly getState: () => number }[];
+  readonly streams: readonly { readonly id: string; readonly getState: () => State }[];
 }
 
 /** Long-lived streams never close by themselves, whoever comes and goes. */

@@ -31,10 +31,10 @@ const mocha = new Mocha({
 for (const file of files) mocha.addFile(file);
 await mocha.loadFilesAsync();
 
-const retried = new Set<string>();
+const retried = new Map<string, unknown>();
 const runner = mocha.run((failures) => {
   const { passes = 0, pending = 0 } = runner.stats ?? {};
-  for (const title of retried) console.error(`tried again: ${title}`);
+  for (const [title, error] of retried) console.error(`tried again: ${title}\n`, error);
   console.log(`${passes} passed, ${failures} failed${pending > 0 ? `, ${pending} skipped` : ""}`);
   process.exitCode = failures > 0 || passes === 0 ? 1 : 0;
   // A test that leaves a server or a timer behind would hang CI: give it a moment, then say so and go.
@@ -43,4 +43,4 @@ const runner = mocha.run((failures) => {
     process.exit();
   }, 15_000).unref();
 });
-runner.on(Mocha.Runner.constants.EVENT_TEST_RETRY, (test) => retried.add(test.fullTitle()));
+runner.on(Mocha.Runner.constants.EVENT_TEST_RETRY, (test, error) => retried.set(test.fullTitle(), error));
