@@ -1,4 +1,13 @@
-import { fromInterval, merge, reactive, sidechainPartition, stream, sync, type State, type Stream } from "@thi.ng/rstream";
+import {
+  fromInterval,
+  merge,
+  reactive,
+  sidechainPartition,
+  stream,
+  sync,
+  type State,
+  type Stream,
+} from "@thi.ng/rstream";
 import { comp, dedupe, mapcat } from "@thi.ng/transducers";
 import type { PolicySet } from "./policySet.ts";
 

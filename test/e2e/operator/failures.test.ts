@@ -40,8 +40,9 @@ describe("the operator when things break", function () {
     if (this.currentTest?.state !== "passed") for (const process of left) console.error(process.output());
     await cluster.controlPlane.startApiServer();
     await cluster.kubectl("delete", "isp", "--all");
-    await cluster.kubectl("delete", "violations", "--all", "-A");
-    await cluster.kubectl("delete", "events", "--all", "-A");
+    // In one request each: kubectl would take them away one by one.
+    await cluster.kubectl("delete", "--raw", `/apis/imagesecurity.dev/v1/namespaces/${namespace}/violations`);
+    await cluster.kubectl("delete", "--raw", `/api/v1/namespaces/${namespace}/events`);
   });
 
   const start = (...flags: readonly string[]): OperatorProcess => {
