@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import { Agent, type Dispatcher } from "undici";
 import type { Flight } from "../cache/singleFlight.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
@@ -53,12 +54,11 @@ export interface TransportOptions {
   readonly random: () => number;
 }
 
-/** Headers in lower case, the first value of each. */
+/** Headers in lower case. Several of one name are a list (RFC 9110 section 5.3); one that a proxy wrote twice is one. */
 function flatten(headers: Dispatcher.ResponseData["headers"]): Record<string, string> {
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    // Several WWW-Authenticate headers are one list (RFC 9110 section 5.3).
-    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : value;
+    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? [...new Set(value)].join(", ") : value;
   }
   return flat;
 }
@@ -137,15 +137,16 @@ export class Transport {
     const timer = new AbortController();
     const expire = setTimeout(() => timer.abort(), this.#options.limits.exchangeTime);
     let code = "error";
+    const progress = { inBody: false };
     try {
-      const result = await this.#follow(question, AbortSignal.any([signal, timer.signal]));
-      code = result.status === "answered" ? String(result.code) : codeLabel(result);
+      const result = await this.#follow(question, AbortSignal.any([signal, timer.signal]), progress);
+      code = result.status === "answered" ? statusLabel(result.code) : codeLabel(result);
       return result;
     } catch (error) {
       const failure =
         signal.aborted || timer.signal.aborted
           ? { ...unavailable("timeout", `${registry} did not answer in time`), retry: false }
-          : networkFailure(error, registry);
+          : networkFailure(error, registry, progress.inBody);
       code = codeLabel(failure);
       return failure;
     } finally {
@@ -155,7 +156,7 @@ export class Transport {
     }
   }
 
-  async #follow(question: Question, signal: AbortSignal): Promise<Answer | Failure> {
+  async #follow(question: Question, signal: AbortSignal, progress: { inBody: boolean }): Promise<Answer | Failure> {
     let { url } = question;
     let { authorization } = question;
     for (let hops = 0; ; hops += 1) {
@@ -175,8 +176,10 @@ export class Transport {
       // A body that is not read to its end fails when it is given up; without a listener that would end the process.
       response.body.on("error", () => undefined);
       const headers = flatten(response.headers);
-      if (!REDIRECTS.has(response.statusCode) || !question.follow)
+      if (!REDIRECTS.has(response.statusCode) || !question.follow) {
+        progress.inBody = true;
         return await this.#read(question, response, headers, signal);
+      }
       discard(response.body);
       if (hops >= this.#options.limits.redirects) return malformed(`${question.registry} redirects without end`);
       const next = redirectTarget(headers["location"], url);
@@ -205,7 +208,7 @@ export class Transport {
     };
     const declared = Number(headers["content-length"] ?? NaN);
     if (declared > limit) return tooLarge();
-    const encoding = headers["content-encoding"];
+    const encoding = headers["content-encoding"]?.toLowerCase();
     if (encoding !== undefined && encoding !== "" && encoding !== "identity") {
       response.body.destroy();
       return malformed(`${what} is served compressed, which was not asked for`);
@@ -243,9 +246,15 @@ export class Transport {
   }
 }
 
-/** Nothing of it is needed: read to its end where that is near, so that the connection can be used again. */
+/** Milliseconds for a body that nobody needs. */
+const DISCARD = 1_000;
+
+/**
+ * Nothing of it is needed: read to its end where that is near, so that the connection can be used again. The exchange is over for its
+ * caller, so no other clock runs: a body that drips would hold its connection, and 16 of them the registry, for ever.
+ */
 function discard(body: Dispatcher.ResponseData["body"]): void {
-  body.dump({ limit: 16_384 }).catch(() => undefined);
+  body.dump({ limit: 16_384, signal: AbortSignal.timeout(DISCARD) }).catch(() => undefined);
 }
 
 /** In memory of its own: a chunk is a slice of the socket's 64 KiB, which a cached manifest must not keep alive. */
@@ -260,6 +269,9 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
 }
 
 const codeLabel = (failure: Failure): string => (failure.status === "unavailable" ? failure.cause : failure.status);
+
+/** A status is whatever three digits a registry writes: what RFC 9110 does not know is one label, not a hundred. */
+const statusLabel = (code: number): string => (code in STATUS_CODES ? String(code) : "other");
 
 /** Where a redirect leads: HTTPS, or plain HTTP where we came by plain HTTP. */
 function redirectTarget(location: string | undefined, from: URL): URL | undefined {
