@@ -36,10 +36,16 @@ export interface AuthoritySet {
   readonly faulty: readonly { readonly name: string; readonly message: string }[];
 }
 
-export interface SignaturesRule {
+/** Whose word a rule needs. */
+export interface Quorum {
   readonly authorities: AuthoritySet;
+  /** So many are needed, each with a signer of its own. */
   readonly count: number;
+  /** No number is written: every one of them is needed, those too that share a key and count once. */
+  readonly everyone: boolean;
 }
+
+export type SignaturesRule = Quorum;
 
 /** A CEL condition, parsed. `check` gives undefined where it holds, else why not; it never throws. */
 export interface CompiledCondition {
@@ -52,11 +58,9 @@ export interface CompiledCondition {
   }) => string | undefined;
 }
 
-export interface AttestationRule {
+export interface AttestationRule extends Quorum {
   /** Full URI; short names are expanded by the compiler. */
   readonly predicateType: string;
-  readonly authorities: AuthoritySet;
-  readonly count: number;
   /** Milliseconds. */
   readonly maxAge?: number;
   readonly conditions: readonly CompiledCondition[];

@@ -2,9 +2,9 @@ import type { Attestation } from "../../crds/types.ts";
 import type { PolicyFault } from "../compiledPolicy.ts";
 import type { AttestationRule, CompiledCondition } from "../compiledRules.ts";
 import { parseDuration } from "../duration.ts";
-import { authoritySet, type CompiledAuthorities } from "./authorities.ts";
+import type { CompiledAuthorities } from "./authorities.ts";
 import { compileCondition } from "./condition.ts";
-import { countOfAll } from "./signatures.ts";
+import { compileQuorum } from "./quorum.ts";
 
 /** Cosign's short names (`cosign attest --type`), as `cmd/cosign/cli/options/predicate.go` maps them. */
 const SHORT_NAMES = new Map([
@@ -39,7 +39,6 @@ export const compileAttestations = (
   const faults: PolicyFault[] = [];
   const rules = specs.map((spec, index): AttestationRule => {
     const path = `spec.attestations[${index}]`;
-    const authorities = authoritySet(spec.authorities, compiled);
     const faulty: string[] = [];
     const refuse = (reason: PolicyFault["reason"], where: string, message: string): void => {
       faults.push({ reason, path: where, message });
@@ -64,8 +63,7 @@ export const compileAttestations = (
     }
     return {
       predicateType,
-      authorities,
-      count: spec.count ?? countOfAll(authorities),
+      ...compileQuorum(spec, compiled),
       ...(maxAge === undefined ? {} : { maxAge }),
       conditions,
       ...(faulty.length === 0 ? {} : { fault: faulty.join("; ") }),

@@ -10,10 +10,10 @@ import { compileCredentials } from "./credentials.ts";
 import { compileDigest } from "./digest.ts";
 import { compileMatch } from "./match.ts";
 import { compileOverrides } from "./overrides.ts";
+import { compileQuorum } from "./quorum.ts";
 import { compileRegistries } from "./registries.ts";
 import type { DataReference, Resolve, ResolvedData } from "./resolve.ts";
 import { compileScan } from "./scan.ts";
-import { compileSignatures } from "./signatures.ts";
 import { readSpec } from "./spec.ts";
 
 /**
@@ -58,7 +58,7 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
     ...(registries && { registries: registries.rule }),
     ...(spec.digest && { digest: compileDigest(spec.digest) }),
     ...(scan && { scan: scan.rule }),
-    ...(spec.signatures && { signatures: compileSignatures(spec.signatures, authorities) }),
+    ...(spec.signatures && { signatures: compileQuorum(spec.signatures, authorities) }),
     attestations: attestations.rules,
     ...(baseImages && { baseImages: baseImages.rule }),
     unjudged,

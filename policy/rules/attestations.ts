@@ -4,7 +4,7 @@ import type { ImageFacts, ProvedStatement } from "../facts.ts";
 import type { RuleFinding } from "../finding.ts";
 import type { Reference } from "../reference.ts";
 import { finishedAt } from "./finishedAt.ts";
-import { settle, type Ballot, type Vote } from "./quorum.ts";
+import { countVotes, type Ballot, type Vote } from "./quorum.ts";
 
 /** How far a time may lie ahead of our clock, in milliseconds; the same tolerance as for scans (design.md section 9). */
 const SKEW = 5 * 60_000;
@@ -15,15 +15,16 @@ export interface AttestationContext {
   readonly now: number;
 }
 
-const ballotOf = (rule: AttestationRule): Ballot => ({
+const ballotOf = ({ predicateType }: AttestationRule): Ballot => ({
   rule: "attestations",
-  what: `attestation ${rule.predicateType}`,
+  what: `attestation ${predicateType}`,
   remedy: "attest this digest (cosign attest) as the policy demands",
-  order: ["AttestationRejected", "AttestationUntrusted", "AttestationInvalid", "AttestationMissing"],
+  order: ["AttestationRejected", "AttestationUntrusted", "AttestationInvalid"],
+  missing: "AttestationMissing",
 });
 
 /**
- * Judges what was attested about an image: `rule.count` authorities must each have signed a statement of the type that is
+ * Judges what was attested about an image: each counted authority must have signed a statement of the type that is
  * young enough and for which every condition holds. All conditions hold on one statement; parts of two never combine.
  */
 export const judgeAttestations = (
@@ -37,22 +38,12 @@ export const judgeAttestations = (
     return [{ rule: "attestations", reason: "EvidenceUnavailable", detail, unavailable: "configuration" }];
   }
   const image = imageOf(context.reference, facts.digest?.status === "verified" ? facts.digest.value : undefined);
-  const votes = rule.authorities.trusted.map(({ name, id }): Vote => {
-    const outcome = facts.attestations.get(attestationKey(rule.predicateType, id));
-    switch (outcome?.status) {
-      case "verified":
-        return vote(name, rule, outcome.value, image, context.now);
-      case "absent":
-        return { status: "against", authority: name, reason: "AttestationMissing", message: outcome.message };
-      case "invalid":
-        return { status: "against", authority: name, reason: outcome.reason, message: outcome.message };
-      case "unavailable":
-        return { status: "unknown", authority: name, message: outcome.message };
-      case undefined:
-        return { status: "unknown", authority: name, message: "was not asked for" };
-    }
-  });
-  return settle(ballot, rule.count, votes, rule.authorities.faulty);
+  return countVotes(
+    ballot,
+    rule,
+    ({ id }) => facts.attestations.get(attestationKey(rule.predicateType, id)),
+    (statements) => vote(rule, statements, image, context.now),
+  );
 };
 
 /** What `image` is in an expression; the fields are declared in `compile/condition.ts`. */
@@ -75,7 +66,6 @@ const imageOf = (reference: Reference, digest: string | undefined): ConditionIma
 });
 
 const vote = (
-  authority: string,
   rule: AttestationRule,
   statements: readonly ProvedStatement[],
   image: ConditionImage,
@@ -88,14 +78,10 @@ const vote = (
     if (rejected === undefined) signers.add(statement.proof.signer);
     else reasons.add(rejected);
   }
-  if (signers.size > 0) return { status: "counts", authority, signers: [...signers] };
+  if (signers.size > 0) return { status: "counts", signers: [...signers] };
   const number = statements.length === 1 ? "" : `${statements.length} statements: `;
-  return {
-    status: "against",
-    authority,
-    reason: "AttestationRejected",
-    message: `${number}${[...reasons].toSorted().join("; ")}`,
-  };
+  const message = `${number}${[...reasons].toSorted().join("; ")}`;
+  return { status: "against", reason: "AttestationRejected", message };
 };
 
 /** Why a proved statement does not satisfy the rule; undefined where it does. */

@@ -1,13 +1,15 @@
-import type { AuthoritySet } from "../compiledRules.ts";
+import type { CompiledAuthority } from "../authority.ts";
+import type { Quorum } from "../compiledRules.ts";
 import type { Reason, RuleFinding, RuleName } from "../finding.ts";
+import type { Outcome } from "../outcome.ts";
 import { distinctSigners } from "./distinctSigners.ts";
 
-/** What one trusted authority came to. */
+/** What one authority came to. */
 export type Vote =
   /** `signers`: everyone who was proved for it, at least one. */
-  | { readonly status: "counts"; readonly authority: string; readonly signers: readonly string[] }
-  | { readonly status: "against"; readonly authority: string; readonly reason: Reason; readonly message: string }
-  | { readonly status: "unknown"; readonly authority: string; readonly message: string };
+  | { readonly status: "counts"; readonly signers: readonly string[] }
+  | { readonly status: "against"; readonly reason: Reason; readonly message: string }
+  | { readonly status: "unknown"; readonly message: string };
 
 export interface Ballot {
   readonly rule: RuleName;
@@ -15,32 +17,68 @@ export interface Ballot {
   readonly what: string;
   /** What to do where it is missing. */
   readonly remedy: string;
-  /** From closest to passing to farthest. */
+  /** From closest to passing to farthest; `missing` comes after all of them. */
   readonly order: readonly Reason[];
+  readonly missing: Reason;
 }
 
+type NamedVote<V extends Vote = Vote> = V & { readonly authority: string };
+
 /**
- * Settles a rule that wants `count` authorities. Denied and could-not-tell stay apart: what is not known matters only where it
+ * Counts the authorities of a rule and settles it. Denied and could-not-tell stay apart: what is not known matters only where it
  * could still make up the number. A fault of the configuration takes the enforcement action, so that breaking a policy's
  * own reference never loosens it.
+ *
+ * @param outcomeOf what was found for an authority.
+ * @param weigh what that is worth where something was proved.
  */
-export const settle = (
+export const countVotes = <T>(
   ballot: Ballot,
-  count: number,
-  votes: readonly Vote[],
-  faulty: AuthoritySet["faulty"],
+  quorum: Quorum,
+  outcomeOf: (authority: CompiledAuthority) => Outcome<T, Reason> | undefined,
+  weigh: (proved: T) => Vote,
 ): readonly RuleFinding[] => {
+  const votes = quorum.authorities.trusted.map((authority): NamedVote => ({
+    authority: authority.name,
+    ...voteOf(ballot, outcomeOf(authority), weigh),
+  }));
+  return settle(ballot, quorum, votes);
+};
+
+const voteOf = <T>({ missing }: Ballot, outcome: Outcome<T, Reason> | undefined, weigh: (proved: T) => Vote): Vote => {
+  switch (outcome?.status) {
+    case "verified":
+      return weigh(outcome.value);
+    case "absent":
+      return { status: "against", reason: missing, message: outcome.message };
+    case "invalid":
+      return { status: "against", reason: outcome.reason, message: outcome.message };
+    case "unavailable":
+      return { status: "unknown", message: outcome.message };
+    case undefined:
+      return { status: "unknown", message: "was not asked for" };
+  }
+};
+
+const settle = (ballot: Ballot, quorum: Quorum, votes: readonly NamedVote[]): readonly RuleFinding[] => {
+  const { count, everyone, authorities } = quorum;
+  const { faulty } = authorities;
+  const proved = votes.filter((vote) => vote.status === "counts");
+  const all = votes.length + faulty.length;
+  const lacking = everyone ? all - proved.length : 0;
   // The usual case, on the warm path of every review: one is enough, and one is there.
-  if (count === 1 && votes.some(({ status }) => status === "counts")) return [];
-  const counted = distinctSigners(votes.flatMap((vote) => (vote.status === "counts" ? [vote.signers] : [])));
-  const wanting = count - counted;
+  if (count === 1 && lacking === 0 && proved.length > 0) return [];
+  const counted = distinctSigners(proved.map(({ signers }) => signers));
+  const wanting = Math.max(count - counted, lacking);
   if (wanting <= 0) return [];
-  const { rule } = ballot;
+  const { rule, what } = ballot;
+  const tally = lacking > 0 ? [proved.length, all] : [counted, count];
+  const found = tally[1] === 1 ? `no ${what} that counts` : `${what} of ${tally.join(" of ")} authorities`;
   const unknown = votes.filter((vote) => vote.status === "unknown");
   const evidence = (): RuleFinding => ({
     rule,
     reason: "EvidenceUnavailable",
-    detail: `${tally(ballot, counted, count)}; could not tell: ${list(unknown)}`,
+    detail: `${found}; could not tell: ${list(unknown)}`,
     unavailable: "evidence",
   });
   if (wanting <= unknown.length) return [evidence()];
@@ -49,25 +87,22 @@ export const settle = (
     const configuration: RuleFinding = {
       rule,
       reason: "EvidenceUnavailable",
-      detail: `${tally(ballot, counted, count)}; the policy's own trust is incomplete: ${list(broken)}`,
+      detail: `${found}; the policy's own trust is incomplete: ${list(broken)}`,
       unavailable: "configuration",
     };
     return unknown.length > 0 ? [configuration, evidence()] : [configuration];
   }
-  const rank = ({ reason }: { readonly reason: Reason }): number => ballot.order.indexOf(reason);
+  const order = [...ballot.order, ballot.missing];
   const against = votes
     .filter((vote) => vote.status === "against")
-    .toSorted((a, b) => rank(a) - rank(b) || (a.authority < b.authority ? -1 : 1));
-  const reason = against[0]?.reason ?? ballot.order.at(-1) ?? "EvidenceUnavailable";
+    .toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason) || (a.authority < b.authority ? -1 : 1));
+  const reason = against[0]?.reason ?? ballot.missing;
   const said = against.length > 0 ? list(against) : sameSigner(votes);
-  return [{ rule, reason, detail: `${tally(ballot, counted, count)}: ${said}; ${ballot.remedy}` }];
+  return [{ rule, reason, detail: `${found}: ${said}; ${ballot.remedy}` }];
 };
 
-const tally = ({ what }: Ballot, counted: number, count: number): string =>
-  count === 1 ? `no ${what} that counts` : `${what} of ${counted} of ${count} authorities`;
-
 /** Only where every authority counts by itself, and fewer signers than authorities stand behind them. */
-const sameSigner = (votes: readonly Vote[]): string =>
+const sameSigner = (votes: readonly NamedVote[]): string =>
   `${votes.map(({ authority }) => authority).join(", ")} were proved by the same signer, who counts once`;
 
 const list = (entries: readonly { readonly authority: string; readonly message: string }[]): string =>

@@ -112,6 +112,12 @@ describe("every field of authorities, signatures and attestations decides someth
     ...base,
     attestations: [{ ...base.attestations![0]!, ...change }],
   });
+  /** The authority at a place twice, the second time asking for more; both must have signed. */
+  const twice = (at: number, more: Partial<Authority>): PolicySpec => ({
+    ...base,
+    authorities: [...base.authorities!, { ...base.authorities![at]!, ...more, name: "again" }],
+    signatures: { authorities: [base.authorities![at]!.name, "again"] },
+  });
   const secret = (change: object): PolicySpec =>
     authority(0, ({ key }) => ({ key: { secretRef: { ...key!.secretRef, ...change } } }));
 
@@ -165,6 +171,12 @@ describe("every field of authorities, signatures and attestations decides someth
       "signatures.count (all where it is absent)",
       () => ({ ...base, signatures: { authorities: ["release", "ci", "nobody"] } }),
     ],
+    ["annotations (one key twice)", () => twice(0, { annotations: { env: "prod" } })],
+    [
+      "transparencyLog (one key twice)",
+      () => twice(0, { transparencyLog: "Required", trustRoot: { inline: sigstore.trustedRoot } }),
+    ],
+    ["annotations (one identity twice)", () => twice(1, { annotations: { env: "test" } })],
     ["attestations.predicateType", () => attestation({ predicateType: "https://slsa.dev/provenance/v0.2" })],
     ["attestations.authorities", () => attestation({ authorities: ["nobody"] })],
     ["attestations.count", () => attestation({ count: 2 })],
@@ -179,6 +191,8 @@ describe("every field of authorities, signatures and attestations decides someth
 
   const harmless: readonly (readonly [field: string, spec: () => PolicySpec])[] = [
     ["signatures.count", () => ({ ...base, signatures: { authorities: ["release", "ci", "nobody"], count: 2 } })],
+    ["name of the same key", () => twice(0, {})],
+    ["demand on the same identity", () => twice(1, { annotations: { env: "prod" } })],
     ["key.pem of the same key", () => authority(0, () => ({ key: { pem: publicPem(release) } }))],
     [
       "issuerRegExp and subjectRegExp that match",

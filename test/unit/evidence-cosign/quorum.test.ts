@@ -22,6 +22,12 @@ const authority = (name: string): KeyAuthority => ({
 const rule = (names: readonly string[], count: number, faulty: readonly string[] = []): SignaturesRule => ({
   authorities: { trusted: names.map(authority), faulty: faulty.map((name) => ({ name, message: "is broken" })) },
   count,
+  everyone: false,
+});
+/** Authorities of one key, and no count. */
+const everyone = (names: readonly string[], faulty: readonly string[] = []): SignaturesRule => ({
+  ...rule(names, 1 + faulty.length, faulty),
+  everyone: true,
 });
 const by = (...signers: string[]): SignatureOutcome => ({
   status: "verified",
@@ -71,6 +77,23 @@ describe("counting authorities", () => {
     ["an outage that does", rule(["a", "b"], 1), { a: missing, b: unknown }, ["EvidenceUnavailable evidence"]],
     ["an outage that could not help", rule(["a", "b"], 2), { a: missing, b: unknown }, ["SignatureMissing"]],
     ["a question that was not asked", rule(["a"], 1), {}, ["EvidenceUnavailable evidence"]],
+    ["one key, and both names proved", everyone(["a", "b"]), { a: by("k1"), b: by("k1") }, []],
+    [
+      "one key, whose signature lacks what one of the names asks for",
+      everyone(["a", "b"]),
+      { a: by("k1"), b: untrusted },
+      ["SignatureUntrusted"],
+    ],
+    ["one key, not in the log", everyone(["a", "b"]), { a: by("k1"), b: unlogged }, ["TransparencyMissing"]],
+    ["one key, an outage", everyone(["a", "b"]), { a: by("k1"), b: unknown }, ["EvidenceUnavailable evidence"]],
+    ["one key, a refusal and an outage", everyone(["a", "b"]), { a: missing, b: unknown }, ["SignatureMissing"]],
+    [
+      "one key, and a fault",
+      everyone(["a", "b"], ["x"]),
+      { a: by("k1"), b: by("k1") },
+      ["EvidenceUnavailable configuration"],
+    ],
+    ["one key, a refusal and a fault", everyone(["a", "b"], ["x"]), { a: by("k1"), b: missing }, ["SignatureMissing"]],
     ["a fault that does not matter", rule(["a"], 1, ["x"]), { a: by("k1") }, []],
     ["a fault that does", rule(["a"], 1, ["x"]), { a: missing }, ["EvidenceUnavailable configuration"]],
     ["a fault that could not help", rule(["a", "b"], 3, ["x"]), { a: missing, b: by("k1") }, ["SignatureMissing"]],
@@ -165,6 +188,7 @@ describe("judging attestations", () => {
       predicateType: type,
       authorities: { trusted: names.map(authority), faulty: [] },
       count: names.length,
+      everyone: false,
       conditions: [],
       ...more,
     };
@@ -241,6 +265,7 @@ describe("judging attestations", () => {
       predicateType: type,
       authorities: { trusted: [authority("a")], faulty: [] },
       count: 1,
+      everyone: true,
       conditions,
     };
     const facts = {
