@@ -5,7 +5,7 @@ import type { EvidenceMetrics } from "../metrics.ts";
 import { type Failure, isUnauthorised, malformed, unavailable } from "./failure.ts";
 import type { ReferrersPage } from "./registryClient.ts";
 import type { ContentReason, Descriptor } from "./repository.ts";
-import type { CacheTimes } from "./settings.ts";
+import type { CacheTimes, RegistryLimits } from "./settings.ts";
 
 type PageOutcome = Outcome<ReferrersPage, ContentReason>;
 
@@ -26,14 +26,18 @@ interface List {
   readonly pages: (readonly Descriptor[])[];
   readonly visited: Set<string>;
   next: URL | undefined;
+  /** Of its own pages. */
   bytes: number;
+  /** Who reads it now. */
+  readers: number;
   /** How it ended: whole, without the API, or broken off. */
-  end?: "complete" | Failure;
+  end?: "complete" | Failure | undefined;
 }
 
 export interface ReferrerListsOptions {
+  /** Of all lists that are kept. */
   readonly bytes: number;
-  readonly pages: number;
+  readonly limits: Pick<RegistryLimits, "pages" | "listBytes" | "allListsBytes">;
   readonly times: CacheTimes;
   readonly metrics: EvidenceMetrics;
   readonly clock: () => number;
@@ -48,13 +52,15 @@ export class ReferrerLists {
   readonly #lists: LRUCache<string, List>;
   readonly #flights = new SingleFlight<PageOutcome>();
   #count = 0;
+  /** Bytes of the lists that somebody reads: the cache's bound does not hold for these. */
+  #inHand = 0;
 
   constructor(options: ReferrerListsOptions) {
     this.#options = options;
     this.#lists = new LRUCache({
       maxSize: options.bytes,
       // Parsed descriptors take about twice their JSON.
-      sizeCalculation: (list, key) => 2 * list.bytes + key.length + 500,
+      sizeCalculation: (list, key) => 2 * Math.max(list.bytes, list.previous?.bytes ?? 0) + key.length + 500,
     });
   }
 
@@ -71,12 +77,17 @@ export class ReferrerLists {
       const list = this.#usable(before) ?? this.#start(source.key, before);
       metrics.cacheRequest("referrers", list === before ? "hit" : "miss");
       let index = 0;
-      for (; ; index += 1) {
-        if (list.pages[index] === undefined && list.end === undefined)
-          await this.#advance(source, list, index, late, signal);
-        const page = list.pages[index];
-        if (page === undefined) break;
-        yield { status: "verified", value: page };
+      this.#enter(list);
+      try {
+        for (; ; index += 1) {
+          if (list.pages[index] === undefined && list.end === undefined)
+            await this.#advance(source, list, index, late, signal);
+          const page = list.pages[index];
+          if (page === undefined) break;
+          yield { status: "verified", value: page };
+        }
+      } finally {
+        this.#leave(list);
       }
       const end = list.end ?? unavailable("timeout", late);
       if (end === "complete") return;
@@ -98,6 +109,29 @@ export class ReferrerLists {
     if (refusal === undefined) return;
     metrics.unavailable("referrers", "unauthorised");
     yield refusal;
+  }
+
+  #enter(list: List): void {
+    list.readers += 1;
+    if (list.readers === 1) this.#inHand += list.bytes;
+  }
+
+  #leave(list: List): void {
+    list.readers -= 1;
+    if (list.readers === 0) this.#inHand -= list.bytes;
+  }
+
+  /**
+   * Why a list does not go on. A list may take as much as is left: many long ones at once share the room, and what they leave is enough
+   * for the short lists that images have.
+   */
+  #refusal(list: List, size: number): Failure | undefined {
+    const { listBytes, allListsBytes } = this.#options.limits;
+    const bytes = list.bytes + size;
+    if (bytes > listBytes) return malformed(`the list of referrers is larger than ${listBytes} bytes`);
+    return bytes > allListsBytes - this.#inHand
+      ? unavailable("overloaded", "too many referrers are being read at once")
+      : undefined;
   }
 
   #usable(list: List | undefined): List | undefined {
@@ -122,7 +156,8 @@ export class ReferrerLists {
       pages: [],
       visited: new Set(),
       next: undefined,
-      bytes: previous?.bytes ?? 0,
+      bytes: 0,
+      readers: 0,
     };
     this.#lists.set(key, list);
     return list;
@@ -144,15 +179,15 @@ export class ReferrerLists {
       return;
     }
     const { descriptors, next, size } = outcome.value;
-    if (index === 0) {
-      list.previous = undefined;
-      list.bytes = 0;
-    }
+    list.end = this.#refusal(list, size);
+    if (list.end !== undefined) return;
+    if (index === 0) list.previous = undefined;
     list.pages.push(descriptors);
     list.bytes += size;
+    if (list.readers > 0) this.#inHand += size;
     list.next = next;
     if (next === undefined) list.end = "complete";
-    else if (list.visited.has(next.href) || list.pages.length >= this.#options.pages) {
+    else if (list.visited.has(next.href) || list.pages.length >= this.#options.limits.pages) {
       list.end = malformed("the list of referrers has no end");
     } else list.visited.add(next.href);
     this.#lists.set(source.key, list);

@@ -75,7 +75,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     keeper: new AnswerKeeper({ cache, times, metrics, clock }),
     lists: new ReferrerLists({
       bytes: Math.max(64 * 1024, Math.floor(settings.cacheBytes / 8)),
-      pages: limits.pages,
+      limits,
       times,
       metrics,
       clock,

@@ -202,7 +202,7 @@ export class RegistryClient {
   ): Promise<Answer | Failure> {
     const { endpoint, source, flight } = call;
     const { path = "", accept, missing = [], url = this.#url(endpoint, path), ...rest } = ask;
-    const question = { ...rest, registry: endpoint.registry, url, headers: { accept }, follow: true };
+    const question = { ...rest, registry: endpoint.registry, url, headers: { accept }, follow: true, answers: missing };
     const answer = await this.#authenticator.ask(question, endpoint, source, flight);
     if (answer.status !== "answered" || answer.code === 200) return answer;
     // A registry that cannot serve SHA-512 says 400: it does not have what was asked for (design.md section 9).

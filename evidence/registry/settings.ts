@@ -25,6 +25,9 @@ export interface RegistryLimits {
   readonly tokenBytes: number;
   readonly redirects: number;
   readonly pages: number;
+  /** Of one list of referrers, all its pages; and of all lists that are being read. */
+  readonly listBytes: number;
+  readonly allListsBytes: number;
   /** One exchange, from the first byte sent to the last byte read; a caller's deadline ends it earlier. */
   readonly exchangeTime: number;
   readonly connectTime: number;
@@ -83,6 +86,8 @@ export const REGISTRY_LIMITS: RegistryLimits = {
   tokenBytes: MiB,
   redirects: 5,
   pages: 512,
+  listBytes: 16 * MiB,
+  allListsBytes: 64 * MiB,
   exchangeTime: 30_000,
   connectTime: 5_000,
   attempts: 3,

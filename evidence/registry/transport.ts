@@ -32,6 +32,8 @@ export interface Question {
   /** What is read, for the message of a limit. */
   readonly what: string;
   readonly sink?: () => Sink;
+  /** Statuses that are an answer to this question, although they say "not now" of others. */
+  readonly answers?: readonly number[];
   /** false: a redirect is an answer. A POST is never followed: its body may be a secret. */
   readonly follow: boolean;
 }
@@ -113,7 +115,7 @@ export class Transport {
   }
 
   #transient(question: Question, answer: Answer): (Failure & { readonly wait: number | undefined }) | undefined {
-    if (!isTransient(answer.code)) return undefined;
+    if (!isTransient(answer.code) || question.answers?.includes(answer.code) === true) return undefined;
     const wait = retryAfter(answer.headers["retry-after"], Date.now());
     const failure =
       answer.code === 429

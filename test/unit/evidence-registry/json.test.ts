@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { JSON_LIMITS, JsonScan, parseJson } from "../../../evidence/registry/json.ts";
 
-const limits = { depth: 4, tokens: 40, keys: 5 };
+const limits = { depth: 4, tokens: 40, keys: 5, keyBytes: 20 };
 
 describe("JSON that a registry sends", () => {
   const refused: readonly (readonly [why: string, text: string, message: RegExp])[] = [
@@ -15,6 +15,8 @@ describe("JSON that a registry sends", () => {
     ["too deep", "[[[[[1]]]]]", /deeper than 4/],
     ["too many values", `[${"1,".repeat(50)}1]`, /more than 40 values/],
     ["too many different keys", '[{"a":1},{"b":1},{"c":1},{"d":1},{"e":1},{"f":1}]', /more than 5 different keys/],
+    ["a key that is too long", `{"${"k".repeat(21)}":1}`, /key of more than 20 bytes/],
+    ["a key that never ends", `{"${"k".repeat(30)}`, /key of more than 20 bytes/],
     ["no JSON", "<html>", /no JSON/],
     ["cut off", '{"a":', /no JSON/],
     ["two texts", "{}{}", /no JSON/],
@@ -37,6 +39,8 @@ describe("JSON that a registry sends", () => {
     ["a value that looks like a key", '{"a":"a","b":"a"}'],
     ["a key with a brace and a quote", String.raw`{"{\"a":1,"}":2}`],
     ["a value that names the prototype", '{"a":"__proto__"}'],
+    ["a key of the longest length", `{"${"k".repeat(20)}":1}`],
+    ["a value that is longer than a key may be", `{"a":"${"v".repeat(30)}"}`],
     ["a text that ends in a backslash", String.raw`["\\","a\\"]`],
   ];
   for (const [why, text] of taken) {

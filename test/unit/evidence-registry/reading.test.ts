@@ -316,6 +316,14 @@ describe("referrers", () => {
     assert.deepEqual(new Set(await digestsOf(s.app)), new Set([signature("old").digest, "unavailable"]));
   });
 
+  for (const code of [400, 404, 405, 501]) {
+    it(`a registry that answers ${code} has no such API: what nobody signed is not signed, and it is asked once`, async () => {
+      await using s = await scene({ misbehave: [{ when: { kind: "referrers" }, as: status(code) }] });
+      assert.deepEqual(await digestsOf(s.app), []);
+      assert.equal(s.asked().filter((target) => target.includes("referrers")).length, 1);
+    });
+  }
+
   it("a list that hangs does not hold up the fallback tag", async () => {
     await using s = await scene({ misbehave: [{ when: { kind: "referrers" }, as: stall() }] });
     addToFallbackTag(s.place.store, "team/app", signature("old"));
