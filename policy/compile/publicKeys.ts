@@ -49,17 +49,25 @@ const weaknessOf = (key: KeyObject): string | undefined => {
   return `a key of type ${type ?? "unknown"}; ${ACCEPTED}`;
 };
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\s]+)-----END \1-----/g;
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\n([A-Za-z0-9+/=\s]+)-----END \1-----/g;
+/** Spaces that templates and editors leave at the ends of lines, and every kind of line end (RFC 7468, section 2: parsers should ignore them). */
+const LINE_BREAK = /[ \t]*(?:\r\n?|\n)[ \t]*/g;
 
 /**
  * Reads every PEM block of `text`. One block that is not a good public key refuses the whole text: a key that was
  * dropped silently would be missed only when it is needed.
  */
 export const parsePublicKeys = (text: string): ParsedKeys => {
-  const blocks = [...text.matchAll(BLOCK)];
-  const begun = text.split("-----BEGIN").length - 1;
+  const lines = text.replaceAll(LINE_BREAK, "\n");
+  const blocks = [...lines.matchAll(BLOCK)];
+  const begun = lines.split("-----BEGIN").length - 1;
   if (begun === 0) return refused("holds no PEM block; expected -----BEGIN PUBLIC KEY-----");
-  if (begun !== blocks.length) return refused(`holds ${begun} PEM blocks of which ${begun - blocks.length} are broken`);
+  if (begun !== blocks.length)
+    return refused(
+      begun === 1
+        ? "holds a PEM block that is broken"
+        : `holds ${begun} PEM blocks, of which ${begun - blocks.length} cannot be read`,
+    );
   if (begun > MAX_KEYS) return refused(`holds ${begun} keys; at most ${MAX_KEYS} are read`);
 
   const keys = new Map<string, TrustedKey>();

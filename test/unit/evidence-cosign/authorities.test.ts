@@ -37,6 +37,10 @@ describe("public keys", () => {
     ["one key twice", p256 + p256, 1],
     ["text around it", `# release key\n${p256}# end`, 1],
     ["Windows line ends", p256.replaceAll("\n", "\r\n"), 1],
+    ["line ends of an old Macintosh", p256.replaceAll("\n", "\r"), 1],
+    ["spaces at line ends", p256.replaceAll("\n", " \t\n"), 1],
+    ["indented, as a template left it", (p256 + ed25519).replaceAll(/^/gm, "    "), 2],
+    ["a byte order mark", `\ufeff${p256}`, 1],
   ];
   for (const [what, pem, count] of accepted)
     it(`are read: ${what}`, () => {
@@ -57,8 +61,10 @@ describe("public keys", () => {
     [
       "half a block beside a good one",
       `${p256}-----BEGIN PUBLIC KEY-----\nAAAA\n`,
-      /2 PEM blocks of which 1 are broken/,
+      /2 PEM blocks, of which 1 cannot be read/,
     ],
+    ["a block without an end", p256.split("-----END", 1)[0] ?? "", /a PEM block that is broken/],
+    ["a block in one line", p256.replaceAll("\n", " "), /a PEM block that is broken/],
     ["one bad key beside a good one", p256 + rsa(1024), /PEM block 2: is an RSA key of 1024 bits/],
   ];
   for (const [what, pem, why] of refused)
