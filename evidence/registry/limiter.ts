@@ -50,12 +50,14 @@ export class Limiter {
 
 /**
  * Bytes of bodies that are being read, for each key and in total: many slow answers at once do not add up to all memory. A body whose size
- * is known waits for its room among those of its key; the total counts only what has come, so that no key can hold it by promises.
+ * is known waits for its room among those of its key; the total counts only what has come, so that no key can hold it by promises. Nor
+ * by content that drips: a key may have as much as is left, so whoever has few registries of his own leaves room for everybody's.
  */
 export class BufferBudget {
   readonly #perKey: number;
   readonly #total: number;
   readonly #used = new Map<string, number>();
+  readonly #come = new Map<string, number>();
   #sum = 0;
   #waiting: { readonly key: string; readonly bytes: number; readonly grant: () => void }[] = [];
 
@@ -90,16 +92,17 @@ export class BufferBudget {
 
   /** Bytes that have come; for a key that reserved them (`reserved`) only the total is asked. false: they do not fit now. */
   take(key: string, bytes: number, reserved: boolean = false): boolean {
-    if (this.#sum + bytes > this.#total || (!reserved && !this.#hold(key, bytes))) return false;
+    const come = (this.#come.get(key) ?? 0) + bytes;
+    if (come > this.#total - this.#sum || (!reserved && !this.#hold(key, bytes))) return false;
+    this.#come.set(key, come);
     this.#sum += bytes;
     return true;
   }
 
   /** Gives back what was taken, and what was reserved for it. */
   release(key: string, taken: number, reserved: number = taken): void {
-    const used = (this.#used.get(key) ?? 0) - reserved;
-    if (used > 0) this.#used.set(key, used);
-    else this.#used.delete(key);
+    lower(this.#used, key, reserved);
+    lower(this.#come, key, taken);
     this.#sum -= taken;
     if (this.#waiting.length > 0) this.#admit();
   }
@@ -122,6 +125,12 @@ export class BufferBudget {
       return false;
     });
   }
+}
+
+function lower(counts: Map<string, number>, key: string, by: number): void {
+  const left = (counts.get(key) ?? 0) - by;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
 }
 
 /**

@@ -43,4 +43,11 @@ describe("large content that somebody pushed", () => {
     assert.ok(await budget.reserve("trusted", 12, forever));
     assert.ok(budget.take("trusted", 12, true));
   });
+
+  it("that comes and does not end, from several registries, leaves room for small content of another", async () => {
+    const budget = new BufferBudget(48, 192);
+    for (let round = 0; round < 48; round += 1)
+      for (const registry of ["a", "b", "c", "d", "e"]) budget.take(registry, 1);
+    assert.ok(budget.take("trusted", 12));
+  });
 });

@@ -144,13 +144,15 @@ describe("places", () => {
 
 describe("memory for bodies", () => {
   it("is bounded for one registry and for all", () => {
-    const budget = new BufferBudget(10, 15);
+    const budget = new BufferBudget(10, 20);
     assert.ok(budget.take("a", 10));
     assert.ok(!budget.take("a", 1), "over its own");
     assert.ok(budget.take("b", 5));
-    assert.ok(!budget.take("c", 1), "over all");
+    assert.ok(!budget.take("b", 1), "more than is left");
+    assert.ok(budget.take("c", 2));
+    assert.ok(!budget.take("d", 4), "over all");
     budget.release("a", 10);
-    assert.ok(budget.take("c", 10));
+    assert.ok(budget.take("d", 6));
   });
 });
 
