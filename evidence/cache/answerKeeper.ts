@@ -23,7 +23,10 @@ export interface AccessQuestion<T> {
   readonly late: string;
 }
 
-/** How long a caller waits for a refresh while it holds an older good answer, and how long a failed refresh is not repeated. */
+/**
+ * How long a caller waits for a refresh while it holds an older good answer, and how long a failed refresh is not repeated. What is only
+ * slow goes on to the caller's own deadline: a registry that always takes three seconds must not be asked in vain for a day.
+ */
 const PATIENCE = 2_000;
 const QUIET = 5_000;
 
@@ -67,15 +70,16 @@ export class AnswerKeeper {
       return kept;
     }
     const stale = this.#stale(question);
-    const patience = stale === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
     const late = (flight: Flight): Outcome<T, ContentReason> => flight.last ?? unavailable("timeout", question.late);
     // The flight under this key was started by a question of this type.
-    const outcome = (await this.#flights.run(
+    const refresh = this.#flights.run(
       question.key,
-      patience,
+      signal,
       async (flight) => this.#refresh(question, flight, stale?.digest),
       late,
-    )) as Outcome<T, ContentReason>;
+    ) as Promise<Outcome<T, ContentReason>>;
+    const outcome =
+      stale === undefined ? await refresh : await within(refresh, PATIENCE, unavailable("timeout", question.late));
     if (outcome.status !== "unavailable" || isUnauthorised(outcome) || stale === undefined) {
       metrics.cacheRequest(question.kind, "miss");
       if (outcome.status === "unavailable") this.#count(question, outcome.cause);
@@ -121,4 +125,12 @@ export class AnswerKeeper {
     else if (isUnauthorised(outcome)) cache.answers.delete(question.key);
     return outcome;
   }
+}
+
+/** A result, or `otherwise` after so many milliseconds; the work goes on. */
+async function within<T>(work: Promise<T>, milliseconds: number, otherwise: T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(otherwise), milliseconds);
+    work.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { digestTag } from "../../../evidence/registry/digest.ts";
 import type { CachedRepository } from "../../../evidence/registry/cachedRepository.ts";
 import { makeArtifact, makeImage, makeIndex, type Pushable } from "../../../sandbox/registry/images.ts";
@@ -216,6 +217,21 @@ describe("what is kept", () => {
     assert.equal((await s.app.resolveTag("v1", patient())).status, "verified");
     assert.ok(performance.now() - started < 4_000);
   });
+
+  it("a refresh that is only slow goes on meanwhile, and what it finds is used", async () => {
+    await using s = await scene();
+    await s.app.resolveTag("v1", patient());
+    addToStore(s.place.store, "team/app", image, "v1");
+    s.place.misbehave({ when: { method: "HEAD" }, as: late(2_500) });
+    s.readers.tick(2_001);
+    const digestNow = async (): Promise<string> => {
+      const found = await s.app.resolveTag("v1", patient());
+      return found.status === "verified" ? found.value.digest : found.status;
+    };
+    assert.equal(await digestNow(), index.digest, "the answer that there is");
+    await sleep(1_000);
+    assert.equal(await digestNow(), image.digest, "where the tag has moved to");
+  }).timeout(10_000);
 
   it("it does not survive for ever, and an absence never does", async () => {
     await using s = await scene();
