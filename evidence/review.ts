@@ -60,6 +60,12 @@ type Gathered =
 export const MOST_IMAGES = 256;
 
 /**
+ * Places of one object whose text is judged, in the order of the object. Each costs time under every policy, and nobody else's request is
+ * answered meanwhile.
+ */
+export const MOST_USES = 1_024;
+
+/**
  * Joins the pure rules with what is gathered. Static rules come first: once a deny policy refuses an image, its registry is not contacted.
  *
  * @param report is told of defects (a gatherer that throws, a rule that does): they are findings, never a pass.
@@ -90,7 +96,7 @@ export function createReview(
     };
 
     const questions: Question[] = [];
-    for (const image of subject.images) {
+    for (const image of subject.images.slice(0, MOST_USES)) {
       const written = judgedDigest(image, undefined);
       if (written !== undefined) digests.set(image.image, written);
       if (place !== undefined && clean?.has(place, image, now) === true) continue;
@@ -99,6 +105,12 @@ export function createReview(
       const question = judgeText(concerned, image, request, findings);
       if (question !== undefined) questions.push(question);
       else if (findings.length === before) remember(image, concerned);
+    }
+    const first = subject.images[MOST_USES];
+    if (first !== undefined) {
+      // Every policy that matches the object: nobody looked whether it is about one of those images.
+      const detail = `is one of ${subject.images.length} images of the object, of which ${MOST_USES} were judged; use fewer containers`;
+      findings.push(...policies.map((policy) => unaskedFinding(policy, subject, first, detail, "reference")));
     }
     if (questions.length === 0) return decide(findings, digests);
 

@@ -1,7 +1,7 @@
 import { softer } from "./action.ts";
 import type { CompiledPolicy } from "./compiledPolicy.ts";
 import type { ImageFacts } from "./facts.ts";
-import type { EnforcementAction, Finding, FindingAction, RuleFinding } from "./finding.ts";
+import type { EnforcementAction, Finding, FindingAction, RuleFinding, RuleName } from "./finding.ts";
 import { message } from "./message.ts";
 import { contentRules, judgeContent, tagNotPinned, type JudgingContext } from "./rules/content.ts";
 import { digestAsks, judgeDigestContent, judgeDigestForm } from "./rules/digest.ts";
@@ -100,8 +100,13 @@ export function defectFinding(policy: CompiledPolicy, subject: Subject, image: I
 }
 
 /** What stands where nobody looked, and not for want of time: never a pass, and nothing that `onUnavailable` settles. */
-export function unaskedFinding(policy: CompiledPolicy, subject: Subject, image: ImageUse, detail: string): Finding {
-  const rule = contentRules(policy, subject)[0] ?? "digest";
+export function unaskedFinding(
+  policy: CompiledPolicy,
+  subject: Subject,
+  image: ImageUse,
+  detail: string,
+  rule: RuleName = contentRules(policy, subject)[0] ?? "digest",
+): Finding {
   const found: RuleFinding = { rule, reason: "EvidenceUnavailable", detail, unavailable: "configuration" };
   return toFinding(policy, policy.actionIn(subject.namespace, subject.namespaceLabels), image, found, undefined);
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { toUnicode } from "tr46";
 import { skeleton } from "./confusables.ts";
 import { editDistance } from "./editDistance.ts";
@@ -44,9 +45,8 @@ export function findLookalike(registry: string, allowed: readonly string[]): Loo
   const comparable = candidates.filter(
     (meant) => !isAddress(meant) && !(WELL_KNOWN.has(host) && WELL_KNOWN.has(meant)),
   );
-  const decoded = decode(host);
-  const shape = skeleton(decoded);
-  const twin = comparable.find((meant) => skeleton(decode(meant)) === shape);
+  const { decoded, shape } = faceOf(host);
+  const twin = comparable.find((meant) => knownFace(meant).shape === shape);
   if (twin !== undefined) {
     const spelled = decoded === host ? "" : ` (${decoded})`;
     return {
@@ -58,7 +58,7 @@ export function findLookalike(registry: string, allowed: readonly string[]): Loo
   let closest: { readonly meant: string; readonly distance: number } | undefined;
   for (const meant of comparable) {
     const most = meant.length < SHORT ? 1 : 2;
-    const distance = editDistance(decoded, decode(meant), most);
+    const distance = editDistance(decoded, knownFace(meant).decoded, most);
     if (distance !== undefined && distance < (closest?.distance ?? Infinity)) closest = { meant, distance };
   }
   if (closest === undefined) return undefined;
@@ -73,6 +73,26 @@ function withoutPort(host: string): string {
 /** Numbers next to each other are other machines, not imitations. */
 function isAddress(host: string): boolean {
   return host.startsWith("[") || /^[0-9.]+$/.test(host);
+}
+
+/** What a reader sees of a host. */
+interface Face {
+  readonly decoded: string;
+  readonly shape: string;
+}
+
+function faceOf(host: string): Face {
+  const decoded = decode(host);
+  return { decoded, shape: skeleton(decoded) };
+}
+
+/** Of the hosts that policies allow: the same few are compared with every host that is not. */
+const known = new LRUCache<string, Face>({ max: 4_096 });
+
+function knownFace(host: string): Face {
+  const face = known.get(host) ?? faceOf(host);
+  known.set(host, face);
+  return face;
 }
 
 /** Labels that do not decode stay as they are. */

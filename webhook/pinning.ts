@@ -1,3 +1,4 @@
+import { MOST_USES } from "../evidence/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { policiesFor, staticFindings } from "../policy/evaluate.ts";
 import type { Reference } from "../policy/reference.ts";
@@ -29,6 +30,8 @@ export const pinTasks = (
 ): readonly PinTask[] => {
   const concerned = policies.filter((policy) => policy.matchesSubject(subject));
   if (tagState(concerned, subject, "admission") !== "pinned") return [];
+  // Validation refuses so many.
+  if (subject.images.length > MOST_USES) return [];
 
   return subject.images.flatMap((use) => {
     if (use.parsed.status !== "ok" || use.parsed.reference.digest !== undefined) return [];

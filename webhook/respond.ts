@@ -12,6 +12,14 @@ export interface Listeners {
   readonly logger: AdmissionLogger;
 }
 
+/** A log line is cut by those who collect it, at 16 KiB most often. */
+const MOST_LOGGED = 64;
+
+/**
+ * Characters of a denial: far beyond what anybody reads, and what the API server hands to the client and to its audit log each time.
+ */
+const LONGEST_DENIAL = 1024 * 1024;
+
 /** Whether a finding refuses the request. */
 export const isDenial = ({ action, exempted }: Finding): boolean => action === "deny" && exempted === undefined;
 
@@ -29,16 +37,28 @@ export const respond = (
 
   if (!request.dryRun) metrics.findings(standing);
   if (logger.isLevelEnabled("info"))
-    logger.info("findings", { ...place(request), decision, findings: findings.map(brief) });
+    logger.info("findings", {
+      ...place(request),
+      decision,
+      ...(findings.length > MOST_LOGGED ? { count: findings.length } : {}),
+      findings: findings.slice(0, MOST_LOGGED).map(brief),
+    });
 
   const annotations = auditAnnotations(decision, findings);
   const extras = {
     ...(warnings.length > 0 ? { warnings } : {}),
     ...(annotations === undefined ? {} : { auditAnnotations: annotations }),
   };
-  return denials.length > 0
-    ? denied(request.uid, denials.map(({ message }) => message).join("\n"), extras)
-    : allowed(request.uid, extras);
+  return denials.length > 0 ? denied(request.uid, linesOf(denials), extras) : allowed(request.uid, extras);
+};
+
+/** Every finding on a line of its own. */
+const linesOf = (denials: readonly Finding[]): string => {
+  let length = 0;
+  const beyond = denials.findIndex(({ message }) => (length += message.length + 1) > LONGEST_DENIAL);
+  const lines = (beyond < 0 ? denials : denials.slice(0, beyond)).map(({ message }) => message);
+  if (beyond >= 0) lines.push(`image-security: ${denials.length - beyond} more findings are left out`);
+  return lines.join("\n");
 };
 
 /** What a request is about, for the log. */

@@ -1,4 +1,4 @@
-import type { Review } from "../evidence/review.ts";
+import { MOST_USES, type Review } from "../evidence/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import type { Decision } from "../policy/decision.ts";
 import { shown } from "../policy/message.ts";
@@ -64,8 +64,10 @@ export const createValidate =
       // Nothing that a policy can see has changed: nothing can be new, and no registry has to be there to say so.
       if (before !== undefined && sameToPolicies(before, subject)) return allowed(request.uid);
 
+      // Of what was judged in part nobody knows what is new.
+      const whole = subject.images.length <= MOST_USES;
       return chain(judge(subject), ({ findings }) =>
-        before === undefined || findings.length === 0
+        before === undefined || findings.length === 0 || !whole
           ? respond(options, request, findings)
           : chain(judge(before), (old) => respond(options, request, newFindings(findings, old.findings))),
       );

@@ -12,13 +12,20 @@ const LONG_DIGEST = /(sha(?:256|512):[0-9a-f]{12})[0-9a-f]{52,116}/g;
 
 /** Warnings as kubectl will print them: each once, none cut by the API server, and a last one that counts what is left out. */
 export const fitWarnings = (messages: readonly string[]): readonly string[] => {
-  const warnings = [...new Set(messages)].map(fit);
-  const total = (lines: readonly string[]): number => lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
-  if (total(warnings) <= TOTAL) return warnings;
-
-  let kept = warnings.length - 1;
-  while (kept > 0 && total([...warnings.slice(0, kept), leftOut(warnings.length - kept)]) > TOTAL) kept -= 1;
-  return [...warnings.slice(0, kept), leftOut(warnings.length - kept)];
+  const different = [...new Set(messages)];
+  const fitting: string[] = [];
+  let total = 0;
+  // Those that have room beside the last one, which counts the others.
+  let kept = 0;
+  for (const message of different) {
+    const line = fit(message);
+    total += Buffer.byteLength(line);
+    if (total > TOTAL) break;
+    fitting.push(line);
+    if (total + leftOut(different.length - fitting.length).length <= TOTAL) kept = fitting.length;
+  }
+  if (fitting.length === different.length) return fitting;
+  return [...fitting.slice(0, kept), leftOut(different.length - kept)];
 };
 
 const leftOut = (count: number): string =>

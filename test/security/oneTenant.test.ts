@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { createReview, MOST_IMAGES } from "../../evidence/review.ts";
+import { createReview, MOST_IMAGES, MOST_USES } from "../../evidence/review.ts";
 import { createMutate } from "../../webhook/mutate.ts";
 import { createShares } from "../../webhook/shares.ts";
+import { createValidate } from "../../webhook/validate.ts";
 import { DIGEST, facts, policy, request, subject } from "../unit/policy/judging.ts";
-import { recordLogger } from "../unit/webhook/support/recorders.ts";
+import { recordLogger, recordMetrics } from "../unit/webhook/support/recorders.ts";
 import { pod, request as admission } from "../unit/webhook/support/requests.ts";
 
 const MiB = 1024 * 1024;
@@ -57,5 +58,77 @@ describe("one tenant's large objects", () => {
     assert.equal(asked, MOST_IMAGES);
     assert.equal(answer.allowed, true);
     assert.equal(JSON.parse(Buffer.from(answer.patch!, "base64").toString()).length, MOST_IMAGES);
+  });
+
+  describe("naming more images than are judged", () => {
+    const allowed = (at: number): string => `a.b/app-${at}@${DIGEST}`;
+    const many = Array.from({ length: MOST_USES }, (_, at) => allowed(at));
+    const allowlist = policy({ registries: { allow: ["a.b"] } }, "allowlist");
+    const narrow = policy({ match: { images: ["c.d"] }, digest: { allowTag: false } }, "narrow");
+    const elsewhere = policy({ match: { namespaces: ["elsewhere"] }, digest: {} }, "elsewhere");
+    const softly = policy({ enforcementAction: "warn", digest: {} }, "softly");
+    const policies = [allowlist, narrow, elsewhere, softly];
+    const review = createReview(() => assert.fail("no rule here needs evidence"));
+    const validate = async (before: readonly string[] | undefined, after: readonly string[], images = policies) => {
+      const logger = recordLogger();
+      const handle = createValidate({
+        policies: () => images,
+        review,
+        namespaceLabels: () => ({}),
+        metrics: recordMetrics(),
+        logger,
+        now: () => 0,
+      });
+      const changes = before === undefined ? {} : { oldObject: pod(before, { labels: { old: "yes" } }) };
+      const response = await handle(admission("Pod", pod(after), changes), new AbortController().signal);
+      return { response, logger };
+    };
+
+    it("is refused by every policy that could be about one of them, as its action says", async () => {
+      assert.equal((await review(request(policies, subject(many)))).verdict, "allow");
+      const { verdict, findings } = await review(request(policies, subject([...many, "c.d/x:1", "c.d/y:1"])));
+      assert.equal(verdict, "deny");
+      assert.deepEqual(
+        findings.map((one) => [one.policy, one.rule, one.reason, one.image, one.action]),
+        [
+          ["allowlist", "reference", "EvidenceUnavailable", "c.d/x:1", "deny"],
+          ["narrow", "reference", "EvidenceUnavailable", "c.d/x:1", "deny"],
+          ["softly", "reference", "EvidenceUnavailable", "c.d/x:1", "warn"],
+        ],
+      );
+      assert.match(findings[0]!.message, /one of 1026 images of the object, of which 1024 were judged/);
+    });
+
+    it("cannot hide a new image behind those that were there before", async () => {
+      const before = [...many, "c.d/x:1"];
+      assert.equal((await validate(before, before)).response.allowed, false, "a change of labels");
+      assert.equal((await validate(before, [...before, "evil.io/x:1"])).response.allowed, false);
+      assert.equal((await validate(before, many)).response.allowed, true, "fewer images");
+    });
+
+    it("pins none of them", async () => {
+      const handle = createMutate({
+        policies: () => [policy({ digest: { pin: "Pods" } })],
+        namespaceLabels: () => ({}),
+        resolveDigest: () => assert.fail("validation refuses the object"),
+        logger: recordLogger(),
+      });
+      const tags = Array.from({ length: MOST_USES + 1 }, () => "a.b/app:1");
+      const answer = await handle(admission("Pod", pod(tags), { operation: "CREATE" }), new AbortController().signal);
+      assert.equal(answer.patch, undefined);
+    });
+
+    it("makes neither the answer nor the log line as long as it likes", async () => {
+      const strict = Array.from({ length: 8 }, (_, at) => policy({ registries: { allow: [] }, digest: {} }, `p${at}`));
+      const long = Array.from({ length: MOST_USES }, (_, at) => `a.b/${"x".repeat(200)}-${at}:1`);
+      const { response, logger } = await validate(undefined, long, strict);
+      const lines = response.status?.message.split("\n") ?? [];
+      assert.ok((response.status?.message.length ?? 0) <= 1024 * 1024 + 100);
+      assert.match(lines.at(-1) ?? "", /^image-security: [0-9]+ more findings are left out$/);
+      assert.equal(lines.length - 1 + Number(/[0-9]+/.exec(lines.at(-1) ?? "")?.[0]), 2 * 8 * MOST_USES);
+      const [, , fields] = logger.lines[0]!;
+      assert.ok(JSON.stringify(fields).length < 64 * 1024);
+      assert.equal((fields as { readonly count?: number }).count, 2 * 8 * MOST_USES);
+    });
   });
 });

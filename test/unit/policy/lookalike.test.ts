@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { editDistance } from "../../../policy/editDistance.ts";
 import { findLookalike, type Lookalike } from "../../../policy/lookalike.ts";
 import { parseReference } from "../../../policy/reference.ts";
@@ -89,4 +90,15 @@ describe("editDistance", () => {
       assert.equal(editDistance(b, a, 2), distance);
     });
   }
+
+  it("is the same whether it is looked for far or near", () => {
+    const text = fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 9 }).map((letters) => letters.join(""));
+    fc.assert(
+      fc.property(text, text, fc.integer({ min: 0, max: 4 }), (a, b, most) => {
+        const distance = editDistance(a, b, 18) ?? Infinity;
+        assert.equal(editDistance(a, b, most), distance <= most ? distance : undefined);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
