@@ -120,7 +120,7 @@ const weigh = (value: unknown): number => {
     weight += 1;
     const one = queue.pop();
     if (typeof one !== "object" || one === null) continue;
-    for (const inner of Object.values(one)) queue.push(inner);
+    for (const inner of one instanceof Map ? one.values() : Object.values(one)) queue.push(inner);
   }
   weights.set(value, weight);
   return weight;

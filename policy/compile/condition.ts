@@ -1,6 +1,7 @@
 import { Environment, type ParseResult } from "@marcbachmann/cel-js";
 import type { CompiledCondition } from "../compiledRules.ts";
 import { Budget, meter, RE2_MATCHES, re2Matches, redirectMatches } from "./celBudget.ts";
+import { celValue } from "./celValue.ts";
 
 export type ConditionResult =
   | { readonly status: "ok"; readonly condition: CompiledCondition }
@@ -62,12 +63,12 @@ export const compileCondition = (expression: string, message?: string): Conditio
 /** undefined where the condition holds. An error never is a pass (design.md section 9). */
 const evaluate = (
   program: ParseResult,
-  context: Parameters<CompiledCondition["check"]>[0],
+  { predicate, statement, image }: Parameters<CompiledCondition["check"]>[0],
   message: string,
 ): string | undefined => {
   try {
     budget.start();
-    const value: unknown = program({ ...context });
+    const value: unknown = program({ predicate: celValue(predicate), statement: celValue(statement), image });
     if (value === true) return undefined;
     return value === false ? message : `${message} (the expression gave no boolean)`;
   } catch (error) {

@@ -7,6 +7,10 @@ const predicate = {
   s: "abc",
   list: [1, 2, 3],
   nested: { a: { b: true } },
+  // Written out as JSON, which makes own fields of all of them.
+  names: JSON.parse(
+    '{"debug": true, "constructor": {"name": "x"}, "__proto__": 1, "list": [{"v": 1, "constructor": null}]}',
+  ) as unknown,
   big: Array.from({ length: 20_000 }, (_, at) => at),
   long: `${"a".repeat(1_000_000)}b`,
   objects: Array.from({ length: 300 }, (_, at) => ({ at, deep: { list: Array.from({ length: 300 }, (_, n) => n) } })),
@@ -39,6 +43,12 @@ describe("conditions", () => {
     'predicate.list.exists(x, string(x).matches("^3$"))',
     'cel.bind(s, predicate.s, s.matches("^abc$"))',
     "predicate.big.all(x, x >= 0)",
+    "predicate.names.debug && has(predicate.names.debug) && size(predicate.names) == 4",
+    'predicate.names.constructor.name == "x" && predicate.names.__proto__ == 1 && "constructor" in predicate.names',
+    "predicate.?names.?debug.orValue(false) && predicate.?names.list[0].?v.orValue(2) == 1",
+    "predicate.names == statement.predicate.names && predicate.names in [predicate.names]",
+    'predicate.names != {"debug": true} && predicate.names.exists(name, name == "debug")',
+    "predicate.names.list.all(x, x.v == 1 && x.constructor == null)",
   ];
   for (const expression of holding) it(`hold: ${expression}`, () => assert.equal(check(expression), undefined));
 
@@ -55,6 +65,12 @@ describe("conditions", () => {
     ["1 / 0 == 1", /the expression failed/],
     ["predicate.__proto__ == 1", /the expression failed/],
     ["predicate.constructor == 1", /the expression failed/],
+    // The library takes an object with a field `constructor` for no map; optional access took that for a missing field.
+    ["predicate.?names.?debug.orValue(false) == false", /does not hold$/],
+    ["!predicate.?names.debug.hasValue()", /does not hold$/],
+    ['predicate[?"names"].?debug.orValue(false) == false', /does not hold$/],
+    ["!has(predicate.names.debug)", /does not hold$/],
+    ["predicate.?names.list[0].?v.orValue(2) == 2", /does not hold$/],
     ['timestamp(predicate.s) < timestamp("2026-01-02T00:00:00Z")', /the expression failed/],
   ];
   for (const [expression, why] of failing)

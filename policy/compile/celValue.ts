@@ -1,0 +1,35 @@
+/**
+ * JSON that somebody else wrote, as @marcbachmann/cel-js can be given it. The library tells types by `value.constructor`: an object with a
+ * field of that name is of no type to it, and optional access (`predicate.?parameters.?debug`) takes the error for a missing field. One
+ * field more in what a build was given would make a condition hold, so such objects become Maps, which are maps to the library as well.
+ */
+export const celValue = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value;
+  const known = safe.get(value);
+  if (known !== undefined) return known;
+  const made = isPlain(value) ? value : copied(value);
+  safe.set(value, made);
+  return made;
+};
+
+/** A statement is looked through once, not for each condition. */
+const safe = new WeakMap<object, object>();
+
+const isPlain = (root: object): boolean => {
+  const queue: unknown[] = [root];
+  while (queue.length > 0) {
+    const value = queue.pop();
+    if (typeof value !== "object" || value === null) continue;
+    if (Object.hasOwn(value, "constructor")) return false;
+    for (const inner of Object.values(value)) queue.push(inner);
+  }
+  return true;
+};
+
+const copied = (value: object): object => {
+  if (Array.isArray(value)) return value.map(part);
+  const entries = Object.entries(value).map(([name, inner]): [string, unknown] => [name, part(inner)]);
+  return Object.hasOwn(value, "constructor") ? new Map(entries) : Object.fromEntries(entries);
+};
+
+const part = (value: unknown): unknown => (typeof value === "object" && value !== null ? copied(value) : value);
