@@ -88,8 +88,12 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   stack.defer(() => client.close());
   const crds = await installCrds(plane.admin);
   const settings = settingsFor(options, { kubeconfig, registryUrl: registry.url });
-  // The operator's own, which it does not make for itself.
-  await applyManifests(client, [{ apiVersion: "v1", kind: "Namespace", metadata: { name: settings.namespace } }]);
+  // The operator's own, which it does not make for itself, and the one where the documented commands put keys.
+  const namespaces = [settings.namespace, "opa-system"];
+  await applyManifests(
+    client,
+    namespaces.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+  );
   report(`${crds.length} CRDs are established`);
   signal.throwIfAborted();
 

@@ -67,6 +67,16 @@ describe("the sandbox", function () {
     assert.match(tag.stderr, /DigestRequired/);
     const digest = await kubectl("run", "digest-test", `--image=${digestReference("nginx", "v1.21")}`);
     assert.equal(digest.code, 0, digest.stderr);
+    const secret = await kubectl(
+      "create",
+      "secret",
+      "generic",
+      "cosign-pub",
+      "--from-literal=cosign.pub=x",
+      "-n",
+      "opa-system",
+    );
+    assert.equal(secret.code, 0, secret.stderr);
   });
 
   it("starts the API server again when it was killed, and admission is judged as before", async () => {
