@@ -125,9 +125,9 @@ function compileTag(glob: string): Part<(tag: string) => boolean> {
   return ok(compileGlob(glob));
 }
 
-/** Never a reference by digest alone: nobody said which tag it has. */
-function tagMatches(tag: (value: string) => boolean, { tag: written, digest }: Reference): boolean {
-  return written === undefined ? digest === undefined && tag("latest") : tag(written);
+/** Never a reference by digest alone, well formed or not: nobody said which tag it has. */
+function tagMatches(tag: (value: string) => boolean, { tag: written, original }: Reference): boolean {
+  return written === undefined ? !original.includes("@") && tag("latest") : tag(written);
 }
 
 function ok<T>(value: T): { readonly status: "ok"; readonly value: T } {

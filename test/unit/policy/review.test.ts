@@ -323,6 +323,13 @@ describe("review", () => {
         "deny registries RegistryDenied",
       ]);
     });
+    it("is not the latest tag where its digest is wrong, so that no exclusion of it holds", () => {
+      const excluding = policy({ digest: {}, match: { excludeImages: ["**:latest"] } });
+      assert.deepEqual(verdicts(judge([excluding], subject(["nginx"]))), []);
+      assert.deepEqual(verdicts(judge([excluding], subject(["nginx@sha256:abc"]))), ["deny digest DigestMalformed"]);
+      const denying = policy({ registries: { deny: ["**:latest"] } });
+      assert.deepEqual(verdicts(judge([denying], subject(["nginx@sha256:abc"]))), ["deny digest DigestMalformed"]);
+    });
     it("tells what a host imitates that is not ASCII", () => {
       const one = policy({ registries: { allow: ["registry.company.com"] } });
       assert.deepEqual(verdicts(judge([one], subject(["registry.c\u043empany.com/app"]))), [
