@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { makeImage } from "../../sandbox/registry/images.ts";
-import { anotherManifest, contentDigest, inTurn } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
+import {
+  anotherManifest,
+  contentDigest,
+  contentType,
+  inTurn,
+  status,
+} from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { startRegistry } from "../../sandbox/registry/server.ts";
 import { openReaders, patient } from "../unit/evidence-registry/support/readers.ts";
@@ -34,6 +40,55 @@ describe("HEAD unlike GET, and answers that change (GHSA-mf7q-r4rv-jv94, CVE-202
       readers.tick(2_001);
     }
   });
+
+  it("a HEAD that names no digest confirms no tag", async () => {
+    await using place = await startRegistry({
+      misbehave: [{ when: { method: "HEAD" }, as: contentDigest(undefined) }],
+    });
+    addToStore(place.store, "team/app", good, "v1");
+    await using readers = openReaders();
+    const app = readers.open(`${place.host}/team/app`);
+    await app.resolveTag("v1", patient());
+    addToStore(place.store, "team/app", bad, "v1");
+    readers.tick(2_001);
+    const outcome = await app.resolveTag("v1", patient());
+    assert.ok(outcome.status === "verified" && outcome.value.digest === bad.digest);
+  });
+
+  for (const [why, as] of [
+    ["names another digest", anotherManifest(bad)],
+    ["is a page to log in", contentType("text/html")],
+    ["has no type", contentType(undefined)],
+  ] as const) {
+    it(`a HEAD that ${why} confirms no digest: a deleted image is gone`, async () => {
+      await using place = await startRegistry({
+        misbehave: [
+          { when: { method: "HEAD" }, as },
+          { when: { method: "GET" }, as: status(404), after: 1 },
+        ],
+      });
+      addToStore(place.store, "team/app", good, "v1");
+      await using readers = openReaders();
+      const app = readers.open(`${place.host}/team/app`);
+      assert.equal((await app.manifest(good.digest, patient())).status, "verified");
+      readers.tick(600_001);
+      assert.equal((await app.manifest(good.digest, patient())).status, "absent");
+    });
+  }
+
+  for (const [why, said] of [
+    ["other bytes, by SHA-512", `sha512:${"b".repeat(128)}`],
+    ["other bytes, by SHA-256", bad.digest],
+    ["nothing that can be proved", "md5:d41d8cd98f00b204e9800998ecf8427e"],
+  ] as const) {
+    it(`a header that names ${why} is a mismatch`, async () => {
+      await using place = await startRegistry({ misbehave: [{ when: { method: "GET" }, as: contentDigest(said) }] });
+      addToStore(place.store, "team/app", good, "v1");
+      await using readers = openReaders();
+      const outcome = await readers.open(`${place.host}/team/app`).resolveTag("v1", patient());
+      assert.ok(outcome.status === "invalid" && outcome.reason === "DigestMismatch");
+    });
+  }
 
   it("a header that contradicts the bytes is a mismatch: the node's runtime would believe it", async () => {
     await using place = await startRegistry({
