@@ -30,10 +30,13 @@ export const texts = (value: unknown): string[] =>
 /** A stranger's value in a message. */
 export const quoted = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
 
-/** A CVSS base score, as a number or as text; 0 means "not scored" in every format that we read. */
+/**
+ * A CVSS base score, as a number or as text; 0 means "not scored" in every format that we read. What lies above the scale
+ * counts as its end: no limit is escaped by a number that is too large.
+ */
 export const asScore = (value: unknown): number | undefined => {
   const score = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  return typeof score === "number" && score > 0 && score <= 10 ? score : undefined;
+  return typeof score === "number" && score > 0 ? Math.min(score, 10) : undefined;
 };
 
 /** RFC 3339. Go's zero time means "no date". */

@@ -4,12 +4,21 @@ import { broken, type ScanParse } from "./parsedScan.ts";
 import { isSarif, parseSarif } from "./sarif.ts";
 import { isTrivy, parseTrivy } from "./trivy.ts";
 
-/** Trivy JSON, Grype JSON or SARIF, told apart by what each must have. Anything else is broken, never empty. */
+const FORMATS: readonly (readonly [(document: JsonObject) => boolean, (document: JsonObject) => ScanParse])[] = [
+  [isTrivy, parseTrivy],
+  [isSarif, parseSarif],
+  [isGrype, parseGrype],
+];
+
+/**
+ * Trivy JSON, Grype JSON or SARIF, told apart by what each must have. Anything else is broken, never empty; so is what could
+ * be read in two ways, of which one may say less.
+ */
 export const parseScanDocument = (document: JsonObject): ScanParse => {
-  if (isTrivy(document)) return parseTrivy(document);
-  if (isSarif(document)) return parseSarif(document);
-  if (isGrype(document)) return parseGrype(document);
-  return broken("no known scan format (Trivy JSON with SchemaVersion 2, Grype JSON, SARIF 2.1.0)");
+  const [parse, another] = FORMATS.flatMap(([is, read]) => (is(document) ? [read] : []));
+  if (parse === undefined)
+    return broken("no known scan format (Trivy JSON with SchemaVersion 2, Grype JSON, SARIF 2.1.0)");
+  return another === undefined ? parse(document) : broken("scan report in several formats at once");
 };
 
 /** A report as text, such as an annotation holds it. */

@@ -14,14 +14,19 @@ import {
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { severityByName, severityByScore } from "./severity.ts";
 
-/** `Name: value` lines, as Trivy writes them into a result's message and Grype into a rule's help text. */
-const lines = (text: string | undefined): ReadonlyMap<string, string> =>
-  new Map(
-    (text ?? "").split("\n").flatMap((line): [string, string][] => {
-      const colon = line.indexOf(": ");
-      return colon > 0 ? [[line.slice(0, colon), line.slice(colon + 2).trim()]] : [];
-    }),
-  );
+/**
+ * `Name: value` lines, as Trivy writes them into a result's message and Grype into a rule's help text. The first of a name counts:
+ * the scanner's own come before the description, which is anybody's text.
+ */
+const lines = (text: string | undefined): ReadonlyMap<string, string> => {
+  const said = new Map<string, string>();
+  for (const line of (text ?? "").split("\n")) {
+    const colon = line.indexOf(": ");
+    const name = line.slice(0, colon);
+    if (colon > 0 && !said.has(name)) said.set(name, line.slice(colon + 2).trim());
+  }
+  return said;
+};
 
 /** Trivy puts what else it finds into the same run; only vulnerabilities are ours. */
 const OTHER_FINDINGS = new Set(["Misconfiguration", "Secret", "License"]);
@@ -60,7 +65,11 @@ const readRule = (entry: unknown): Rule => {
 };
 
 /** SARIF's own levels, where a tool gives nothing better. `error` is at least high. */
-const BY_LEVEL: Readonly<Record<string, Severity>> = { error: "high", warning: "medium", note: "low" };
+const BY_LEVEL: ReadonlyMap<string, Severity> = new Map([
+  ["error", "high"],
+  ["warning", "medium"],
+  ["note", "low"],
+]);
 
 const readResult = (
   entry: unknown,
@@ -72,18 +81,16 @@ const readResult = (
   const rule = ruleOf(result);
   if (rule !== undefined && OTHER_FINDINGS.has(rule.name)) return "other";
   const message = lines(asText(asObject(result["message"])?.["text"]));
+  // One rule stands for a CVE in every package, so what the result itself says comes first, also that there is no fix.
   const say = (...names: readonly string[]): string | undefined => {
-    for (const name of names) {
-      const said = message.get(name) ?? rule?.help.get(name);
-      if (said !== undefined && said !== "") return said;
-    }
-    return undefined;
+    const said =
+      names.flatMap((name) => message.get(name) ?? [])[0] ?? names.flatMap((name) => rule?.help.get(name) ?? [])[0];
+    return said === "" ? undefined : said;
   };
-  // One rule stands for a CVE in every package, so what the result itself says comes first.
   const severity =
     severityByName(message.get("Severity")) ??
     rule?.severity ??
-    BY_LEVEL[asText(result["level"]) ?? "warning"] ??
+    BY_LEVEL.get(asText(result["level"]) ?? "warning") ??
     "unknown";
   const id = rule?.vulnerabilityId ?? ruleId;
   const fixedVersion = say("Fixed Version", "Fix Version");

@@ -31,6 +31,11 @@ const parsed = (document: unknown): ParsedScan => {
   return parse;
 };
 
+const scoreIn = (text: string): number | undefined => {
+  const parse = parseScanText(text);
+  return parse.status === "ok" ? parse.report.vulnerabilities[0]?.cvss : assert.fail(parse.message);
+};
+
 describe("scan formats", () => {
   it("reads Trivy's JSON: id, package, versions, highest CVSS 3 score, package URL, binding and date", () => {
     const { report, image } = parsed(
@@ -115,6 +120,54 @@ describe("scan formats", () => {
     );
   });
 
+  it("takes a SARIF result's own word before its rule's, and the scanner's before the description's", () => {
+    const sarif = trivySarif([
+      { ...LOG4SHELL, package: "fixed", fixed: "2.15.0" },
+      { ...LOG4SHELL, package: "unfixed", fixed: "" },
+    ]) as { runs: [{ tool: { driver: { rules: { help: { text: string }; properties: object }[] } } }] };
+    const [rule] = sarif.runs[0].tool.driver.rules;
+    assert.ok(rule !== undefined);
+    rule.help.text += "Fixed Version: none needed\nSeverity: LOW\n";
+    assert.deepEqual(
+      parsed(sarif).report.vulnerabilities.map((v) => [v.package, v.fixedVersion]),
+      [
+        ["fixed", "2.15.0"],
+        ["unfixed", undefined],
+      ],
+    );
+    const grype = grypeSarif([{ ...LOG4SHELL, severity: "critical" }]) as typeof sarif;
+    grype.runs[0].tool.driver.rules[0]!.help.text += "\nSeverity: low";
+    assert.equal(parsed(grype).report.vulnerabilities[0]?.severity, "critical");
+  });
+
+  it("knows no level of SARIF by an object's own names", () => {
+    for (const [level, severity] of [
+      ["error", "high"],
+      [undefined, "medium"],
+      ["constructor", "unknown"],
+      ["__proto__", "unknown"],
+    ]) {
+      const run = { tool: { driver: { name: "Trivy" } }, results: [{ ruleId: "CVE-1", level }] };
+      assert.equal(parsed({ version: "2.1.0", runs: [run] }).report.vulnerabilities[0]?.severity, severity, level);
+    }
+  });
+
+  it("counts a score beyond the scale as its end, and one below as none", () => {
+    for (const [score, cvss] of [
+      ["9.8", 9.8],
+      ["11", 10],
+      ["1e999", 10],
+      ["-1", undefined],
+      ["0", undefined],
+    ] as const) {
+      const trivy = JSON.stringify(trivyReport([{ ...LOG4SHELL, score: 4.25 }])).replace("4.25", score);
+      const grype = JSON.stringify(grypeReport([{ ...LOG4SHELL, score: 4.25 }])).replace("4.25", score);
+      // Trivy's example has another vendor's score of 1.1.
+      assert.equal(scoreIn(trivy), cvss ?? 1.1, score);
+      assert.equal(scoreIn(grype), cvss, score);
+    }
+  });
+
   it("leaves Trivy's other SARIF findings out", () => {
     const sarif = trivySarif([LOG4SHELL]) as { runs: [{ tool: { driver: { rules: { name: string }[] } } }] };
     sarif.runs[0].tool.driver.rules[0]!.name = "Misconfiguration";
@@ -159,6 +212,7 @@ describe("scan formats", () => {
       "a report of more vulnerabilities than are read",
       JSON.stringify(trivyReport(Array.from({ length: 50_001 }, (_, n) => ({ id: `CVE-2026-${n}`, severity: "LOW" })))),
     ],
+    ["a report in two formats", JSON.stringify({ ...grypeReport([LOG4SHELL]), SchemaVersion: 2 })],
     ["CycloneDX", JSON.stringify({ bomFormat: "CycloneDX", components: [] })],
   ] as const) {
     it(`says that ${why} is broken, never clean`, () => {
