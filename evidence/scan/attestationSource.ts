@@ -13,28 +13,39 @@ type Found =
   | Extract<ScanOutcome, { status: "absent" | "unavailable" }>
   | { readonly status: "broken"; readonly message: string };
 
-const timeOf = ({ report: { scannedAt } }: ParsedScan): number =>
-  scannedAt === undefined ? -Infinity : Date.parse(scannedAt);
+const timeOf = (date: string | undefined): number => (date === undefined ? -Infinity : Date.parse(date));
 
 /**
  * The newest report that the trusted authorities signed for a digest; what nobody trusted signed does not count. Several of
- * the same time all count. A report that could not be read for want of time may have been the newest.
+ * the same time all count. Where the newest cannot be used, an older one does not stand in for it: it may say less. A report
+ * that could not be read for want of time may have been the newest.
  */
 const newest = (outcomes: readonly AttestationOutcome[], read: Read): Maybe<Found> => {
   const statements = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
-  return chain(all(statements.map(read)), (reads) => newestOf(outcomes, reads));
+  return chain(all(statements.map(read)), (reads) => newestOf(outcomes, statements, reads));
 };
 
-const newestOf = (outcomes: readonly AttestationOutcome[], reads: readonly ScanRead[]): Found => {
+/** @param reads In the order of the statements. */
+const newestOf = (
+  outcomes: readonly AttestationOutcome[],
+  statements: readonly ProvedStatement[],
+  reads: readonly ScanRead[],
+): Found => {
   const unread = reads.find((one) => one.status === "unavailable");
   if (unread !== undefined) return unread;
-  const scans = reads.filter((one) => one.status === "ok");
-  if (scans.length > 0) {
-    const time = Math.max(...scans.map(timeOf));
-    return { status: "found", scans: scans.filter((scan) => timeOf(scan) === time) };
-  }
-  const broken = reads.find((one) => one.status === "broken");
-  if (broken !== undefined) return broken;
+  const attested = reads.map((read, at) => ({ read, signed: timeOf(statements[at]?.proof.signedAt) }));
+  const usable = attested.flatMap(({ read, signed }) => (read.status === "ok" ? [{ scan: read, signed }] : []));
+  const time = Math.max(...usable.map(({ scan }) => timeOf(scan.report.scannedAt)));
+  const newest = usable.filter(({ scan }) => timeOf(scan.report.scannedAt) === time);
+  const signed = Math.max(...newest.map((one) => one.signed));
+  const newer = attested.flatMap(({ read, signed: at }) =>
+    read.status === "broken" && (read.scannedAt === undefined ? at > signed : timeOf(read.scannedAt) > time)
+      ? [read.message]
+      : [],
+  );
+  const broken = newest.length === 0 ? reads.find((one) => one.status === "broken")?.message : newer.toSorted()[0];
+  if (broken !== undefined) return { status: "broken", message: broken };
+  if (newest.length > 0) return { status: "found", scans: newest.map(({ scan }) => scan) };
   const unavailable = outcomes.find((outcome) => outcome.status === "unavailable");
   if (unavailable !== undefined) return unavailable;
   const there = [

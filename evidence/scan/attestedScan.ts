@@ -62,19 +62,24 @@ const parseInTotoVulns = (predicate: JsonObject, finishedOn: string | undefined)
   );
 };
 
+const parseOfType = (predicateType: string, predicate: JsonObject, finishedOn: string | undefined): ScanParse => {
+  switch (predicateType) {
+    case COSIGN_VULN:
+      return parseCosignVuln(predicate, finishedOn);
+    case IN_TOTO_VULNS:
+      return parseInTotoVulns(predicate, finishedOn);
+    default:
+      return broken(`predicate type ${quoted(predicateType)} is no vulnerability scan`);
+  }
+};
+
 /** The predicate of a verified scan attestation. What it is about is its statement's subject. */
 export const parseScanPredicate = (predicateType: string, predicate: unknown): ScanParse => {
   const document = asObject(predicate);
   if (document === undefined) return broken("scan predicate that is not an object");
   const finishedOn = asDate(asObject(document["metadata"])?.["scanFinishedOn"]);
-  switch (predicateType) {
-    case COSIGN_VULN:
-      return parseCosignVuln(document, finishedOn);
-    case IN_TOTO_VULNS:
-      return parseInTotoVulns(document, finishedOn);
-    default:
-      return broken(`predicate type ${quoted(predicateType)} is no vulnerability scan`);
-  }
+  const parse = parseOfType(predicateType, document, finishedOn);
+  return parse.status === "broken" && finishedOn !== undefined ? { ...parse, scannedAt: finishedOn } : parse;
 };
 
 /** The text of a verified statement: its predicate. */

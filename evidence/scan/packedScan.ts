@@ -1,13 +1,13 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { SEVERITIES, type Vulnerability } from "../../policy/scanReport.ts";
-import type { NamedImage, ScanParse } from "./parsedScan.ts";
+import type { BrokenScan, NamedImage, ScanParse } from "./parsedScan.ts";
 
 /**
  * A report between threads: one text for each column. Objects are cloned one by one (20,000 take 35 ms of the receiving
  * thread), texts are copied as a whole and cut apart again in 10 ms.
  */
 export type PackedScan =
-  | { readonly status: "broken"; readonly message: string }
+  | BrokenScan
   | {
       readonly status: "ok";
       readonly scanner: string;

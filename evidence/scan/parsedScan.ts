@@ -21,6 +21,8 @@ export interface ParsedScan {
 export interface BrokenScan {
   readonly status: "broken";
   readonly message: string;
+  /** RFC 3339; where what is around the report says when it was scanned. */
+  readonly scannedAt?: string;
 }
 
 export type ScanParse = ParsedScan | BrokenScan;

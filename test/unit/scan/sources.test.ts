@@ -5,6 +5,7 @@ import { COSIGN_VULN, parseScanPredicate } from "../../../evidence/scan/attested
 import { declaredBases } from "../../../evidence/scan/declaredBases.ts";
 import type { ImagePart, ImageParts } from "../../../evidence/scan/imagePart.ts";
 import type { ScanParse } from "../../../evidence/scan/parsedScan.ts";
+import { packScan, unpackScan } from "../../../evidence/scan/packedScan.ts";
 import { parseScanText } from "../../../evidence/scan/parseScan.ts";
 import { parseScanList } from "../../../evidence/scan/readScans.ts";
 import { vulnerabilityReports } from "../../../evidence/scan/reportSource.ts";
@@ -227,6 +228,44 @@ describe("scan attestation", () => {
   });
   it("that cannot be read is invalid where it is the only one", async () =>
     assert.equal(say(await ask(single(), { [digestOf("a")]: proved({}) })), "ScanInvalid"));
+  describe("that cannot be used", () => {
+    const clean = cosignVuln(report("a"));
+    const unusable = (scanFinishedOn?: string): unknown => ({
+      scanner: { result: { SchemaVersion: 3 } },
+      metadata: { scanFinishedOn },
+    });
+    const rows: readonly [string, string, readonly unknown[]][] = [
+      ["is the newest", "ScanInvalid", [clean, unusable("2026-11-20T11:00:00Z")]],
+      ["is the newest, whatever the order", "ScanInvalid", [unusable("2026-11-20T11:00:00Z"), clean]],
+      ["is older than one that can", "all:0", [unusable("2026-11-20T09:00:00Z"), clean]],
+      ["has no date, beside one that has", "all:0", [unusable(), clean]],
+    ];
+    for (const [what, expected, predicates] of rows) {
+      it(`${what}: ${expected}`, async () =>
+        assert.equal(say(await ask(single(), { [digestOf("a")]: proved(...predicates) })), expected));
+    }
+    it("is as new as its signature where it has no date itself", async () => {
+      const signed = (predicate: unknown, signedAt: string): ProvedStatement => ({
+        predicateType: COSIGN_VULN,
+        predicate,
+        statement: {},
+        proof: { fingerprint: "f", signer: "f", signedAt },
+      });
+      for (const [first, second, expected] of [
+        ["10", "11", "ScanInvalid"],
+        ["11", "10", "all:0"],
+      ] as const) {
+        const value = [signed(clean, `2026-11-20T${first}:30:00Z`), signed(unusable(), `2026-11-20T${second}:30:00Z`)];
+        const outcome = await ask(single(), { [digestOf("a")]: { status: "verified", value } });
+        assert.equal(say(outcome), expected);
+      }
+    });
+    it("keeps its date between threads", async () => {
+      const parse = parseScanPredicate(COSIGN_VULN, unusable("2026-11-20T11:00:00Z"));
+      assert.equal((parse as { scannedAt?: string }).scannedAt, "2026-11-20T11:00:00Z");
+      assert.deepEqual(await unpackScan(structuredClone(packScan(parse))), parse);
+    });
+  });
   it("about the index covers every platform", async () =>
     assert.equal(say(await ask(two, { [digestOf("f")]: proved(cosignVuln(report("a"))) })), "all:0"));
   it("about one platform does not cover the other", async () =>
