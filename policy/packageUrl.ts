@@ -1,4 +1,5 @@
 import { PackageURL } from "packageurl-js";
+import { field } from "./rules/field.ts";
 
 /** undefined: not a package URL. */
 export const parsePackageUrl = (text: string): PackageURL | undefined => {
@@ -10,12 +11,19 @@ export const parsePackageUrl = (text: string): PackageURL | undefined => {
   }
 };
 
-/** Type, namespace and name agree, and the version where `said` gives one. Qualifiers and subpath do not count. */
+/**
+ * Type, namespace and name agree, the version where `said` gives one, and the qualifiers that both give: another architecture's or distribution's
+ * package is another one. Tools give different qualifiers, so one that only one of them has does not count, nor does the subpath.
+ */
 export const samePackage = (said: PackageURL, other: PackageURL): boolean =>
   said.type === other.type &&
   (said.namespace ?? "") === (other.namespace ?? "") &&
   said.name === other.name &&
-  (said.version === undefined || said.version === other.version);
+  (said.version === undefined || said.version === other.version) &&
+  Object.entries(said.qualifiers ?? {}).every(([name, value]) => {
+    const others = field(other.qualifiers, name);
+    return others === undefined || others === value;
+  });
 
 const isDigest = (text: string | undefined): text is string => text !== undefined && /^sha(256|512):/.test(text);
 

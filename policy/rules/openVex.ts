@@ -8,9 +8,12 @@ export interface VexComponent {
   readonly url?: PackageURL;
 }
 
+/** Parts of a product that a statement is about. undefined: it names none, so it is about all of it; empty: none that can be read. */
+type Subcomponents = readonly VexComponent[] | undefined;
+
 export interface VexProduct {
   readonly names: readonly VexComponent[];
-  readonly subcomponents: readonly VexComponent[];
+  readonly subcomponents: Subcomponents;
 }
 
 /** One statement of an OpenVEX document. */
@@ -19,7 +22,7 @@ export interface VexStatement {
   readonly vulnerabilities: ReadonlySet<string>;
   /** undefined: the statement names none, so it is about the attestation's subject. */
   readonly products: readonly VexProduct[] | undefined;
-  readonly subcomponents: readonly VexComponent[];
+  readonly subcomponents: Subcomponents;
   /** `fixed`, or `not_affected` with a reason. */
   readonly excuses: boolean;
   /** Milliseconds since the epoch; NaN where none can be read. */
@@ -41,9 +44,15 @@ const namesOf = (component: unknown): VexComponent[] =>
     return { id, ...(url === undefined ? {} : { url }) };
   });
 
+/** Of a list that names only what we cannot read (a CPE) the statement is about that, and not about everything. */
+const subcomponentsOf = (holder: unknown): Subcomponents => {
+  const listed = field(holder, "subcomponents") ?? [];
+  return Array.isArray(listed) && listed.length === 0 ? undefined : items(listed).flatMap(namesOf);
+};
+
 const product = (entry: unknown): VexProduct => ({
   names: namesOf(entry),
-  subcomponents: items(field(entry, "subcomponents")).flatMap(namesOf),
+  subcomponents: subcomponentsOf(entry),
 });
 
 /** `not_affected` must say why (OpenVEX specification, "Status Justifications"): one that does not is no excuse. */
@@ -76,7 +85,7 @@ export const vexStatements = (document: unknown): VexStatement[] =>
         ].map((id) => id.toUpperCase()),
       ),
       products: products === undefined ? undefined : items(products).map(product),
-      subcomponents: items(field(statement, "subcomponents")).flatMap(namesOf),
+      subcomponents: subcomponentsOf(statement),
       excuses: excuses(statement),
       time: time === undefined ? Number.NaN : Date.parse(time),
     };

@@ -26,8 +26,20 @@ export type Excused = (vulnerability: Vulnerability) => boolean;
 export const idsOf = (v: Vulnerability): readonly string[] =>
   v.aliases === undefined ? [v.id.toUpperCase()] : [v.id, ...v.aliases].map((id) => id.toUpperCase());
 
+const isCve = (id: string): boolean => id.startsWith("CVE-");
+
+/**
+ * The ids by which something may take a vulnerability off the count: one id of every list. Its names are as good as each other, but a
+ * distribution's advisory (Grype's ALAS, ELSA) stands for several CVEs, and one of them excuses none of the others.
+ */
+export const excusableBy = (v: Vulnerability): readonly (readonly string[])[] => {
+  const ids = idsOf(v);
+  const cves = ids.filter(isCve);
+  return cves.length > 1 ? cves.map((cve) => [...new Set([v.id.toUpperCase(), cve])]) : [ids];
+};
+
 /** The CVE where there is one: it is what people search for. */
-const publicId = (v: Vulnerability): string => idsOf(v).find((id) => id.startsWith("CVE-")) ?? v.id;
+const publicId = (v: Vulnerability): string => idsOf(v).find(isCve) ?? v.id;
 
 /** `CVE-2021-44228 log4j-core 2.14.1 -> 2.15.0`, as messages name a vulnerability. */
 const named = (v: Vulnerability): string => {
@@ -58,12 +70,6 @@ const createNaming = (): ((vulnerabilities: readonly Vulnerability[]) => string)
   };
 };
 
-/** Whether one of a vulnerability's ids is in a list, which most policies do not have. */
-const listedIn = (ids: {
-  readonly size: number;
-  readonly has: (id: string) => boolean;
-}): ((v: Vulnerability) => boolean) => (ids.size === 0 ? () => false : (v) => idsOf(v).some((id) => ids.has(id)));
-
 /**
  * Counts what a report finds against a rule's limits. `now` decides which allowances still hold.
  * denyCVEs is stronger than everything that takes a vulnerability off the count.
@@ -75,11 +81,14 @@ export const assessScan = (
   excused: Excused | undefined,
   now: number,
 ): ScanAssessment => {
-  const inForce = [...rule.allowCVEs].flatMap(([id, { expires }]) =>
-    expires === undefined || now < expires ? [id] : [],
+  const inForce = new Set(
+    [...rule.allowCVEs].flatMap(([id, { expires }]) => (expires === undefined || now < expires ? [id] : [])),
   );
-  const isAllowed = listedIn(new Set(inForce));
-  const isDenied = listedIn(rule.denyCVEs);
+  // Most policies have neither list.
+  const isAllowed = (v: Vulnerability): boolean =>
+    inForce.size > 0 && excusableBy(v).every((ids) => ids.some((id) => inForce.has(id)));
+  const isDenied = (v: Vulnerability): boolean =>
+    rule.denyCVEs.size > 0 && idsOf(v).some((id) => rule.denyCVEs.has(id));
   const counts = (v: Vulnerability): boolean =>
     isDenied(v) || ((!rule.onlyFixable || v.fixedVersion !== undefined) && !isAllowed(v) && excused?.(v) !== true);
   const denied = vulnerabilities.filter(isDenied);

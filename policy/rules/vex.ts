@@ -4,8 +4,8 @@ import type { AuthoritySet } from "../compiledRules.ts";
 import type { AttestationOutcome, ImageFacts } from "../facts.ts";
 import { imageOfPackageUrl, parsePackageUrl, samePackage } from "../packageUrl.ts";
 import { parseReference, type Reference } from "../reference.ts";
-import { vexStatements, type VexComponent, type VexStatement } from "./openVex.ts";
-import { idsOf, type Excused } from "./scanAssessment.ts";
+import { vexStatements, type VexComponent, type VexProduct, type VexStatement } from "./openVex.ts";
+import { excusableBy, type Excused } from "./scanAssessment.ts";
 
 /** Predicate types under which OpenVEX documents are attested: cosign's `--type openvex`, and the versioned contexts. */
 export const OPENVEX_PREDICATES: readonly string[] = [
@@ -40,13 +40,11 @@ const isImage = ({ id, url }: VexComponent, { digest, reference }: Image): boole
 const concerns = (statement: VexStatement, vulnerable: PackageURL | undefined, image: Image): boolean => {
   const isPackage = ({ url }: VexComponent): boolean =>
     url !== undefined && vulnerable !== undefined && samePackage(url, vulnerable);
-  const among = (subcomponents: readonly VexComponent[]): boolean =>
-    subcomponents.length === 0 || subcomponents.some(isPackage);
+  const among = (...named: readonly VexProduct["subcomponents"][]): boolean =>
+    named.every((one) => one === undefined) || named.some((one) => one?.some(isPackage) === true);
   if (statement.products === undefined) return among(statement.subcomponents);
   return statement.products.some(({ names, subcomponents }) =>
-    names.some((name) => isImage(name, image))
-      ? among([...subcomponents, ...statement.subcomponents])
-      : names.some(isPackage),
+    names.some((name) => isImage(name, image)) ? among(subcomponents, statement.subcomponents) : names.some(isPackage),
   );
 };
 
@@ -70,14 +68,19 @@ const excusedBy = (statements: readonly VexStatement[], image: Image): Excused =
     }
   }
   const rankOf = (statement: VexStatement): number => rank.get(statement) ?? 0;
-  return (vulnerability) => {
-    const about = idsOf(vulnerability).flatMap((id) => byId.get(id) ?? []);
+  const isExcused = (ids: readonly string[], url: PackageURL | undefined): boolean => {
+    const about = ids.flatMap((id) => byId.get(id) ?? []);
     if (about.length === 0 || about.length > MOST_ABOUT_ONE) return false;
-    const url = parsePackageUrl(vulnerability.purl ?? "");
     const decides = about
       .filter((statement) => concerns(statement, url, image))
       .reduce<VexStatement | undefined>((a, b) => (a === undefined || rankOf(b) < rankOf(a) ? b : a), undefined);
     return decides?.excuses ?? false;
+  };
+  return (vulnerability) => {
+    const named = excusableBy(vulnerability);
+    if (named.every((ids) => ids.every((id) => !byId.has(id)))) return false;
+    const url = parsePackageUrl(vulnerability.purl ?? "");
+    return named.every((ids) => isExcused(ids, url));
   };
 };
 

@@ -208,6 +208,29 @@ describe("scan rule", () => {
     assert.deepEqual(reasons(judge(spec, [covering(report([ghsa]))])), ["ScanVulnerable"]);
   });
 
+  it("allows an advisory of several CVEs by its own id or by all of them, never by one", () => {
+    const advisory = vulnerability("ALAS-2021-1704", "critical", { aliases: ["CVE-2021-44228", "CVE-2021-45046"] });
+    const ghsa = vulnerability("GHSA-jfh8-c2jp-5v3q", "critical", { aliases: ["CVE-2021-44228"] });
+    const rows: readonly [Vulnerability, readonly string[], boolean][] = [
+      [advisory, ["CVE-2021-44228"], false],
+      [advisory, ["CVE-2021-44228", "CVE-2021-45046"], true],
+      [advisory, ["ALAS-2021-1704"], true],
+      [ghsa, ["CVE-2021-44228"], true],
+      [ghsa, ["GHSA-jfh8-c2jp-5v3q"], true],
+      [ghsa, ["CVE-2021-45046"], false],
+    ];
+    for (const [one, ids, allowed] of rows) {
+      const allowCVEs = ids.map((id) => ({ id, reason: "x" }));
+      assert.deepEqual(
+        reasons(judge({ maxVulnerabilities: { critical: 0 }, allowCVEs }, [covering(report([one]))])),
+        allowed ? [] : ["ScanVulnerable"],
+        `${one.id} by ${ids.join(", ")}`,
+      );
+    }
+    const denied = judge({ denyCVEs: ["CVE-2021-45046"] }, [covering(report([advisory]))]);
+    assert.deepEqual(reasons(denied), ["ScanVulnerable"]);
+  });
+
   it("names what a report holds on one line, cut, with nothing invisible", () => {
     const hostile = vulnerability("CVE-1", "high", {
       package: `a\nb\u202e${"x".repeat(500)}`,
@@ -423,7 +446,7 @@ describe("scan rule", () => {
       statements,
     });
     const purl = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1";
-    const scanned = covering(report([{ ...LOG4SHELL, purl }]));
+    const scanned = covering(report([{ ...LOG4SHELL, purl: `${purl}?arch=amd64` }]));
     const spec: Scan = { maxVulnerabilities: { critical: 0 }, vex: { authorities: ["ci"] } };
     const said = (...documents: readonly object[]): Partial<ImageFacts> => ({
       attestations: new Map<string, AttestationOutcome>([
@@ -483,6 +506,33 @@ describe("scan rule", () => {
         }),
         false,
       ],
+      [
+        "another architecture's package as subcomponent",
+        statement({ products: [{ "@id": "pkg:oci/web", subcomponents: [{ "@id": `${purl}?arch=arm64` }] }] }),
+        false,
+      ],
+      [
+        "a qualifier that the report does not give",
+        statement({ products: [{ "@id": "pkg:oci/web", subcomponents: [{ "@id": `${purl}?type=jar` }] }] }),
+        true,
+      ],
+      [
+        "a subcomponent that is named by a CPE only",
+        statement({
+          products: [{ "@id": "pkg:oci/web", subcomponents: [{ identifiers: { cpe23: "cpe:2.3:a:x:y:1" } }] }],
+        }),
+        false,
+      ],
+      [
+        "subcomponents of the statement that are no list",
+        statement({ products: [{ "@id": "pkg:oci/web" }], subcomponents: { "@id": purl } }),
+        false,
+      ],
+      [
+        "an empty list of subcomponents",
+        statement({ products: [{ "@id": "pkg:oci/web", subcomponents: [] }], subcomponents: null }),
+        true,
+      ],
       ["another image as product", statement({ products: [{ "@id": "pkg:oci/api" }] }), false],
       [
         "this repository as product",
@@ -501,6 +551,24 @@ describe("scan rule", () => {
       it(`${what} ${excused ? "takes the CVE off the count" : "does not"}`, () =>
         assert.deepEqual(reasons(judge(spec, [scanned], said(document(one)))), excused ? [] : ["ScanVulnerable"]));
     }
+    it("about one CVE of an advisory excuses none of the others", () => {
+      const advisory = vulnerability("ALAS-2021-1704", "critical", { aliases: ["CVE-2021-44228", "CVE-2021-45046"] });
+      const about = (name: string, more: object = {}): object => statement({ vulnerability: { name }, ...more });
+      const later = { status: "affected", timestamp: "2026-11-12T00:00:00Z" };
+      const rows: readonly [readonly object[], boolean][] = [
+        [[about("CVE-2021-44228")], false],
+        [[about("CVE-2021-44228"), about("CVE-2021-45046")], true],
+        [[about("ALAS-2021-1704")], true],
+        [[about("ALAS-2021-1704"), about("CVE-2021-45046", later)], false],
+        [[about("CVE-2021-44228"), about("CVE-2021-45046"), about("ALAS-2021-1704", later)], false],
+      ];
+      for (const [statements, excused] of rows)
+        assert.deepEqual(
+          reasons(judge(spec, [covering(report([advisory]))], said(document(...statements)))),
+          excused ? [] : ["ScanVulnerable"],
+          JSON.stringify(statements),
+        );
+    });
     it("the newest statement decides", () => {
       const later = document({ ...statement({ status: "affected" }), timestamp: "2026-11-12T00:00:00Z" });
       assert.deepEqual(reasons(judge(spec, [scanned], said(document(statement({})), later))), ["ScanVulnerable"]);
