@@ -7,6 +7,7 @@ import type { buildConnector } from "undici";
 import type { AddressFilter } from "./addresses.ts";
 import { portOf } from "./endpoint.ts";
 import type { ProxyChoice } from "./proxy.ts";
+import { rememberNames } from "./rememberedNames.ts";
 
 export interface ResolvedAddress {
   readonly address: string;
@@ -82,12 +83,13 @@ export function createConnector(options: DialerOptions): buildConnector.connecto
     options.certificateAuthorities.length === 0
       ? undefined
       : [...getCACertificates("default"), ...options.certificateAuthorities];
+  const resolve = rememberNames(options.network.resolve);
 
   const checked = async (url: URL): Promise<readonly ResolvedAddress[]> => {
     const host = url.hostname.replace(/^\[|\]$/g, "");
     const family = isIP(host);
     const found: readonly ResolvedAddress[] =
-      family === 0 ? await options.network.resolve(host) : [{ address: host, family: family === 6 ? 6 : 4 }];
+      family === 0 ? await resolve(host, url.protocol === "https:") : [{ address: host, family: family === 6 ? 6 : 4 }];
     if (found.length === 0) throw Object.assign(new Error("no address"), { code: "ENOTFOUND" });
     if (options.named(url)) return found;
     const free = found.filter(({ address }) => options.filter(address) === undefined);
@@ -120,7 +122,7 @@ export function createConnector(options: DialerOptions): buildConnector.connecto
     } else {
       if (isIP(origin.hostname.replace(/^\[|\]$/g, "")) !== 0) await checked(origin);
       const host = proxy.hostname.replace(/^\[|\]$/g, "");
-      socket = options.network.dial(await options.network.resolve(host), Number(portOf(proxy)));
+      socket = options.network.dial(await resolve(host, proxy.protocol === "https:"), Number(portOf(proxy)));
       hold(socket);
       await until(socket, "connect");
       if (proxy.protocol === "https:") socket = await encrypt(socket, proxy, hold);
