@@ -143,6 +143,21 @@ describe("what a registry may write into metrics", () => {
   });
 });
 
+describe("one exchange", () => {
+  it("ends after its own time, however long its caller would wait and however steadily bytes come", async () => {
+    await using place = await wire((socket) => {
+      socket.write(head(length));
+      const timer = setInterval(() => socket.write(" "), 20);
+      socket.once("close", () => clearInterval(timer));
+    });
+    await using readers = openReaders({ limits: { exchangeTime: 200, attempts: 1 } });
+    const started = performance.now();
+    const outcome = await readers.open(`${place.host}/team/app`).manifestByTag("v1", AbortSignal.timeout(20_000));
+    assert.ok(outcome.status === "unavailable" && outcome.cause === "timeout", JSON.stringify(outcome));
+    assert.ok(performance.now() - started < 4_000);
+  }).timeout(25_000);
+});
+
 describe("bodies that nobody needs", () => {
   it("one that drips without end holds no connection, so that the registry goes on being asked", async () => {
     const drip = (socket: Socket): void => {
