@@ -1,9 +1,10 @@
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
+import type { ResolveDigest } from "../evidence/gather.ts";
 import type { Review } from "../evidence/review.ts";
 import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
 import { WebhookInstallation } from "../webhook/installation.ts";
-import { createMutate, type ResolveDigest } from "../webhook/mutate.ts";
+import { createMutate } from "../webhook/mutate.ts";
 import { AdmissionServer } from "../webhook/server.ts";
 import { createValidate } from "../webhook/validate.ts";
 import { measured } from "../webhook/measured.ts";

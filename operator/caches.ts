@@ -5,8 +5,7 @@ import { projectNamespace, sameLabels, type NamespaceRecord } from "./resources/
 import {
   projectException,
   projectPolicy,
-  sameException,
-  samePolicy,
+  sameGeneration,
   type ExceptionRecord,
   type PolicyRecord,
 } from "./resources/policies.ts";
@@ -55,13 +54,13 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
   const policies = new ListWatch<PolicyRecord>({
     ...custom("imagesecuritypolicies"),
     project: projectPolicy,
-    same: samePolicy,
+    same: sameGeneration,
     outdated: isOutdated,
   });
   const exceptions = new ListWatch<ExceptionRecord>({
     ...custom("imagesecurityexceptions"),
     project: projectException,
-    same: sameException,
+    same: sameGeneration,
     outdated: isOutdated,
   });
   const violations = new ListWatch<ViolationRecord>({

@@ -1,7 +1,8 @@
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import type { ResolveDigest } from "../evidence/gather.ts";
 import { MOST_IMAGES } from "../evidence/review.ts";
 import type { Outcome } from "../policy/outcome.ts";
-import type { ImageUse, Subject } from "../policy/subject.ts";
+import type { ImageUse } from "../policy/subject.ts";
 import { subjectOf } from "../policy/subjectOf.ts";
 import { classifyRequest } from "./admissionKinds.ts";
 import { allowed, type AdmissionResponse } from "./admissionResponse.ts";
@@ -12,14 +13,6 @@ import { isMirrorPod } from "./mirrorPod.ts";
 import { readLabels, type NamespaceLabels } from "./namespaceLabels.ts";
 import { NotReadyError } from "./notReady.ts";
 import { pinTasks, withDigest, type PinTask } from "./pinning.ts";
-
-/** Asks the registry once what a tag names now. Never rejects, and ends with `signal`. */
-export type ResolveDigest = (
-  subject: Subject,
-  image: ImageUse,
-  policies: readonly CompiledPolicy[],
-  signal: AbortSignal,
-) => Outcome<string> | Promise<Outcome<string>>;
 
 export interface MutateOptions {
   /** The newest compiled set; undefined until there is a first one. */

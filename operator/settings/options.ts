@@ -1,33 +1,19 @@
 import { CLOUD_PROVIDERS } from "../../evidence/registry/settings.ts";
+import type { Settings } from "../settings.ts";
 import { addressRange, baseUrl, dnsLabel, dnsLabelOrStar, objectName, registryHost } from "./checks.ts";
 import { bytes, choice, duration, integer, list, pairs, port, portOrOff, text, toggle } from "./kinds.ts";
 import type { Option } from "./option.ts";
 
+/** Settings that are made of several flags, or of a flag and what stands elsewhere. */
+type Assembled = "kubeconfig" | "trustNamespaces" | "webhookAddress" | "registry" | "proofs";
+
 /** The settings as they are read, one for each flag. Times are milliseconds. */
-export interface OptionValues {
+export interface OptionValues extends Omit<Settings, Assembled> {
   readonly kubeconfig: string | undefined;
-  readonly namespace: string;
   readonly trustNamespaces: readonly string[];
-  readonly excludeNamespaces: readonly string[];
-  readonly webhookHost: string;
-  readonly webhookPort: number;
   readonly webhookUrl: string | undefined;
   readonly webhookService: string | undefined;
   readonly webhookServicePort: number;
-  readonly certificateSecret: string;
-  readonly admissionDeadline: number;
-  readonly manageWebhooks: boolean;
-  readonly metricsHost: string;
-  readonly metricsPort: number | "off";
-  readonly auditInterval: number;
-  readonly maxViolations: number;
-  readonly auditConcurrency: number;
-  readonly leaseName: string;
-  readonly leaseDuration: number;
-  readonly leaseRenewDeadline: number;
-  readonly leaseRetry: number;
-  readonly logLevel: "error" | "warn" | "info" | "debug";
-  readonly logFormat: "json" | "text";
   readonly registryMirror: ReadonlyMap<string, string>;
   readonly registryPlainHttp: readonly string[];
   readonly registryCa: readonly string[];

@@ -8,8 +8,7 @@ import type { PolicyCounts } from "../../operator/status/policyStatus.ts";
 import {
   projectException,
   projectPolicy,
-  sameException,
-  samePolicy,
+  sameGeneration,
   type ExceptionRecord,
   type PolicyRecord,
 } from "../../operator/resources/policies.ts";
@@ -49,14 +48,14 @@ describe("writing statuses", () => {
       resource: "policies",
       path: POLICIES,
       project: projectPolicy,
-      same: samePolicy,
+      same: sameGeneration,
     });
     exceptions = new ListWatch({
       ...common,
       resource: "exceptions",
       path: EXCEPTIONS,
       project: projectException,
-      same: sameException,
+      same: sameGeneration,
     });
     writer = new StatusWriter({
       client,

@@ -1,5 +1,6 @@
 import { AdmissionregistrationV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { PolicySpec } from "../../../crds/types.ts";
+import type { ResolveDigest } from "../../../evidence/gather.ts";
 import { createReview } from "../../../evidence/review.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
@@ -8,7 +9,7 @@ import { CONFIGURATION_NAME } from "../../../webhook/configurations/generate.ts"
 import type { Handler } from "../../../webhook/handler.ts";
 import { WebhookInstallation } from "../../../webhook/installation.ts";
 import type { AdmissionLogger } from "../../../webhook/logger.ts";
-import { createMutate, type ResolveDigest } from "../../../webhook/mutate.ts";
+import { createMutate } from "../../../webhook/mutate.ts";
 import { AdmissionServer } from "../../../webhook/server.ts";
 import { createValidate } from "../../../webhook/validate.ts";
 import type { Cluster } from "../harness/cluster.ts";

@@ -1,24 +1,15 @@
 import assert from "node:assert/strict";
 import { classifyRequest, kindLabel } from "../../../webhook/admissionKinds.ts";
 import type { AdmissionRequest } from "../../../webhook/admissionReview.ts";
-import { pod, request, workload } from "./support/requests.ts";
+import { pod, request, workload, WORKLOADS } from "./support/requests.ts";
 
 const thePod = pod(["nginx"]);
 const aPod = request("Pod", thePod);
-const KINDS = [
-  "Deployment",
-  "ReplicaSet",
-  "StatefulSet",
-  "DaemonSet",
-  "ReplicationController",
-  "Job",
-  "CronJob",
-] as const;
 const gvr = (group: string, resource: string): AdmissionRequest["resource"] => ({ group, version: "v1", resource });
 
 describe("classifyRequest", () => {
   it("judges pods and everything that makes them, created and updated", () => {
-    for (const kind of KINDS) {
+    for (const kind of WORKLOADS) {
       const object = workload(kind, thePod);
       assert.equal(classifyRequest(request(kind, object)).type, "judged", kind);
       assert.equal(classifyRequest(request(kind, object, { oldObject: object })).type, "judged", kind);

@@ -7,7 +7,7 @@ import { createMutate } from "../../../webhook/mutate.ts";
 import { NotReadyError } from "../../../webhook/notReady.ts";
 import { policy } from "./support/policies.ts";
 import { recordLogger } from "./support/recorders.ts";
-import { pod, request, workload } from "./support/requests.ts";
+import { pod, request, workload, WORKLOADS } from "./support/requests.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -134,15 +134,7 @@ describe("createMutate", () => {
   });
 
   it("with pin: Pods leaves templates, with pin: All it does not", async () => {
-    for (const kind of [
-      "Deployment",
-      "ReplicaSet",
-      "StatefulSet",
-      "DaemonSet",
-      "ReplicationController",
-      "Job",
-      "CronJob",
-    ]) {
+    for (const kind of WORKLOADS) {
       const object = workload(kind, pod(["nginx:1"]));
       assert.deepEqual(images((await mutate([pods], request(kind, object))).object), ["nginx:1"], kind);
       assert.deepEqual(images((await mutate([all], request(kind, object))).object), [`nginx:1@${NOW}`], kind);

@@ -9,7 +9,7 @@ import { createValidate, type ValidateOptions } from "../../../webhook/validate.
 import { decision, finding } from "./support/findings.ts";
 import { policy } from "./support/policies.ts";
 import { recordLogger, recordMetrics, type RecordedLogger, type RecordedMetrics } from "./support/recorders.ts";
-import { pod, request, workload } from "./support/requests.ts";
+import { pod, request, workload, WORKLOADS } from "./support/requests.ts";
 
 const D = `sha256:${"d".repeat(64)}`;
 
@@ -75,15 +75,7 @@ describe("createValidate", () => {
   });
 
   it("judges every kind of workload by its template", async () => {
-    for (const kind of [
-      "Deployment",
-      "ReplicaSet",
-      "StatefulSet",
-      "DaemonSet",
-      "ReplicationController",
-      "Job",
-      "CronJob",
-    ]) {
+    for (const kind of WORKLOADS) {
       const bad = await ask([ours], request(kind, workload(kind, pod(["nginx"]))));
       assert.equal(bad.response.allowed, false, kind);
       const fine = await ask([ours], request(kind, workload(kind, pod([good]))));

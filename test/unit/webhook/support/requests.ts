@@ -13,6 +13,9 @@ const RESOURCES: Readonly<Record<string, readonly [group: string, resource: stri
   CronJob: ["batch", "cronjobs"],
 };
 
+/** The kinds that make pods. */
+export const WORKLOADS: readonly string[] = Object.keys(RESOURCES).filter((kind) => kind !== "Pod");
+
 export interface PodOptions {
   readonly labels?: Json;
   readonly annotations?: Json;
