@@ -23,6 +23,8 @@ export interface OperatorEvidenceOptions {
   readonly serviceRanges: () => readonly string[];
   readonly metrics: EvidenceMetrics;
   readonly log: Log;
+  /** What some authority trusts has changed, without a change of a policy: a key or a root that is fetched. */
+  readonly onTrustChanged?: () => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -37,7 +39,17 @@ export interface OperatorEvidence {
 
 /** Everything that finds and proves facts about images, with the operator's settings: registries, signatures, scans. */
 export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidence {
-  const { settings, cluster, reports, runs, serviceRanges, metrics, log, now } = options;
+  const {
+    settings,
+    cluster,
+    reports,
+    runs,
+    serviceRanges,
+    metrics,
+    log,
+    onTrustChanged = () => undefined,
+    now,
+  } = options;
   const { workers, trustRootCache, publicGoodUpdates, kmsPlainHttp, vault } = settings.proofs;
   const examiner = createExaminer({ workers });
   const read = createScanReader({ workers: Math.min(workers, 1) });
@@ -46,12 +58,14 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
       aws: { plainHttp: kmsPlainHttp },
       ...(vault === undefined ? {} : { vault }),
       clock: now,
+      onChange: onTrustChanged,
       onFailure: (uri, error) => log.warn("a key could not be fetched", { key: uri, error: messageOf(error) }),
     }),
     roots: createTrustRoots({
       cacheDirectory: trustRootCache,
       publicGoodUpdates,
       clock: now,
+      onChange: onTrustChanged,
       onFailure: (mirror, error) => log.warn("a trust root could not be renewed", { mirror, error: messageOf(error) }),
     }),
   };

@@ -126,6 +126,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     runs: createRunningDigests(pods.store).runs,
     metrics: metrics.evidence,
     log,
+    onTrustChanged: () => reconciler.policiesChanged(),
     now,
   });
   stack.defer(() => evidence.close());

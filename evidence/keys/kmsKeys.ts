@@ -20,6 +20,8 @@ export interface KmsOptions {
   readonly clock: () => number;
   /** A key that could not be had, for the log. */
   readonly onFailure: (uri: string, error: unknown) => void;
+  /** A key is another one than before, known for the first time, or gone. */
+  readonly onChange?: () => void;
 }
 
 /** Public keys in key management services, fetched when an authority first needs them. Private keys are never touched. */
@@ -53,7 +55,7 @@ interface Entry {
 }
 
 export const createKmsKeys = (options: KmsOptions): KmsKeys => {
-  const { clock, onFailure } = options;
+  const { clock, onFailure, onChange = () => undefined } = options;
   const entries = new Map<string, Entry>();
   const entryOf = (uri: string): Entry => {
     const known = entries.get(uri);
@@ -64,6 +66,7 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
   };
 
   const renew = async (uri: string, entry: Entry): Promise<void> => {
+    const before = entry.known?.key.fingerprint;
     try {
       const checked = checkKey(await fetchKey(uri, options, AbortSignal.timeout(ATTEMPT)));
       if (checked.status === "refused") throw new KmsError("unusable", `it is ${checked.message}`);
@@ -78,6 +81,7 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
       entry.due = clock() + RETRY;
     } finally {
       entry.flight = undefined;
+      if (entry.known?.key.fingerprint !== before) onChange();
     }
   };
   const renewIfDue = (uri: string, entry: Entry): void => {

@@ -23,6 +23,8 @@ export interface TrustRootOptions {
   readonly clock: () => number;
   /** A root that could not be renewed, for the log. */
   readonly onFailure: (mirror: string, error: unknown) => void;
+  /** A root is another one than before, or known for the first time. */
+  readonly onChange?: () => void;
   /** For tests. */
   readonly fetchRoot?: typeof fetchTufRoot;
   readonly publicGoodMirror?: string;
@@ -50,7 +52,14 @@ interface Entry {
 }
 
 export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
-  const { cacheDirectory, publicGoodUpdates, clock, onFailure, fetchRoot = fetchTufRoot } = options;
+  const {
+    cacheDirectory,
+    publicGoodUpdates,
+    clock,
+    onFailure,
+    fetchRoot = fetchTufRoot,
+    onChange = () => undefined,
+  } = options;
   const entries = new Map<string, Entry>();
   const documents = new Map<string, KnownRoot>();
 
@@ -93,12 +102,14 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
       }
     };
     const run = async (): Promise<void> => {
+      const before = entry.known;
       const first = entry.known === undefined || entry.due === 0;
       // From the cache the mirror is asked as well where the cache does not hold: no second try then.
       const renewed = (!first || (await attempt(true))) && (await attempt(false));
       if (entry.known?.provisional === true) entry.known = { json: entry.known.json, hash: entry.known.hash };
       entry.due = clock() + (renewed ? RENEWAL : RETRY);
       entry.flight = undefined;
+      if (entry.known?.hash !== before?.hash || entry.known?.provisional !== before?.provisional) onChange();
     };
     entry.flight ??= run();
     return entry.flight;

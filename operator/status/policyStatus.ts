@@ -77,15 +77,16 @@ export type Fingerprints = (authority: CompiledAuthority) => readonly string[] |
 export const literalFingerprints: Fingerprints = (authority) =>
   authority.type === "key" ? authority.keys.map(({ fingerprint }) => fingerprint).toSorted() : [];
 
-/** What is trusted right now. What is not known yet stays as it was: a restart changes nobody's trust. */
+/** What is trusted right now. What is not known yet stays as it was while the policy does: a restart changes nobody's trust. */
 export function authorityStatuses(
-  { authorities }: CompiledPolicy,
+  { authorities, generation }: CompiledPolicy,
   before: PolicyStatus,
   fingerprints: Fingerprints,
 ): readonly AuthorityStatus[] {
+  const kept = before.observedGeneration === generation ? (before.authorities ?? []) : [];
   return [...authorities.values()].map((authority) => {
     const { name } = authority;
-    const prints = fingerprints(authority) ?? before.authorities?.find((one) => one.name === name)?.fingerprints ?? [];
+    const prints = fingerprints(authority) ?? kept.find((one) => one.name === name)?.fingerprints ?? [];
     return prints.length === 0 ? { name } : { name, fingerprints: prints };
   });
 }

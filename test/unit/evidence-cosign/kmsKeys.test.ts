@@ -322,6 +322,32 @@ describe("keys in key services", () => {
       });
     });
 
+    it("and somebody is told when they become known, another or none, and not otherwise", async () => {
+      let told = 0;
+      const running = await start(() => answer(p256));
+      const store = keys({ ...vaultAt(running.url), onChange: () => (told += 1) });
+      const renewed = async (): Promise<void> => {
+        const before = running.seen.length;
+        clock.now += 6 * 60_000;
+        store.peek("hashivault://k");
+        await eventually(async () => assert.ok(running.seen.length > before));
+      };
+      await say(store, "hashivault://k");
+      assert.equal(told, 1);
+      for (const [reply, expected] of [
+        [answer(p256), 1],
+        [answer(rsa), 2],
+        [{ status: 500, body: {} }, 2],
+        [answer(rsa), 2],
+        [{ status: 404, body: {} }, 3],
+        [answer(rsa), 4],
+      ] as const) {
+        running.reply = () => reply;
+        await renewed();
+        await eventually(async () => assert.equal(told, expected));
+      }
+    });
+
     it("while nobody waits longer than the deadline", async () => {
       const running = await start(() => answer(p256));
       running.reply = () => answer(p256);

@@ -88,8 +88,10 @@ describe("trust roots", () => {
   it("of the public good instance are renewed behind the answer, and kept where that fails", async () => {
     let answer: () => Promise<string> = () => Promise.reject(new Error("no network"));
     let asked = 0;
+    let told = 0;
     const store = roots({
       publicGoodUpdates: true,
+      onChange: () => (told += 1),
       fetchRoot: () => {
         asked += 1;
         return answer();
@@ -102,11 +104,13 @@ describe("trust roots", () => {
     assert.equal(failures.length, 1);
     assert.equal(store.peek({ type: "publicGood" })?.json, embeddedRoot());
     assert.equal(asked, 1, "not again at once");
+    assert.equal(told, 1, "no news: what is embedded counts from now on");
     answer = () => Promise.resolve(document);
     clock.now += 61_000;
     store.peek({ type: "publicGood" });
     await settled();
     assert.equal(store.peek({ type: "publicGood" })?.json, document);
+    assert.equal(told, 2);
     const before = asked;
     clock.now += 3_600_000;
     store.peek({ type: "publicGood" });
@@ -116,6 +120,7 @@ describe("trust roots", () => {
     store.peek({ type: "publicGood" });
     await settled();
     assert.ok(asked > before);
+    assert.equal(told, 2, "the same root again");
   });
 
   it("of a private TUF repository are fetched, and survive the mirror", async () => {

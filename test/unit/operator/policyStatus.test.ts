@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import type { PolicySpec, PolicyStatus } from "../../../crds/types.ts";
-import { policyStatus, trustChange, type PolicyCounts } from "../../../operator/status/policyStatus.ts";
+import {
+  authorityStatuses,
+  policyStatus,
+  trustChange,
+  type PolicyCounts,
+} from "../../../operator/status/policyStatus.ts";
 import { conditionsOf } from "../../../operator/status/condition.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
@@ -128,6 +133,21 @@ describe("a policy's status", () => {
     const { notStored: _, ...stored } = first;
     assert.deepEqual(policyStatus(policy, counts(), stored as PolicyStatus, LATER), first);
   });
+});
+
+describe("the keys in a policy's status", () => {
+  const authorities = [{ name: "a", key: { kms: "hashivault://k" } }];
+  const policy = compile({ authorities, signatures: { authorities: ["a"] } });
+  const before = { observedGeneration: 3, authorities: [{ name: "a", fingerprints: ["sha256:1"] }] };
+  const statuses = (status: PolicyStatus, prints: readonly string[] | undefined): unknown =>
+    authorityStatuses(policy, status, () => prints);
+
+  it("are what is trusted now", () =>
+    assert.deepEqual(statuses(before, ["sha256:2"]), [{ name: "a", fingerprints: ["sha256:2"] }]));
+  it("stay what they were while they are not known again after a restart", () =>
+    assert.deepEqual(statuses(before, undefined), before.authorities));
+  it("are not those of another key that the policy named before", () =>
+    assert.deepEqual(statuses({ ...before, observedGeneration: 2 }, undefined), [{ name: "a" }]));
 });
 
 describe("a change of trust", () => {
