@@ -67,6 +67,8 @@ function byConfig(config: string, { tag, manifest }: RunningQuestions): Maybe<Ru
     };
     if (named.status !== "verified") return { ...lost, running: unknown(named.message) };
     const { value: top } = named;
+    // Docker's containerd image store takes the manifest's own digest for the image's ID.
+    if (isImage(top, config)) return runs(top.digest);
     if (top.config !== undefined) return top.config.digest === config ? runs(top.digest) : lost;
     return anyChild(platformChildren(top), config, manifest, top.digest, lost);
   });
