@@ -65,9 +65,9 @@ export class Lookup {
       effort.read(bytes);
       const holdsStatement = "statement" in answer || "statementText" in answer;
       this.#memo.set(key, known, { size: 2 * key.length + 600 + (holdsStatement ? 3 * bytes : 0) });
-      if (answer.status === "malformed" || answer.content === undefined) return tally.add(found.id, answer);
+      if (answer.status === "malformed" || answer.content === undefined) return tally.add(found, answer);
       if (!proved.add(found.format, answer.content, answer.verdicts)) return;
-      tally.add(found.id, answer);
+      tally.add(found, answer);
       sizes.set(answer.predicateType, (sizes.get(answer.predicateType) ?? 0) + bytes);
       if ([...answer.verdicts.values()].some(({ status }) => status === "proved")) onProof(state);
     };

@@ -3,19 +3,19 @@ import type { Kind } from "./candidate.ts";
 import type { Answer } from "./examine.ts";
 import type { Proof, Refusal } from "./proof.ts";
 import { provedStatement } from "./provedStatement.ts";
-import type { Trouble } from "./search.ts";
+import type { Found, Trouble } from "./search.ts";
 
 /** What was found for one digest in one repository, as it comes in; says at any time what it amounts to for a signer. */
 export class Tally {
-  readonly #answers: { readonly id: string; readonly answer: Answer & { readonly status: "read" } }[] = [];
+  readonly #answers: Read[] = [];
   readonly #malformed: { readonly kind: Kind; readonly message: string }[] = [];
   readonly #statements = new Map<string, ProvedStatement>();
   readonly #troubles: { readonly kind: Kind; readonly trouble: Trouble }[] = [];
   #unproved = 0;
 
-  add(id: string, answer: Answer): void {
+  add({ id, kind }: Pick<Found, "id" | "kind">, answer: Answer): void {
     if (answer.status === "malformed") this.#malformed.push(answer);
-    else this.#answers.push({ id, answer });
+    else this.#answers.push({ id, kind, answer });
   }
 
   trouble(kind: Kind, trouble: Trouble): void {
@@ -40,7 +40,10 @@ export class Tally {
     if (trouble !== undefined) return this.#unavailable(trouble);
     const malformed = this.#malformedAs("signature");
     if (refusals.length + malformed.length === 0) {
-      const attested = this.#answers.length - found.length;
+      // Whoever asks for attestations as well has read others, which are none by their place.
+      const attested = this.#answers.filter(
+        ({ kind, answer }) => kind === "either" && answer.kind === "attestation",
+      ).length;
       const beside = attested === 0 ? "" : ` (${attested} attestations are no signature)`;
       return { status: "absent", message: `no signature was found${beside}` };
     }
@@ -86,9 +89,9 @@ export class Tally {
   #verdicts(found: readonly Read[], signer: string): { proofs: Proved[]; refusals: Refusal[] } {
     const proofs: Proved[] = [];
     const refusals: Refusal[] = [];
-    for (const { id, answer } of found) {
-      const verdict = answer.verdicts.get(signer);
-      if (verdict?.status === "proved") proofs.push({ id, answer, proof: verdict.proof });
+    for (const one of found) {
+      const verdict = one.answer.verdicts.get(signer);
+      if (verdict?.status === "proved") proofs.push({ ...one, proof: verdict.proof });
       else if (verdict !== undefined) refusals.push(verdict.refusal);
     }
     return { proofs, refusals };
@@ -135,7 +138,7 @@ export class Tally {
   }
 }
 
-type Read = { readonly id: string; readonly answer: Answer & { readonly status: "read" } };
+type Read = { readonly id: string; readonly kind: Kind; readonly answer: Answer & { readonly status: "read" } };
 type Proved = Read & { readonly proof: Proof };
 
 const MOST_KINDS = 4;

@@ -76,7 +76,20 @@ describe("verdicts about signatures", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      {
+        numRuns: 60,
+        examples: [
+          // Attestations that the policy before asked for were mentioned to one that asks for signatures only.
+          [
+            ["cosign2-attestations"],
+            0,
+            [
+              { policy: policies.length - 1, digest: 0, later: 0 },
+              { policy: 0, digest: 0, later: 0 },
+            ],
+          ],
+        ],
+      },
     );
   }).timeout(60_000);
 });
