@@ -26,11 +26,19 @@ export class CredentialUnreadable extends Error {
 /** Asking without any credential. */
 export const ANONYMOUS: CredentialSource = { id: "anonymous", get: () => undefined };
 
-/** A source for a credential that is at hand. */
+/** A source for a credential that is at hand. Its id is hashed when it is first asked for: of the many in a Secret few are. */
 export function literalSource(credential: Credential): CredentialSource {
-  const { username = "", password = "", identityToken = "", registryToken = "" } = credential;
-  const id = createHash("sha256")
+  let hashed: string | undefined;
+  return {
+    get id() {
+      hashed ??= idOf(credential);
+      return hashed;
+    },
+    get: () => credential,
+  };
+}
+
+const idOf = ({ username = "", password = "", identityToken = "", registryToken = "" }: Credential): string =>
+  createHash("sha256")
     .update(JSON.stringify([username, password, identityToken, registryToken]))
     .digest("base64url");
-  return { id, get: () => credential };
-}

@@ -3,6 +3,7 @@ import { type Credential, type CredentialSource, literalSource } from "./credent
 
 /** One entry of a dockerconfigjson: where a credential is good, and the credential. */
 export interface DockerConfigEntry {
+  readonly host: string;
   /** Labels of the host; `*` and `?` in one stand for parts of it, as kubelet reads them. */
   readonly labels: readonly string[];
   readonly port: string;
@@ -66,9 +67,9 @@ function credentialOf(entry: JsonObject): Credential | undefined {
 
 /**
  * The entries of a `.dockerconfigjson`, or of the older `.dockercfg` without `auths`. What cannot be read is left out, as
- * kubelet leaves it out: one broken entry does not take the others along.
+ * kubelet leaves it out: one broken entry does not take the others along. At most `most` are looked at.
  */
-export function parseDockerConfig(text: string): readonly DockerConfigEntry[] {
+export function parseDockerConfig(text: string, most: number = Infinity): readonly DockerConfigEntry[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -78,14 +79,16 @@ export function parseDockerConfig(text: string): readonly DockerConfigEntry[] {
   const document = asObject(parsed);
   if (document === undefined) return [];
   const entries: DockerConfigEntry[] = [];
-  for (const [place, value] of Object.entries(asObject(document["auths"]) ?? document)) {
-    const entry = asObject(value);
+  const places = asObject(document["auths"]) ?? document;
+  for (const place of Object.keys(places).slice(0, most)) {
+    const entry = asObject(places[place]);
     const credential = entry === undefined ? undefined : credentialOf(entry);
     if (credential === undefined || place.length > LONGEST_PLACE) continue;
     const { host, port, path } = split(place);
     if (host === "") continue;
     const size = 2 * (place.length + JSON.stringify(credential).length) + 400;
     entries.push({
+      host,
       labels: host.split("."),
       port,
       path,
@@ -102,6 +105,10 @@ export const dockerConfigSize = (entries: readonly DockerConfigEntry[]): number 
 
 const sameOrAny = (pattern: string, character: string): boolean => pattern === "?" || pattern === character;
 
+const matchLabels = (pattern: readonly string[], labels: readonly string[]): boolean =>
+  pattern.length === labels.length &&
+  pattern.every((label, index) => matchRuns(label, labels[index] ?? "", "*", sameOrAny));
+
 /**
  * The credentials for a repository, the most specific first, each once: the longer path wins, then the literal host. As with
  * kubelet, `*` stands for one label and a path is a plain prefix.
@@ -116,8 +123,7 @@ export function matchDockerConfig(
   const found = entries.filter(
     (entry) =>
       entry.port === port &&
-      entry.labels.length === labels.length &&
-      entry.labels.every((label, index) => matchRuns(label, labels[index] ?? "", "*", sameOrAny)) &&
+      (entry.wildcard ? matchLabels(entry.labels, labels) : entry.host === host) &&
       repository.startsWith(entry.path),
   );
   const ordered = found.toSorted((a, b) => b.path.length - a.path.length || Number(a.wildcard) - Number(b.wildcard));

@@ -44,6 +44,9 @@ const TIME = 10_000;
 const STALE = 3_600_000;
 /** A pod may list thousands of names, each of which would be a request to the API server. */
 const MOST_SECRETS = 32;
+/** Of all pull secrets of a pod, which are searched for each of its images: a namespace may fill its Secrets as it likes. */
+const MOST_ENTRIES = 2_000;
+const MOST_WILDCARDS = 100;
 const MiB = 1024 * 1024;
 const NOTHING: Loaded<Entries> = { status: "ok", value: [], at: 0 };
 
@@ -115,12 +118,13 @@ export function createKeychains(options: KeychainOptions): Keychains {
       const groups: Part[][] = [ofPod(subject, signal), policies.flatMap(lent), own(signal)];
       const flat = groups.flat();
       if (flat.some((part) => part instanceof Promise)) {
-        return Promise.all(groups.map(async (group) => merge(await settled(group)))).then((merged) =>
-          keychain(merged, cloud),
+        return Promise.all(groups.map(async (group) => merge(await settled(group)))).then(([pod, ...others]) =>
+          keychain([bounded(pod), ...others], cloud),
         );
       }
       // None of them is a promise, by the line above.
-      return keychain((groups as Loaded<Entries>[][]).map(merge), cloud);
+      const [pod, ...others] = (groups as Loaded<Entries>[][]).map(merge);
+      return keychain([bounded(pod), ...others], cloud);
     },
   };
 }
@@ -146,7 +150,7 @@ const lent = ({ credentials }: CompiledPolicy): Part[] =>
   });
 
 /** One group of sources is searched as a whole, so that the longest match wins across its secrets. */
-function merge(parts: readonly Loaded<Entries>[]): Loaded<Entries> & { readonly incomplete?: boolean } {
+function merge(parts: readonly Loaded<Entries>[]): Merged {
   const value = parts.flatMap((part) => (part.status === "failed" ? [] : part.value));
   const incomplete = parts.some(
     (part) => part.status === "failed" || ("incomplete" in part && part.incomplete === true),
@@ -154,10 +158,20 @@ function merge(parts: readonly Loaded<Entries>[]): Loaded<Entries> & { readonly 
   return { status: "ok", value, at: 0, incomplete };
 }
 
-function keychain(groups: readonly ReturnType<typeof merge>[], cloud: CloudCredentials | undefined): Keychain {
+type Merged = Loaded<Entries> & { readonly incomplete?: boolean };
+
+/** What a namespace brings, cut to what can be searched; what is left out counts as not read. */
+function bounded(group: Merged | undefined): Merged {
+  if (group === undefined || group.status === "failed" || group.value.length <= MOST_WILDCARDS) return group ?? NOTHING;
+  let wildcards = 0;
+  const value = group.value.slice(0, MOST_ENTRIES).filter(({ wildcard }) => !wildcard || ++wildcards <= MOST_WILDCARDS);
+  return value.length === group.value.length ? group : { ...group, value, incomplete: true };
+}
+
+function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined): Keychain {
   const [pod, policies, own] = groups;
   const incomplete = groups.some((group) => group.incomplete === true);
-  const entriesOf = (group: ReturnType<typeof merge> | undefined): Entries =>
+  const entriesOf = (group: Merged | undefined): Entries =>
     group === undefined || group.status === "failed" ? [] : group.value;
   return {
     sources: ({ credentialHost, repository }, named) => {

@@ -137,6 +137,11 @@ describe("a pull secret", () => {
     assert.equal(of({ ".dockerconfigjson": base64(config("a.io")) }), 1);
     assert.equal(of({ ".dockercfg": base64(JSON.stringify({ "a.io": auth("a") })) }), 1);
   });
+  it("has a thousand entries at most: more would hold everybody up", () => {
+    const places = Array.from({ length: 1_200 }, (_, nth) => `${nth}.example`);
+    assert.equal(of({ ".dockerconfigjson": base64(config(...places)) }), 1_000);
+    assert.equal(parseDockerConfig(config(...places)).length, 1_200, "an administrator's file has all");
+  });
   it("of another type, or not there, has nothing", () => {
     assert.equal(of({ password: base64("x") }), 0);
     assert.equal(of(undefined), 0);

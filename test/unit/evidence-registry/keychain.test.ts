@@ -113,6 +113,31 @@ describe("the keychain of a request", () => {
       "x -",
     );
   });
+  for (const [why, place, most] of [
+    ["entries", (nth: number) => `${nth}.example`, 2_000],
+    ["wildcards", (nth: number) => `*x${nth}x.example`, 100],
+  ] as const) {
+    it(`does not search thousands of ${why}, and says that it left some out`, async () => {
+      const filled = (from: number): Record<string, readonly [string, string]> =>
+        Object.fromEntries(Array.from({ length: 900 }, (_, nth) => [place(from + nth), ["filler", "1"]]));
+      const names = ["a", "b", "c"];
+      const many = Object.fromEntries(names.map((name, at) => [`team/${name}`, filled(900 * at)]));
+      const keychains = createKeychains({ settings: { readPullSecrets: true }, cluster: cluster(many) });
+      const found = async (nth: number): Promise<string> => {
+        const keychain = await keychains.open(
+          { subject: pod(`${HOST}/team/app`, { pullSecrets: names }), policies: [] },
+          AbortSignal.timeout(1000),
+        );
+        const endpoint = endpointOf(place(nth).replace("*", "any"), "app", DEFAULT_REGISTRY_SETTINGS);
+        return keychain
+          .sources(endpoint, false)
+          .map(({ id }) => (id.length > 20 ? "filler" : id))
+          .join(" ");
+      };
+      assert.equal(await found(most - 1), "filler anonymous unreadable");
+      assert.equal(await found(most), "anonymous unreadable");
+    });
+  }
   it("does not read thousands of names", async () => {
     const reading = cluster({});
     const pullSecrets = Array.from({ length: 5_000 }, (_, nth) => `s${nth}`);
