@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ANONYMOUS, literalSource } from "../../../evidence/credentials/credential.ts";
 import { digestTag } from "../../../evidence/registry/digest.ts";
 import type { CachedRepository } from "../../../evidence/registry/cachedRepository.ts";
 import { makeArtifact, makeImage, makeIndex, type Pushable } from "../../../sandbox/registry/images.ts";
@@ -180,6 +181,17 @@ describe("what is kept", () => {
     assert.equal((await s.app.resolveTag("v1", patient())).status, "absent");
   });
 
+  it("what one credential did not find is not what the next one finds", async () => {
+    const users = { poor: { password: "p", pull: ["other/*"] }, rich: { password: "p", pull: ["team/*"] } };
+    await using s = await scene({ auth: { type: "basic", users, refuseWith: 404 } });
+    const [poor, rich] = ["poor", "rich"].map((username) => literalSource({ username, password: "p" }));
+    assert.ok(poor !== undefined && rich !== undefined);
+    const app = s.readers.open(s.app.name, poor, rich);
+    assert.equal((await app.manifest(index.digest, patient())).status, "verified");
+    assert.equal(app.peekManifest(index.digest)?.status, "verified");
+    assert.equal(s.readers.open(s.app.name, poor, ANONYMOUS).peekManifest(index.digest), undefined);
+  });
+
   it("absence is kept for half a second", async () => {
     await using s = await scene();
     await s.app.resolveTag("v2", patient());
@@ -242,6 +254,25 @@ describe("what is kept", () => {
     assert.equal((await s.app.resolveTag("v1", patient())).status, "unavailable");
     assert.equal((await s.app.resolveTag("v2", patient())).status, "unavailable");
   });
+
+  for (const code of [401, 403]) {
+    it(`a refusal (${code}) ends it: an outage afterwards brings nothing back`, async () => {
+      await using s = await scene();
+      await s.app.resolveTag("v1", patient());
+      await s.app.manifest(index.digest, patient());
+      const admit = s.place.misbehave({ as: status(code) });
+      s.readers.tick(600_001);
+      const refused = [await s.app.resolveTag("v1", patient()), await s.app.manifest(index.digest, patient())];
+      admit();
+      s.place.misbehave({ as: status(503) });
+      s.readers.tick(10_000);
+      const down = [await s.app.resolveTag("v1", patient()), await s.app.manifest(index.digest, patient())];
+      assert.deepEqual(
+        [...refused, ...down].map((outcome) => (outcome.status === "unavailable" ? outcome.cause : outcome.status)),
+        ["unauthorised", "unauthorised", "serverError", "serverError"],
+      );
+    });
+  }
 
   it("nothing unavailable is kept", async () => {
     await using s = await scene({ misbehave: [{ as: status(500), times: 3 }] });
