@@ -59,11 +59,14 @@ export interface ProvedStatement {
   readonly proof: SignatureProof;
 }
 
-/** All statements of one predicate type that one authority proved; never verified and empty. */
+/**
+ * All statements of one predicate type that one authority proved; never verified and empty. `buried`: there is so much beside the image that
+ * it could not be looked through in time. What it hides may say worse than anything else that is known.
+ */
 export type AttestationOutcome = Outcome<
   readonly ProvedStatement[],
   Extract<Reason, "AttestationInvalid" | "AttestationUntrusted">
->;
+> & { readonly buried?: true };
 
 /** The reports that cover one part of an image: a platform child of an index, or (without `platform`) all of it. */
 export interface ScanCoverage {

@@ -49,6 +49,16 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   const flights = new SingleFlight<Answers>();
   /** Of the searches under way, by their flight's key. */
   const efforts = new Map<string, Effort>();
+  /** What was read about an image and its children, where somebody needs all of it. */
+  const totals = new WeakMap<FactContext, Effort>();
+  /** Images whose junk took the time: what else is asked about them after that comes too late for the same reason. */
+  const buried = new WeakSet<FactContext>();
+
+  const totalOf = (context: FactContext): Effort => {
+    const total = totals.get(context) ?? new Effort();
+    totals.set(context, total);
+    return total;
+  };
 
   const recall = (
     all: readonly Asked[],
@@ -64,13 +74,13 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
 
   const inquire = (context: FactContext, inquiry: Inquiry): Answers | Promise<Answers> => {
     const asking = inquiry.wants.map((want) => ask(want, context, inquiry.digest, tools));
-    const { signal } = context.request;
     if (!asking.every(isKnown))
-      return Promise.all(asking.map(async (one) => one)).then((all) => find(all, inquiry, signal));
-    return find(asking, inquiry, signal);
+      return Promise.all(asking.map(async (one) => one)).then((all) => find(all, inquiry, context));
+    return find(asking, inquiry, context);
   };
 
-  const find = (all: readonly Asked[], inquiry: Inquiry, signal: AbortSignal): Answers | Promise<Answers> => {
+  const find = (all: readonly Asked[], inquiry: Inquiry, context: FactContext): Answers | Promise<Answers> => {
+    const { signal } = context.request;
     const { answers, open } = recall(all, inquiry.age);
     const known = open.length === 0 || inquiry.enough(answers);
     if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
@@ -80,7 +90,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       key,
       signal,
       async (flight) => {
-        const effort = new Effort();
+        const effort = new Effort(inquiry.age === undefined ? undefined : totalOf(context));
         efforts.set(key, effort);
         try {
           await search(open, answers, inquiry, flight, effort);
@@ -92,10 +102,10 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
         const late = recall(all, inquiry.age);
-        // Who needs all that was attested has other sources, which must not decide because the first was buried.
-        const junk = inquiry.age === undefined && efforts.get(key)?.excessive === true;
+        const junk = efforts.get(key)?.excessive === true || buried.has(context);
+        if (junk) buried.add(context);
         for (const one of late.open)
-          if (junk) outcomes.giveUpOnJunk(one, late.answers);
+          if (junk) outcomes.giveUpOnJunk(one, late.answers, inquiry.age);
           else outcomes.giveUp(one, late.answers, inquiry.age);
         return late.answers;
       },

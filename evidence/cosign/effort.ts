@@ -6,28 +6,39 @@ const MOST_BYTES = 64 * 1024 * 1024;
 /**
  * Counts what a search reads. Junk is read through to its end where there is time, so that it hides nothing; where there was so much that
  * time ran out, that is the content's doing: whoever may push must not turn "no signature" into "could not tell".
+ *
+ * A search that is a part of looking at one image adds to that image's `total`: an index has many children, each with its own junk.
  */
 export class Effort {
   #listed = 0;
   #tried = 0;
   #bytes = 0;
+  readonly #total: Effort | undefined;
+
+  constructor(total?: Effort) {
+    this.#total = total;
+  }
 
   /** Descriptors that a list held. */
   listed(descriptors: number): void {
     this.#listed += descriptors;
+    this.#total?.listed(descriptors);
   }
 
   /** A manifest or a candidate that was looked at. */
   tried(): void {
     this.#tried += 1;
+    this.#total?.tried();
   }
 
   /** Bytes of a candidate. */
   read(bytes: number): void {
     this.#bytes += bytes;
+    this.#total?.read(bytes);
   }
 
   get excessive(): boolean {
-    return this.#listed > MOST_LISTED || this.#tried > MOST_TRIED || this.#bytes > MOST_BYTES;
+    if (this.#listed > MOST_LISTED || this.#tried > MOST_TRIED || this.#bytes > MOST_BYTES) return true;
+    return this.#total?.excessive === true;
   }
 }

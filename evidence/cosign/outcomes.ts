@@ -21,7 +21,12 @@ const TOO_LATE = {
 const JUNK =
   "so much lies beside this image in the place of signatures that it could not be looked through in time, and nothing of it counts so far";
 const JUNK_SIGNATURES = { status: "invalid", reason: "SignatureInvalid", message: JUNK } as const;
-const JUNK_ATTESTATIONS = { status: "invalid", reason: "AttestationInvalid", message: JUNK } as const;
+const JUNK_ATTESTATIONS = {
+  status: "invalid",
+  reason: "AttestationInvalid",
+  message: JUNK,
+  buried: true,
+} as const;
 
 /** Kept outcomes as answers to wants, and found ones as kept. */
 export class Outcomes {
@@ -91,11 +96,14 @@ export class Outcomes {
     put(answers, want, this.#store(want).stale(keyOf(open, open.signer), age !== undefined) ?? TOO_LATE);
   }
 
-  /** As `giveUp`, where it was the content that took the time. */
-  giveUpOnJunk(open: Open, answers: Answers): void {
+  /**
+   * As `giveUp`, where it was the content that took the time. Who needs all that was attested gets no older proof then: whoever pushes
+   * must not be able to hold up what says worse.
+   */
+  giveUpOnJunk(open: Open, answers: Answers, age?: AnswerAge): void {
     const { want } = open;
     if (answers.has(want)) return;
-    const stale = this.#store(want).stale(keyOf(open, open.signer), false);
+    const stale = age === undefined ? this.#store(want).stale(keyOf(open, open.signer), false) : undefined;
     if (stale !== undefined) put(answers, want, stale);
     else if (want.predicateType === undefined) answers.signatures.set(factKey(want), JUNK_SIGNATURES);
     else answers.attestations.set(factKey(want), JUNK_ATTESTATIONS);

@@ -31,6 +31,9 @@ const newestOf = (
   statements: readonly ProvedStatement[],
   reads: readonly ScanRead[],
 ): Found => {
+  // The newest may be under it, and other sources must not decide because somebody buried this one.
+  const buried = outcomes.find((outcome) => outcome.status === "invalid" && outcome.buried === true);
+  if (buried?.status === "invalid") return { status: "broken", message: buried.message };
   const unread = reads.find((one) => one.status === "unavailable");
   if (unread !== undefined) return unread;
   const attested = reads.map((read, at) => ({ read, signed: timeOf(statements[at]?.proof.signedAt) }));

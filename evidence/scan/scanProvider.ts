@@ -127,7 +127,9 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     return chain(asked.attested, (map) => {
       const whole = outcomesIn(map);
       // What is said of the index covers its children; else theirs are evidence, too, and may be gained and lost.
-      const saysEnough = whole.some(({ status }) => status === "verified" || status === "unavailable");
+      const saysEnough = whole.some(
+        ({ status, buried }) => status === "verified" || status === "unavailable" || buried === true,
+      );
       const children = image.isIndex && !saysEnough ? image.parts : [];
       const proved = children.map(({ digest }) => chain(tools.prove(context, digest, wants, asked.age), outcomesIn));
       return chain(all(proved), (ofChildren) => {

@@ -20,6 +20,8 @@ const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<re
   const outcomes = trusted.flatMap(({ id }) =>
     PROVENANCE_PREDICATES.flatMap((type) => facts.attestations.get(attestationKey(type, id)) ?? []),
   );
+  const buried = outcomes.find((outcome) => outcome.status === "invalid" && outcome.buried === true);
+  if (buried?.status === "invalid") return { status: "invalid", reason: "BaseImageUnknown", message: buried.message };
   const proved = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
   if (proved.length > 0) {
     const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
@@ -88,8 +90,13 @@ export const judgeBaseImages = (rule: BaseImagesRule, facts: ImageFacts): RuleFi
     case "unavailable":
       return [finding("EvidenceUnavailable", outcome.message, { unavailable: "evidence" })];
     case "invalid":
-      // The image itself could not be looked at: a claim that cannot be read is judged above.
-      return [finding(contentReason(outcome.reason), outcome.message)];
+      // Somebody buried the provenance, or the image itself could not be looked at: a claim that cannot be read is judged above.
+      return [
+        finding(
+          outcome.reason === "BaseImageUnknown" ? "BaseImageUnknown" : contentReason(outcome.reason),
+          outcome.message,
+        ),
+      ];
     case "absent":
       return rule.required
         ? [

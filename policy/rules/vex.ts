@@ -103,9 +103,12 @@ export const excusedByVex = (
   reference: Reference,
 ): Excused | undefined => {
   if (digest?.status !== "verified") return undefined;
-  const outcomes = authorities.trusted
-    .flatMap(({ id }) => OPENVEX_PREDICATES.map((type) => attestations.get(attestationKey(type, id))))
-    .filter((outcome) => outcome?.status === "verified");
+  const all = authorities.trusted.flatMap(({ id }) =>
+    OPENVEX_PREDICATES.map((type) => attestations.get(attestationKey(type, id))),
+  );
+  // What takes an excuse back may be under it.
+  if (all.some((outcome) => outcome?.buried === true)) return undefined;
+  const outcomes = all.filter((outcome) => outcome?.status === "verified");
   const [first] = outcomes;
   if (first === undefined) return undefined;
   const kept = read.get(authorities) ?? new WeakMap<AttestationOutcome, Read>();

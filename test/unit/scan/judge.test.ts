@@ -640,6 +640,14 @@ describe("scan rule", () => {
       assert.deepEqual(reasons(judge(spec, [scanned], about(256))), []);
       assert.deepEqual(reasons(judge(spec, [scanned], about(257))), ["ScanVulnerable"]);
     });
+    it("excuses nothing while something that may say otherwise is buried", () => {
+      const buried = { status: "invalid", reason: "AttestationInvalid", message: "x", buried: true } as const;
+      const { attestations = new Map() } = said(document(statement({})));
+      const other = attestationKey("https://openvex.dev/ns/v0.2.0", "ci-id");
+      assert.deepEqual(reasons(judge(spec, [scanned], { attestations: new Map([...attestations, [other, buried]]) })), [
+        "ScanVulnerable",
+      ]);
+    });
     it("without vex in the policy nothing is excused", () =>
       assert.deepEqual(
         reasons(judge({ maxVulnerabilities: { critical: 0 } }, [scanned], said(document(statement({}))))),

@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import type { PolicySpec } from "../../crds/types.ts";
+import type { AnswerAge } from "../../evidence/attestations.ts";
+import type { FactContext, Gather } from "../../evidence/gather.ts";
+import { createReview } from "../../evidence/review.ts";
+import { readScansHere } from "../../evidence/scan/readScans.ts";
+import { createScanProvider } from "../../evidence/scan/scanProvider.ts";
+import { makeImage, makeIndex, type Image, type Pushable } from "../../sandbox/registry/images.ts";
+import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
+import { keyHand, publicPem, sigstoreInstance, statementOf } from "../unit/evidence-cosign/sigstoreInstance.ts";
+import { byKey, compile, contextOf, evidenceUnderTest, type Clock } from "../unit/evidence-cosign/underTest.ts";
+import { cosignVuln, trivyReport, type Found } from "../unit/scan/reports.ts";
+
+const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const VULN = "https://cosign.sigstore.dev/attestation/vuln/v1";
+const IN_TOTO = "https://in-toto.io/attestation/vulns/v0.2";
+const OPENVEX = "https://openvex.dev/ns";
+const PROVENANCE = "https://slsa.dev/provenance/v1";
+const BAD: Found = { id: "CVE-2021-44228", severity: "CRITICAL" };
+const hand = keyHand();
+const authorities = [byKey(publicPem(hand), { name: "ci" })];
+
+/** Whoever may push must not turn "no" into "could not tell": every policy here lets in what could not be told. */
+const attested: PolicySpec = {
+  authorities,
+  onUnavailable: "allow",
+  scan: {
+    sources: [{ attestation: { authorities: ["ci"] } }, { imageAnnotation: {} }],
+    maxVulnerabilities: { critical: 0 },
+  },
+};
+
+/** A registry, and the whole way from it to a verdict. */
+class Gate {
+  readonly repository = new MemoryRepository();
+  readonly clock: Clock = { now: Date.now() };
+  #asking: FactContext | undefined;
+  #signal: AbortSignal = AbortSignal.timeout(0);
+  readonly #evidence = evidenceUnderTest(this.clock);
+  readonly #provider = createScanProvider({
+    prove: this.#evidence.proveAttestations,
+    reports: () => [],
+    runs: () => false,
+    read: readScansHere,
+  });
+
+  push(image: Pushable): void {
+    for (const child of image.children) this.push(child);
+    for (const { bytes } of image.blobs) this.repository.putBlob(bytes);
+    this.repository.putManifest(image.bytes, image.mediaType);
+  }
+
+  async attest(digest: string, type: string, predicate: object): Promise<void> {
+    const bundle = await (await sigstoreInstance()).bundle(hand, statementOf(digest, type, predicate), { log: "none" });
+    this.repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(bundle)) }], {
+      subject: digest,
+      artifactType: BUNDLE,
+    });
+  }
+
+  /** Junk that looks more like what is asked for than the real one does. */
+  bury(digest: string, type: string, count: number): void {
+    for (let at = 0; at < count; at++)
+      this.repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify({ digest, at })) }], {
+        subject: digest,
+        artifactType: BUNDLE,
+        annotations: { "dev.sigstore.bundle.predicateType": type, "org.opencontainers.image.created": "2099-01-01" },
+      });
+  }
+
+  /** The registry gives so many manifests from now on, then nothing more in time. */
+  giveOnly(manifests: number): void {
+    const most = this.repository.calls.manifest + manifests;
+    this.repository.wait = (call) =>
+      call === "manifest" && this.repository.calls.manifest > most ? this.#deadline() : Promise.resolve();
+  }
+
+  async #deadline(): Promise<void> {
+    if (!this.#signal.aborted)
+      await new Promise((resolve) => this.#signal.addEventListener("abort", resolve, { once: true }));
+  }
+
+  /** Whether each answer says that it is buried; the deadline is that of the first question. */
+  async prove(digest: string, age: AnswerAge, milliseconds: number): Promise<readonly boolean[]> {
+    const policy = compile(attested);
+    const { repository } = this;
+    if (this.#asking === undefined) {
+      this.#signal = AbortSignal.timeout(milliseconds);
+      this.#asking = contextOf([policy], { repository, digest, signal: this.#signal });
+    }
+    const wants = [...policy.authorities.values()].map((authority) => ({ predicateType: VULN, authority }));
+    const answers = await this.#evidence.proveAttestations(this.#asking, digest, wants, age);
+    return [...answers.values()].map(({ buried }) => buried === true);
+  }
+
+  async verdict(spec: PolicySpec, digest: string, milliseconds = 60_000): Promise<string> {
+    const policy = compile(spec);
+    assert.deepEqual(policy.faults, []);
+    const { repository } = this;
+    const signal = AbortSignal.timeout(milliseconds);
+    this.#signal = signal;
+    const context = { ...contextOf([policy], { repository, digest, signal, now: this.clock.now }) };
+    const gather: Gather = async () => {
+      const image = repository.manifests.get(digest);
+      assert.ok(image !== undefined);
+      const manifest = () => ({ status: "verified", value: image }) as const;
+      const facts = await this.#provider.gather({ ...context, manifest });
+      const empty = { signatures: new Map(), attestations: new Map(), scans: new Map() };
+      return { ...empty, ...facts, digest: { status: "verified", value: digest } };
+    };
+    const review = createReview(gather, (error) => assert.fail(String(error)));
+    const { verdict, findings } = await review({ ...context.request, policies: [policy] });
+    return [verdict, ...findings.map(({ reason }) => reason)].join(" ");
+  }
+}
+
+/** An image whose own annotation says whatever the pusher likes. */
+const annotated = (name: string, found: readonly Found[], labels: Record<string, string> = {}): Image => {
+  const options = { layers: [{ name }], labels };
+  const { diffIds } = makeImage(options);
+  return makeImage({
+    ...options,
+    annotations: { "trivy.scan.result": JSON.stringify(trivyReport(found, { diffIds })) },
+  });
+};
+
+const IN_TIME = 300;
+
+describe("evidence of scans and bases that is buried under junk", function () {
+  this.timeout(60_000);
+
+  const gateWith = async (image: Image, type: string, predicate: object): Promise<Gate> => {
+    const gate = new Gate();
+    gate.push(image);
+    await gate.attest(image.digest, type, predicate);
+    gate.bury(image.digest, type, 1_500);
+    return gate;
+  };
+
+  it("an attested scan: found while there is time, else invalid, and no other source decides", async () => {
+    const image = annotated("scan", []);
+    const scanned = (found: readonly Found[]): object => cosignVuln(trivyReport(found, { diffIds: image.diffIds }));
+    const clean = await gateWith(image, VULN, scanned([]));
+    assert.equal(await clean.verdict(attested, image.digest), "allow");
+    const bad = await gateWith(image, VULN, scanned([BAD]));
+    bad.giveOnly(1_200);
+    assert.equal(await bad.verdict(attested, image.digest, IN_TIME), "deny ScanInvalid");
+    bad.repository.wait = () => Promise.resolve();
+    assert.equal(await bad.verdict(attested, image.digest), "deny ScanVulnerable");
+  });
+
+  it("a slow registry without junk is a matter of time", async () => {
+    const image = annotated("slow", []);
+    const gate = new Gate();
+    gate.push(image);
+    await gate.attest(image.digest, VULN, cosignVuln(trivyReport([BAD], { diffIds: image.diffIds })));
+    gate.giveOnly(0);
+    assert.equal(await gate.verdict(attested, image.digest, IN_TIME), "allow EvidenceUnavailable");
+  });
+
+  it("junk does not keep an old proof alive", async () => {
+    const image = annotated("kept", []);
+    const scanned = (found: readonly Found[]): object => cosignVuln(trivyReport(found, { diffIds: image.diffIds }));
+    const gate = new Gate();
+    gate.push(image);
+    await gate.attest(image.digest, VULN, scanned([]));
+    const metadata = { scanFinishedOn: "2026-11-20T10:00:00Z" };
+    await gate.attest(image.digest, IN_TOTO, { scanner: { result: [] }, metadata });
+    assert.equal(await gate.verdict(attested, image.digest), "allow");
+    gate.clock.now += 3_600_000;
+    gate.giveOnly(0);
+    assert.equal(await gate.verdict(attested, image.digest, IN_TIME), "allow");
+    gate.repository.wait = () => Promise.resolve();
+    await gate.attest(image.digest, VULN, scanned([BAD]));
+    gate.bury(image.digest, VULN, 1_500);
+    gate.giveOnly(1_200);
+    assert.equal(await gate.verdict(attested, image.digest, IN_TIME), "deny ScanInvalid");
+  });
+
+  it("junk beside each child of an index is junk beside the index", async () => {
+    const children = Array.from({ length: 12 }, (_, at) =>
+      makeImage({ layers: [{ name: String(at) }], platform: { os: "linux", architecture: `a${at}` } }),
+    );
+    const index = makeIndex(children);
+    const gate = new Gate();
+    gate.push(index);
+    for (const { digest } of children) gate.bury(digest, VULN, 100);
+    gate.giveOnly(12 + 1_100);
+    assert.equal(await gate.verdict(attested, index.digest, IN_TIME), "deny ScanInvalid");
+  });
+
+  it("what is asked of an image after that comes too late for the same reason", async () => {
+    const image = makeImage({ layers: [{ name: "late" }] });
+    const gate = new Gate();
+    gate.push(image);
+    gate.bury(image.digest, VULN, 1_500);
+    gate.giveOnly(1_200);
+    for (const age of ["kept", "fresh"] as const) {
+      assert.deepEqual(await gate.prove(image.digest, age, IN_TIME), [true]);
+      // The search has ended meanwhile.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  });
+
+  it("OpenVEX takes nothing off then", async () => {
+    const image = annotated("vex", [BAD]);
+    const statement = { vulnerability: { name: BAD.id }, status: "fixed", timestamp: "2026-11-10T00:00:00Z" };
+    const gate = await gateWith(image, OPENVEX, { statements: [statement] });
+    const spec: PolicySpec = {
+      authorities,
+      onUnavailable: "allow",
+      scan: { maxVulnerabilities: { critical: 0 }, vex: { authorities: ["ci"] } },
+    };
+    assert.equal(await gate.verdict(spec, image.digest), "allow");
+    gate.clock.now += 3_600_000;
+    gate.giveOnly(1_200);
+    assert.equal(await gate.verdict(spec, image.digest, IN_TIME), "deny ScanVulnerable");
+  });
+
+  it("provenance: the base is unknown, whether it is required or not", async () => {
+    const image = makeImage({ layers: [{ name: "base" }] });
+    const base = { uri: "pkg:docker/company/base@1", digest: { sha256: "a".repeat(64) } };
+    const gate = await gateWith(image, PROVENANCE, { buildDefinition: { resolvedDependencies: [base] } });
+    for (const required of [false, true]) {
+      const spec: PolicySpec = {
+        authorities,
+        onUnavailable: "allow",
+        baseImages: { allow: ["docker.io/company/**"], required, authorities: ["ci"] },
+      };
+      gate.repository.wait = () => Promise.resolve();
+      assert.equal(await gate.verdict(spec, image.digest), "allow");
+      gate.clock.now += 3_600_000;
+      gate.giveOnly(1_200);
+      assert.equal(await gate.verdict(spec, image.digest, IN_TIME), "deny BaseImageUnknown");
+    }
+  });
+});
