@@ -90,6 +90,30 @@ describe("the keychain of a request", () => {
     assert.equal(await users({ subject: pod(image, { namespace: "other", pullSecrets: ["narrow"] }) }), "-");
     assert.equal(await users({ subject: pod(image, { namespace: "other", pullSecrets: ["pull"] }) }), "stranger -");
   });
+  it("keeps ServiceAccounts and Secrets of one name in two namespaces apart", async () => {
+    const same = cluster(
+      {
+        "red/pull": { [HOST]: ["red", "1"] },
+        "blue/pull": { [HOST]: ["blue", "1"] },
+        "blue/more": { [`${HOST}/team`]: ["more", "1"] },
+      },
+      { "red/default": ["pull"], "blue/default": ["more", "pull"] },
+    );
+    const keychains = createKeychains({ settings: { readPullSecrets: true }, cluster: same });
+    const endpoint = endpointOf(HOST, "team/app", DEFAULT_REGISTRY_SETTINGS);
+    const of = async (namespace: string): Promise<string> => {
+      const request = { subject: pod(image, { namespace }), policies: [] };
+      const keychain = await keychains.open(request, AbortSignal.timeout(1000));
+      const found = keychain.sources(endpoint, false).map(async (source) => source.get(AbortSignal.timeout(1000)));
+      return (await Promise.all(found)).map((credential) => credential?.username ?? "-").join(" ");
+    };
+    // Twice: the second time from memory.
+    for (let round = 0; round < 2; round += 1) {
+      assert.equal(await of("red"), "red -");
+      assert.equal(await of("blue"), "more blue -");
+      assert.equal(await of("green"), "-");
+    }
+  });
   it("has nothing of the cluster where pull secrets are not read", async () => {
     const reading = cluster(secrets, accounts);
     const options = { settings: { readPullSecrets: false }, cluster: reading };
