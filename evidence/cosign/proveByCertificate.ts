@@ -25,7 +25,7 @@ export const proveByCertificate = (
   if (read.status === "refused") return refuse("Untrusted", "unfitCertificate", read.message);
   const { leaf } = read;
   if (!identities.some((identity) => identityMatches(identity, leaf)))
-    return refuse("Untrusted", "otherSigner", `was made by ${describe(leaf)}`);
+    return refuse("Untrusted", "otherSigner", `was made by ${describe(leaf)}${otherClaims(identities, leaf)}`);
   const content = signatureContent(signed);
   if (!content.verifySignature(leaf.key))
     return refuse("Invalid", "altered", "was altered: its certificate's key did not make it");
@@ -83,6 +83,14 @@ export const identityMatches = (identity: CompiledIdentity, { issuer, subject, c
 /** For messages: what the certificate says, cut short, since whoever pushed it wrote it. */
 const describe = ({ issuer, subject }: LeafCertificate): string =>
   `${printable(subject)} (issuer ${printable(issuer)})`;
+
+/** The claims that are missing where issuer and subject are the right ones: the message would name just whom the policy trusts. */
+const otherClaims = (identities: readonly CompiledIdentity[], { issuer, subject, claims }: LeafCertificate): string => {
+  const near = identities.find((identity) => identity.issuer(issuer) && identity.subject(subject));
+  const missing = Object.entries(near?.claims ?? {}).filter(([name, value]) => claims.get(name) !== value);
+  const list = missing.map(([name, value]) => `${name}=${value}`).join(", ");
+  return list === "" ? "" : ` without the claim ${list}`;
+};
 
 const printable = (text: string): string => {
   const clean = text.replaceAll(/[^\x20-\x7e]/g, "?");

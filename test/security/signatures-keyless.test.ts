@@ -153,6 +153,17 @@ describe("keyless signatures", () => {
       const message = await say(attached(await signed({ subject: "https://example.com/other" })));
       assert.match(message, /was made by https:\/\/example.com\/other \(issuer https:\/\/issuer.example.com\)/);
     });
+    it("says which claim the right subject lacks, and of another subject nothing", async () => {
+      const claims = { githubWorkflowRef: "refs/heads/main", runnerEnvironment: "github-hosted" };
+      const certificate = { claims: { ...claims, runnerEnvironment: "self-hosted" } };
+      const identity = authority({ issuer, subject, claims });
+      assert.match(
+        await say(attached(await signed(certificate)), identity),
+        /\(issuer https:\/\/issuer.example.com\) without the claim runnerEnvironment=github-hosted;/,
+      );
+      const other = await signed({ ...certificate, subject: "https://example.com/other" });
+      assert.match(await say(attached(other), identity), /\(issuer https:\/\/issuer.example.com\);/);
+    });
     it("takes an expression for the whole value", async () => {
       assert.equal(
         await say(

@@ -87,6 +87,30 @@ describe("an old attestation that is pushed again", () => {
   });
 });
 
+describe("a signature of several images", () => {
+  it("has the annotations of each for itself", async () => {
+    const other = `sha256:${"b".repeat(64)}`;
+    const subject = [
+      { digest: { sha256: digest.slice(7) }, annotations: { env: "test" } },
+      { digest: { sha256: other.slice(7) }, annotations: { env: "prod" } },
+    ];
+    const bundle = await sigstore.bundle(hand, { ...statementOf(digest, SIGN), subject }, { log: "none" });
+    const say = async (one: string, env: string): Promise<readonly string[]> => {
+      const repository = new MemoryRepository();
+      repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(bundle)) }], {
+        subject: one,
+        artifactType: BUNDLE,
+      });
+      const demanding = compile(signedBy(byKey(publicPem(hand), { annotations: { env } })));
+      return reasonsOf((await judge(evidenceUnderTest(), demanding, { repository, digest: one })).findings);
+    };
+    assert.deepEqual(await say(digest, "test"), []);
+    assert.deepEqual(await say(digest, "prod"), ["SignatureUntrusted"]);
+    assert.deepEqual(await say(other, "prod"), []);
+    assert.deepEqual(await say(other, "test"), ["SignatureUntrusted"]);
+  });
+});
+
 describe("who needs all that was attested", () => {
   /** The older one under cosign's tag, found at once; the newer one behind junk that takes longer than there is time. */
   const buried = async (): Promise<MemoryRepository> => {
