@@ -72,6 +72,17 @@ describe("one tenant's pull secret proves nothing to another", () => {
         assert.match(together[1] ?? "", /^deny/);
         assert.match(together[3] ?? "", /^deny/);
       });
+      it(`${name}, ${rest.slice(0, 4)}: under one deadline, which requests of the same moment share`, async () => {
+        for (const first of ["red", "blue"] as const) {
+          await using s = await scene(auth);
+          const options = { signal: AbortSignal.timeout(9_000) };
+          const said: Record<string, string> = {};
+          for (const tenant of [first, first === "red" ? "blue" : "red"] as const)
+            said[tenant] = await s.engine.say([verify], s[tenant](rest), options);
+          assert.equal(said["red"], "allow");
+          assert.match(said["blue"] ?? "", /^deny/);
+        }
+      });
       it(`${name}, ${rest.slice(0, 4)}: what one may not see does not tell that it is there`, async () => {
         await using s = await scene(auth);
         await s.engine.judge([verify], s.red(rest));
