@@ -31,7 +31,7 @@ export class Effort {
     this.#total?.tried();
   }
 
-  /** Bytes of a candidate. */
+  /** Bytes of a candidate that is fetched. */
   read(bytes: number): void {
     this.#bytes += bytes;
     this.#total?.read(bytes);

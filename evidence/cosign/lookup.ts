@@ -62,7 +62,6 @@ export class Lookup {
       const known = this.#memo.get(key) ?? (await this.#examine(found, asking, digest, signal, tally));
       if (known === undefined) return;
       const { answer, bytes } = known;
-      effort.read(bytes);
       const holdsStatement = "statement" in answer || "statementText" in answer;
       this.#memo.set(key, known, { size: 2 * key.length + 600 + (holdsStatement ? 3 * bytes : 0) });
       if (answer.status === "malformed" || answer.content === undefined) return tally.add(found, answer);

@@ -178,12 +178,15 @@ class Walk {
   }
 
   async #load(layer: Descriptor, parts: Omit<Candidate, "bytes">): Promise<Loaded> {
-    const { repository, signal } = this.#wanted;
+    const { repository, signal, effort } = this.#wanted;
     const { annotations } = parts;
     if (layer.size > LIMITS.blob) return { status: "broken", message: "is larger than 10 MiB" };
     if (Object.values(annotations).some((text: string) => text.length > LIMITS.annotation))
       return { status: "broken", message: "has an annotation that is too large" };
-    const outcome = await repository.blob(layer.digest, LIMITS.blob, signal);
+    // Before it has come: what is still on its way when the time is over took that time, too. Its descriptor says how much
+    // it is, and more is not read.
+    effort.read(layer.size);
+    const outcome = await repository.blob(layer.digest, layer.size, signal);
     switch (outcome.status) {
       case "verified":
         return { status: "loaded", candidate: { ...parts, bytes: outcome.value } };

@@ -19,6 +19,11 @@ const MOST_PLATFORMS = 64;
  * hold a quarter of a gibibyte; four honest reports of the largest size fit.
  */
 const MOST_TEXT = 16 * 1024 * 1024;
+/**
+ * Bytes of the manifests and configs of all platforms together: what is made to take longer than there is time for is malformed, and no
+ * slow registry.
+ */
+const MOST_BYTES = 32 * 1024 * 1024;
 /** Children that are fetched at the same time. */
 const AT_ONCE = 8;
 
@@ -41,8 +46,10 @@ export const isIndex = ({ config, manifests }: Manifest): boolean => config === 
 
 const readConfig = async ({ repository, signal }: ImageSource, manifest: Manifest): Promise<Part<ConfigFacts>> => {
   if (manifest.config === undefined) return malformed("the manifest has no config");
-  const { digest } = manifest.config;
-  const blob = await repository.blob(digest, MOST_CONFIG_BYTES, signal);
+  const { digest, size } = manifest.config;
+  if (size > MOST_CONFIG_BYTES) return malformed(`the image's config is larger than ${MOST_CONFIG_BYTES} bytes`);
+  // The descriptor says how much it is, and more is not read.
+  const blob = await repository.blob(digest, size, signal);
   if (blob.status === "absent") return malformed("the image's config is not in the registry");
   if (blob.status !== "verified") return blob;
   // 4 MiB of 330,000 keys hold the event loop for half a second, and an index may have 64 such configs.
@@ -72,12 +79,16 @@ const partOf = async (source: ImageSource, manifest: Manifest, platform?: string
   };
 };
 
-const childPart = async (source: ImageSource, { digest, platform }: PlatformChild): Promise<Part<ImagePart>> => {
-  const manifest = await source.repository.manifest(digest, source.signal);
-  if (manifest.status === "absent") return malformed(`the image for ${platform} is not in the registry`);
-  if (manifest.status !== "verified") return manifest;
-  if (isIndex(manifest.value)) return malformed(`the image for ${platform} is an index inside an index`);
-  return partOf(source, manifest.value, platform);
+const childManifest = async (
+  { repository, signal }: ImageSource,
+  { digest, platform }: PlatformChild,
+): Promise<{ readonly outcome: Part<Manifest>; readonly platform: string }> => {
+  const outcome = await repository.manifest(digest, signal);
+  if (outcome.status === "absent")
+    return { outcome: malformed(`the image for ${platform} is not in the registry`), platform };
+  if (outcome.status === "verified" && isIndex(outcome.value))
+    return { outcome: malformed(`the image for ${platform} is an index inside an index`), platform };
+  return { outcome, platform };
 };
 
 const childParts = async (
@@ -85,11 +96,24 @@ const childParts = async (
   children: readonly PlatformChild[],
 ): Promise<Part<readonly ImagePart[]>> => {
   const parts: ImagePart[] = [];
+  let bytes = 0;
   for (let next = 0; next < children.length; next += AT_ONCE) {
-    const batch = await Promise.all(
-      children.slice(next, next + AT_ONCE).map(async (child) => childPart(source, child)),
-    );
-    for (const part of batch) {
+    const batch = children.slice(next, next + AT_ONCE);
+    const manifests: { readonly manifest: Manifest; readonly platform: string }[] = [];
+    for (const { outcome, platform } of await Promise.all(batch.map(async (child) => childManifest(source, child)))) {
+      if (outcome.status !== "verified") return outcome;
+      const manifest = outcome.value;
+      manifests.push({ manifest, platform });
+      bytes += manifest.size + (manifest.config?.size ?? 0);
+    }
+    // Before the configs are fetched.
+    if (bytes > MOST_BYTES)
+      return malformed(
+        `the platforms of the index have more than ${MOST_BYTES / 1024 / 1024} MiB of manifests and configs`,
+      );
+    for (const part of await Promise.all(
+      manifests.map(async ({ manifest, platform }) => partOf(source, manifest, platform)),
+    )) {
       if (part.status !== "verified") return part;
       parts.push(part.value);
     }

@@ -75,6 +75,12 @@ class Gate {
       call === "manifest" && this.repository.calls.manifest > most ? this.#deadline() : Promise.resolve();
   }
 
+  /** But the image's config, which comes first. */
+  giveNoBlob(): void {
+    this.repository.wait = (call) =>
+      call === "blob" && this.repository.calls.blob > 1 ? this.#deadline() : Promise.resolve();
+  }
+
   async #deadline(): Promise<void> {
     if (!this.#signal.aborted)
       await new Promise((resolve) => this.#signal.addEventListener("abort", resolve, { once: true }));
@@ -187,6 +193,21 @@ describe("evidence of scans and bases that is buried under junk", function () {
     for (const { digest } of children) gate.bury(digest, VULN, 100);
     gate.giveOnly(12 + 1_100);
     assert.equal(await gate.verdict(attested, index.digest, IN_TIME), "deny ScanInvalid");
+  });
+
+  it("a few pieces that are large and still on their way are junk as well", async () => {
+    const image = annotated("large", []);
+    const gate = new Gate();
+    gate.push(image);
+    for (let at = 0; at < 8; at++) {
+      const size = 9 * 1024 * 1024;
+      const layer = { mediaType: BUNDLE, digest: `sha256:${String(at).repeat(64)}`, size };
+      const subject = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: image.digest, size: 1 };
+      const manifest = { schemaVersion: 2, artifactType: BUNDLE, layers: [layer], subject };
+      gate.repository.putManifest(Buffer.from(JSON.stringify(manifest)));
+    }
+    gate.giveNoBlob();
+    assert.equal(await gate.verdict(attested, image.digest, IN_TIME), "deny ScanInvalid");
   });
 
   it("what is asked of an image after that comes too late for the same reason", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import type { PolicySpec, Scan } from "../../../crds/types.ts";
 import { COSIGN_VULN } from "../../../evidence/scan/attestedScan.ts";
@@ -367,6 +368,37 @@ describe("scan provider", () => {
     const index = makeIndex(children);
     bench.put(index);
     assert.equal(await bench.reasons(withScan({}), index.digest), "deny ImageMalformed");
+  });
+
+  it("refuses an index whose configs would take longer than there is time for, before it fetches them", async () => {
+    const filler = "x".repeat(3 * 1024 * 1024);
+    const children = Array.from({ length: 24 }, (_, n) =>
+      makeImage({
+        layers: [{ n: String(n) }],
+        platform: { os: "linux", architecture: `a${n}` },
+        ...(n < 8 ? {} : { labels: { filler } }),
+      }),
+    );
+    const bench = new Workbench();
+    const index = makeIndex(children);
+    bench.put(index);
+    assert.equal(await bench.reasons(withScan({}), index.digest), "deny ImageMalformed");
+    assert.equal(bench.calls.filter((call) => call.startsWith("blob")).length, 16);
+  });
+
+  it("refuses a config that says to be larger than any is, without fetching it", async () => {
+    const bench = new Workbench();
+    const image = makeImage({ layers: [{ n: "1" }] });
+    const manifest = JSON.parse(Buffer.from(image.bytes).toString("utf8")) as { config: { size: number } };
+    manifest.config.size = 5 * 1024 * 1024;
+    const bytes = Buffer.from(JSON.stringify(manifest));
+    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    bench.put({ ...image, bytes, digest });
+    assert.equal(await bench.reasons(withScan({}), digest), "deny ImageMalformed");
+    assert.deepEqual(
+      bench.calls.filter((call) => call.startsWith("blob")),
+      [],
+    );
   });
 
   it("refuses an index of too many platforms, of none, and of indexes", async () => {
