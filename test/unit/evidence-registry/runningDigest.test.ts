@@ -125,6 +125,7 @@ describe("the same image by another name", () => {
     assert.ok(!isImage(manifest(index), other.digest));
     assert.ok(!isImage(manifest(arm64), index.digest));
     assert.ok(!isImage(manifest(index), `sha512:${"a".repeat(128)}`));
+    assert.ok(!isImage(manifest(other), other.configDigest), "a config is no image");
   });
   it("facts name the platforms, without attestations", () =>
     assert.deepEqual(manifestFacts(manifest(index)).platforms, [
