@@ -41,6 +41,9 @@ describe("one tenant's large objects", () => {
     const denied = decision.findings.filter(({ action }) => action === "deny");
     assert.equal(denied.length, names.length - MOST_IMAGES);
     assert.match(denied[0]!.message, /more than 256 different images/);
+    const based = policy({ baseImages: { required: true }, onUnavailable: "allow" });
+    const { findings } = await review(request([based], subject(names.map((name) => `${name}@${DIGEST}`))));
+    assert.equal(findings.findLast(({ action }) => action === "deny")?.rule, "baseImages", "the rule that asked");
   });
 
   it("with very many tags have some of them pinned, and no more asked about", async () => {
@@ -104,18 +107,24 @@ describe("one tenant's large objects", () => {
       assert.equal((await validate(before, before)).response.allowed, false, "a change of labels");
       assert.equal((await validate(before, [...before, "evil.io/x:1"])).response.allowed, false);
       assert.equal((await validate(before, many)).response.allowed, true, "fewer images");
+      const most = ["c.d/x:1", ...many.slice(1)];
+      assert.equal((await validate(most, most)).response.allowed, true, "all of them judged, and nothing new");
     });
 
     it("pins none of them", async () => {
+      let asked = 0;
       const handle = createMutate({
         policies: () => [policy({ digest: { pin: "Pods" } })],
         namespaceLabels: () => ({}),
-        resolveDigest: () => assert.fail("validation refuses the object"),
+        resolveDigest: () => {
+          asked += 1;
+          return { status: "verified", value: DIGEST };
+        },
         logger: recordLogger(),
       });
       const tags = Array.from({ length: MOST_USES + 1 }, () => "a.b/app:1");
       const answer = await handle(admission("Pod", pod(tags), { operation: "CREATE" }), new AbortController().signal);
-      assert.equal(answer.patch, undefined);
+      assert.deepEqual([answer.patch, asked], [undefined, 0]);
     });
 
     it("makes neither the answer nor the log line as long as it likes", async () => {

@@ -92,6 +92,7 @@ const TABLE: readonly (readonly [pattern: string, takes: readonly string[], leav
   ],
   ["*.company.com", ["a.company.com/x"], ["company.com/x", "a.b.company.com/x"]],
   ["*.company.com:5000", ["a.company.com:5000/x"], ["a.company.com/x"]],
+  ["reg*:443", ["registry:443/x"], ["registry:5000/x", "registry/x"]],
   ["registry-*.company.com", ["registry-eu.company.com/x"], ["registry.company.com/x", "registry-eu.x.company.com/x"]],
   // No spelling of Docker Hub slips past a deny list.
   [

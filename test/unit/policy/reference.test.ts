@@ -90,6 +90,7 @@ const MALFORMED: readonly (readonly [written: string, message: RegExp, why: stri
   ["[::ffff:7f00:1]/c", /IPv4/, "an IPv4 address in disguise"],
   ["[::1/c", /IPv6/, "an open bracket"],
   ["[::1]5000/c", /port/, "no colon before the port"],
+  ["[::1]x5000/c", /port/, "another letter before the port"],
   ["\uff44ocker.io/nginx", /disguises docker\.io/, "full-width letters map to ASCII"],
   ["doc\u212Aer.io/nginx", /disguises docker\.io/, "the Kelvin sign lower-cases to k"],
   ["docker\u3002io/nginx", /capital|repository name/, "an ideographic full stop is no dot to a runtime"],

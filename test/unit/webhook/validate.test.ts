@@ -236,6 +236,8 @@ describe("createValidate", () => {
       });
       const after = pod(["nginx"], { labels: { tier: "web" } });
       assert.equal((await ask([web], update(after, pod(["nginx"])))).response.allowed, false);
+      const other = pod(["nginx"], { labels: { tier: "db" } });
+      assert.equal((await ask([web], update(after, other))).response.allowed, false, "by another value");
       assert.equal((await ask([web], update(pod(["nginx"]), after))).response.allowed, true);
       assert.equal(
         (await ask([web], update(pod(["nginx"], { labels: { tier: "web", a: "b" } }), after))).response.allowed,
