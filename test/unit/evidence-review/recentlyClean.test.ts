@@ -102,6 +102,15 @@ describe("RecentlyClean", () => {
     assert.equal(asked.length, 2);
   });
 
+  it("refuses again what its text refuses", async () => {
+    const policies = [policy("elsewhere", { registries: { allow: ["registry.other.com"] } })];
+    assert.equal(await verdict({ policies }), "deny");
+    assert.equal(await verdict({ policies }), "deny");
+    const warning = [policy("warning", { registries: { allow: [] }, enforcementAction: "warn" }), verified];
+    assert.equal(await verdict({ policies: warning }), "warn");
+    assert.equal(await verdict({ policies: warning }), "warn", "also where its content is clean");
+  });
+
   const others: readonly (readonly [what: string, asking: Asking])[] = [
     ["another policy set", { policies: [policy("verified", { digest: { verify: true } })] }],
     ["the same policies in a new set", { policies: [verified] }],

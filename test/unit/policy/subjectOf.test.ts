@@ -107,7 +107,10 @@ describe("subjectOf", () => {
         {
           name: "side",
           imageID: "",
-          volumeMounts: [{ name: "model", volumeStatus: { image: { imageRef: "model@sha256:4" } } }],
+          volumeMounts: [
+            { name: "other", volumeStatus: { image: { imageRef: "other@sha256:5" } } },
+            { name: "model", volumeStatus: { image: { imageRef: "model@sha256:4" } } },
+          ],
         },
         { name: "web", imageID: "docker.io/web@sha256:2" },
       ],
