@@ -47,6 +47,7 @@ describe("classifyRequest", () => {
         kind: { group: "", version: "v1", kind: "Binding" },
       },
     ],
+    ["what has no resource either", { ...request("Service", { spec: {} }), resource: undefined }],
     ["a Service", request("Service", { apiVersion: "v1", kind: "Service", spec: {} })],
     [
       "a Pod of another API group",
@@ -59,6 +60,7 @@ describe("classifyRequest", () => {
   ];
   for (const [why, one] of passing) it(`leaves ${why} alone`, () => assert.equal(classifyRequest(one).type, "notOurs"));
 
+  const unnamed = request("Pod", { spec: thePod["spec"] });
   const refused: readonly (readonly [why: string, request: AdmissionRequest])[] = [
     ["a pod without an object", { ...aPod, object: undefined }],
     ["an update without an object", { ...aPod, operation: "UPDATE", object: undefined, oldObject: thePod }],
@@ -79,6 +81,15 @@ describe("classifyRequest", () => {
     ["an old object of another kind", request("Pod", thePod, { oldObject: { apiVersion: "v1", kind: "Service" } })],
     ["a version whose form is not known", { ...aPod, kind: { group: "", version: "v2", kind: "Pod" } }],
     ["a Pod under the resource of another kind", { ...aPod, resource: gvr("apps", "deployments") }],
+    ["a Pod under another resource of its group", { ...aPod, resource: gvr("", "services") }],
+    // Objects that do not say what they are.
+    ["another kind under pods", { ...unnamed, kind: { group: "", version: "v1", kind: "Service" } }],
+    [
+      "another kind under a subresource of pods",
+      { ...unnamed, subResource: "ephemeralcontainers", kind: { group: "", version: "v1", kind: "Service" } },
+    ],
+    ["a version whose form is not known", { ...unnamed, kind: { group: "", version: "v2", kind: "Pod" } }],
+    ["an operation that does not exist", { ...unnamed, operation: "PATCH", oldObject: thePod }],
     ["a kind that is no text", request("Pod", { kind: ["Pod"], apiVersion: "v1" })],
   ];
   for (const [why, one] of refused) it(`refuses ${why}`, () => assert.equal(classifyRequest(one).type, "unjudgeable"));
