@@ -10,7 +10,7 @@ import { Lookup } from "./lookup.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Signer } from "./proof.ts";
 import type { SignerSources } from "./signers.ts";
-import { Answers, satisfies, wantsOf, type CosignFacts, type Want } from "./wants.ts";
+import { Answers, factKey, satisfies, wantsOf, type CosignFacts, type Want } from "./wants.ts";
 
 export interface CosignTools extends SignerSources {
   readonly examiner: Examiner;
@@ -85,7 +85,8 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     const known = open.length === 0 || inquiry.enough(answers);
     if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
     if (known) return answers;
-    const key = [inquiry.purpose(), ...open.map((one) => keyOf(one, one.signer))].join("\n\n");
+    // All of them: answers that are known already are shared with whoever joins.
+    const key = [inquiry.purpose(), ...all.map(sharedKey)].join("\n\n");
     return flights.run(
       key,
       signal,
@@ -159,6 +160,12 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       return answers instanceof Promise ? answers.then((one) => one.attestations) : answers.attestations;
     },
   };
+};
+
+/** What an answer depends on: the place with its credential, and whoever is trusted at this moment. */
+const sharedKey = (asked: Asked): string => {
+  const { resolved, place, want } = asked;
+  return resolved.status === "ready" ? keyOf(asked, resolved.signer) : `${place}\n${factKey(want)}\n${resolved.status}`;
 };
 
 const isKnown = (asked: Asked | Promise<Asked>): asked is Asked => !(asked instanceof Promise);

@@ -111,6 +111,61 @@ describe("a signature of several images", () => {
   });
 });
 
+describe("a search that two credentials share", () => {
+  it("says nothing of a place that only one of them may read", async () => {
+    const sign = async (repository: MemoryRepository, by: Hand): Promise<void> => {
+      const bundle = await sigstore.bundle(by, statementOf(digest, SIGN), { log: "none" });
+      repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(bundle)) }], {
+        subject: digest,
+        artifactType: BUNDLE,
+      });
+    };
+    const elsewhere = "registry.example.com/signatures";
+    const [beside, own] = [keyHand(), keyHand()];
+    const repository = new MemoryRepository();
+    const seen = new MemoryRepository(elsewhere, "with its secret");
+    const unseen = new MemoryRepository(elsewhere, "without");
+    await sign(seen, own);
+    const one = byKey(publicPem(own), { name: "elsewhere", repository: elsewhere });
+    const both = compile(signedBy(one, byKey(publicPem(beside))));
+    const clock = { now: 1_000_000 };
+    const evidence = evidenceUnderTest(clock);
+    const say = async (asked: typeof both, other: MemoryRepository): Promise<readonly string[]> =>
+      reasonsOf((await judge(evidence, asked, { repository, digest, others: [other] })).findings);
+    assert.deepEqual(await say(both, seen), ["SignatureMissing"]);
+    clock.now += 600;
+    assert.deepEqual(await say(compile(signedBy(one)), unseen), ["SignatureMissing"]);
+    await sign(repository, beside);
+    // Each knows of the other place what it may; what is left to find is the same for both.
+    assert.deepEqual(await Promise.all([say(both, seen), say(both, unseen)]), [[], ["SignatureMissing"]]);
+  });
+});
+
+describe("a search that is joined", () => {
+  it("answers each for all that it asks, what needs no search too", async () => {
+    const repository = new MemoryRepository();
+    attach(repository, await attest(hand, "clean"), "2025-01-01T00:00:00Z");
+    const asking = compile({
+      authorities: [
+        byKey(publicPem(hand)),
+        { name: "kms", key: { kms: "hashivault://k" }, transparencyLog: "Ignored" },
+      ],
+      attestations: [{ predicateType: SCAN, authorities: ["release", "kms"] }],
+    });
+    const context = contextOf([asking], { repository, digest });
+    const wants = [...asking.authorities.values()].map((one) => ({ predicateType: SCAN, authority: one }));
+    const evidence = evidenceUnderTest();
+    // The key service was asked before, so that both know at once that there is none.
+    await evidence.proveAttestations(context, `sha256:${"c".repeat(64)}`, wants, "kept");
+    const [few, many] = await Promise.all([
+      evidence.proveAttestations(context, digest, wants.slice(0, 1), "kept"),
+      evidence.proveAttestations(context, digest, wants, "kept"),
+    ]);
+    assert.deepEqual([few.size, many.size], [1, 2]);
+    assert.equal(many.get(attestationKey(SCAN, wants[1]!.authority.id))?.status, "unavailable");
+  });
+});
+
 describe("who needs all that was attested", () => {
   /** The older one under cosign's tag, found at once; the newer one behind junk that takes longer than there is time. */
   const buried = async (): Promise<MemoryRepository> => {
