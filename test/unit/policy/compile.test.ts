@@ -54,6 +54,14 @@ describe("compilePolicy", () => {
       [{ workloads: "Pods" }, { kind: "Pod" }, true, "a Pod"],
       [{ workloads: "Pods" }, { kind: "Deployment" }, false, "a template"],
       [{ workloads: "All" }, { kind: "Deployment" }, true, "everything"],
+      [{ namespaces: ["prod", "team"] }, {}, true, "one of several is enough"],
+      [{ excludeNamespaces: ["prod", "team"] }, {}, false, "one of several excludes"],
+      [
+        { namespaceSelector: { matchLabels: { env: "prod", tier: "web" } } },
+        { namespaceLabels: { env: "prod", tier: "db" } },
+        false,
+        "each label must hold",
+      ],
       [{ namespaces: ["team"], objectSelector: { matchLabels: { tier: "web" } } }, {}, false, "each part must hold"],
     ];
     for (const [match, place, matches, why] of table) {
@@ -66,6 +74,9 @@ describe("compilePolicy", () => {
       [{}, "nginx", true, "everything"],
       [{ images: ["registry.company.com/**"] }, "registry.company.com/app", true, "named"],
       [{ images: ["registry.company.com/**"] }, "nginx", false, "not named"],
+      [{ images: ["registry.company.com/**", "docker.io"] }, "nginx", true, "one of several is enough"],
+      [{ excludeImages: ["registry.company.com/**", "docker.io"] }, "nginx", false, "one of several excludes"],
+      [{ images: ["docker.io"], excludeImages: ["docker.io/team/**"] }, "nginx", true, "named and not excluded"],
       [{ images: ["docker.io"] }, "index.docker.io/nginx", true, "by every spelling"],
       [{ excludeImages: ["registry.company.com/base/**"] }, "registry.company.com/base/os", false, "excluded"],
       [{ images: ["**"], excludeImages: ["docker.io"] }, "nginx", false, "exclusion wins"],
