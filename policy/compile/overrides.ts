@@ -24,14 +24,14 @@ export function compileOverrides(
     names: compileNames(override, `spec.enforcementOverrides[${index}]`, faults),
   }));
   const actionIn: CompiledPolicy["actionIn"] = (namespace, labels) => {
-    let possible: EnforcementAction | undefined;
+    // The softest there is: it changes nothing.
+    let possible: EnforcementAction = "dryrun";
     for (const override of compiled) {
       const names = override.names(namespace, labels);
-      if (names === "yes") return possible === undefined ? override.action : stricter(possible, override.action);
-      if (names === "unknown")
-        possible = possible === undefined ? override.action : stricter(possible, override.action);
+      if (names === "yes") return stricter(possible, override.action);
+      if (names === "unknown") possible = stricter(possible, override.action);
     }
-    return possible === undefined ? action : stricter(possible, action);
+    return stricter(possible, action);
   };
   return { actionIn, faults };
 }

@@ -148,6 +148,21 @@ describe("compilePolicy", () => {
         assert.equal(policy(overrides).actionIn(namespace, labels), action);
       });
     }
+    it("decide by the strictest of those that may name a namespace whose labels could not be read", () => {
+      const bySelector = (action: string): object => ({ namespaceSelector: { matchLabels: { env: "prod" } }, action });
+      const byName = (action: string): object => ({ namespaces: ["a"], action });
+      const cases: readonly (readonly [overrides: readonly object[], otherwise: string, action: string])[] = [
+        [[bySelector("deny"), byName("warn")], "dryrun", "deny"],
+        [[bySelector("dryrun"), byName("warn")], "deny", "warn"],
+        [[bySelector("deny"), bySelector("dryrun")], "dryrun", "deny"],
+        [[bySelector("dryrun"), bySelector("warn")], "dryrun", "warn"],
+        [[bySelector("dryrun"), bySelector("dryrun")], "warn", "warn"],
+      ];
+      for (const [enforcementOverrides, enforcementAction, action] of cases) {
+        const compiled = policy({ digest: {}, enforcementAction, enforcementOverrides });
+        assert.equal(compiled.actionIn("a", undefined), action, JSON.stringify(enforcementOverrides));
+      }
+    });
     it("never soften where one cannot be read", () => {
       const broken = [
         [{ action: "dryrun" }],
