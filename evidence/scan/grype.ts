@@ -1,16 +1,16 @@
 import type { Vulnerability } from "../../policy/scanReport.ts";
-import { asDate, asObject, asScore, asText, digestOf, objectsIn, texts, type JsonObject } from "./json.ts";
+import { asDate, asObject, asScore, asText, digestOf, highestOf, objectsIn, texts, type JsonObject } from "./json.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { readSeverity } from "./severity.ts";
 
 const highestScore = (cvss: unknown): number | undefined => {
   const entries = objectsIn(cvss);
-  const highest = (of: (version: string) => boolean): number | undefined => {
-    const scores = entries
-      .filter((entry) => of(asText(entry["version"]) ?? "3"))
-      .flatMap((entry) => asScore(asObject(entry["metrics"])?.["baseScore"]) ?? []);
-    return scores.length > 0 ? Math.max(...scores) : undefined;
-  };
+  const highest = (of: (version: string) => boolean): number | undefined =>
+    highestOf(
+      entries
+        .filter((entry) => of(asText(entry["version"]) ?? "3"))
+        .flatMap((entry) => asScore(asObject(entry["metrics"])?.["baseScore"]) ?? []),
+    );
   return highest((version) => !version.startsWith("2")) ?? highest((version) => version.startsWith("2"));
 };
 
@@ -26,7 +26,7 @@ const match = (entry: unknown): Vulnerability | undefined => {
   const versions = texts(fix?.["versions"]).join(", ");
   const fixedVersion = versions !== "" ? versions : fix?.["state"] === "fixed" ? "a fixed version" : undefined;
   // A GHSA often has no score of its own: its CVE has.
-  const scores = [found, ...related].flatMap((v) => highestScore(v["cvss"]) ?? []);
+  const cvss = highestOf([found, ...related].flatMap((v) => highestScore(v["cvss"]) ?? []));
   const purl = asText(artifact["purl"]);
   const aliases = related.flatMap((r) => asText(r["id"]) ?? []).filter((alias) => alias !== id);
   return {
@@ -35,7 +35,7 @@ const match = (entry: unknown): Vulnerability | undefined => {
     package: asText(artifact["name"]) ?? "",
     installedVersion: asText(artifact["version"]) ?? "",
     ...(fixedVersion === undefined ? {} : { fixedVersion }),
-    ...(scores.length === 0 ? {} : { cvss: Math.max(...scores) }),
+    ...(cvss === undefined ? {} : { cvss }),
     ...(purl === undefined ? {} : { purl }),
     ...(aliases.length === 0 ? {} : { aliases }),
   };

@@ -1,15 +1,24 @@
 import type { Vulnerability } from "../../policy/scanReport.ts";
-import { asDate, asObject, asScore, asText, digestOf, objectsIn, quoted, texts, type JsonObject } from "./json.ts";
+import {
+  asDate,
+  asObject,
+  asScore,
+  asText,
+  digestOf,
+  highestOf,
+  objectsIn,
+  quoted,
+  texts,
+  type JsonObject,
+} from "./json.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { readSeverity } from "./severity.ts";
 
 /** Highest CVSS 3 or 4 base score over all vendors, else the highest version 2 score. */
 const highestScore = (cvss: unknown): number | undefined => {
   const vendors = objectsIn(Object.values(asObject(cvss) ?? {}));
-  const highest = (keys: readonly string[]): number | undefined => {
-    const scores = vendors.flatMap((vendor) => keys.flatMap((key) => asScore(vendor[key]) ?? []));
-    return scores.length > 0 ? Math.max(...scores) : undefined;
-  };
+  const highest = (keys: readonly string[]): number | undefined =>
+    highestOf(vendors.flatMap((vendor) => keys.flatMap((key) => asScore(vendor[key]) ?? [])));
   return highest(["V3Score", "V40Score"]) ?? highest(["V2Score"]);
 };
 

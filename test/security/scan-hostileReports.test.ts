@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseScanText } from "../../evidence/scan/parseScan.ts";
 import { makeImage, makeIndex, type Image } from "../../sandbox/registry/images.ts";
-import { trivyReport, type Found } from "../unit/scan/reports.ts";
+import { grypeReport, trivyReport, type Found } from "../unit/scan/reports.ts";
 import { Workbench } from "../unit/scan/workbench.ts";
 
 const KEY = "trivy.scan.result";
@@ -87,6 +87,20 @@ describe("hostile scan reports", () => {
       bench.put(index);
       assert.equal(await bench.reasons(SPEC, index.digest), "deny ScanVulnerable", architecture);
     }
+  });
+
+  it("a score of each of 200,000 vendors runs nobody out of stack", () => {
+    const vendors = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`v${at}`, { V3Score: 9.9 }]));
+    const report = trivyReport([{ ...BAD, score: 1 }]) as { Results: { Vulnerabilities?: { CVSS: object }[] }[] };
+    const [found] = report.Results[1]?.Vulnerabilities ?? [];
+    assert.ok(found !== undefined);
+    found.CVSS = vendors;
+    const parse = parseScanText(JSON.stringify(report));
+    assert.equal(parse.status === "ok" && parse.report.vulnerabilities[0]?.cvss, 9.9);
+    const match = grypeReport([BAD]) as { matches: { vulnerability: { cvss: object[] } }[] };
+    match.matches[0]!.vulnerability.cvss = Object.values(vendors).map(() => ({ metrics: { baseScore: 9.9 } }));
+    const grype = parseScanText(JSON.stringify(match));
+    assert.equal(grype.status === "ok" && grype.report.vulnerabilities[0]?.cvss, 9.9);
   });
 
   it("no accessor reads what an object inherits", () => {
