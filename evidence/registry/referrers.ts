@@ -13,6 +13,8 @@ async function* fallback(
   const outcome = await read(digestTag(digest));
   if (outcome.status === "absent") return;
   if (outcome.status !== "verified") yield outcome;
+  // `cosign copy` of a digest leaves the image itself under this tag, which says nothing of referrers.
+  else if (outcome.value.digest === digest) return;
   else if (outcome.value.config !== undefined)
     yield malformed(`${digestTag(digest)} is an image, not a list of referrers`);
   else yield { status: "verified", value: outcome.value.manifests };

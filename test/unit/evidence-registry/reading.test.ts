@@ -388,6 +388,15 @@ describe("referrers", () => {
     assert.deepEqual(await digestsOf(s.app), ["invalid"]);
   });
 
+  it("a fallback tag that is the image itself lists nothing, as cosign copies leave it", async () => {
+    await using s = await scene();
+    s.place.store.open("team/app").tags.set(digestTag(index.digest), index.digest);
+    assert.deepEqual(await digestsOf(s.app), []);
+    addToStore(s.place.store, "team/app", signature("x"));
+    s.readers.tick(501);
+    assert.deepEqual(await digestsOf(s.app), [signature("x").digest]);
+  });
+
   it("are kept for seconds, an empty list for less, and survive an outage", async () => {
     await using s = await scene();
     assert.deepEqual(await digestsOf(s.app), []);
