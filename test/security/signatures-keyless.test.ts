@@ -99,9 +99,10 @@ describe("keyless signatures", () => {
       const ignored = authority(undefined, { transparencyLog: "Ignored" });
       assert.equal(await say(attached(await signed({}, { log: "none", timestamp: true })), ignored), "");
       const bundle = await signed({}, { log: "v1", timestamp: true });
-      // An entry of a log that nobody knows; the library would verify it in any case.
+      // An entry of a log that nobody knows, with a time of its own; the library would look at both in any case.
       Object.assign(bundle.verificationMaterial.tlogEntries[0]!, {
         logId: { keyId: Buffer.alloc(32).toString("base64") },
+        integratedTime: "1",
       });
       assert.equal(await say(attached(bundle), ignored), "");
     });
