@@ -106,9 +106,6 @@ describe("RecentlyClean", () => {
     const policies = [policy("elsewhere", { registries: { allow: ["registry.other.com"] } })];
     assert.equal(await verdict({ policies }), "deny");
     assert.equal(await verdict({ policies }), "deny");
-    const warning = [policy("warning", { registries: { allow: [] }, enforcementAction: "warn" }), verified];
-    assert.equal(await verdict({ policies: warning }), "warn");
-    assert.equal(await verdict({ policies: warning }), "warn", "also where its content is clean");
   });
 
   const others: readonly (readonly [what: string, asking: Asking])[] = [
@@ -132,6 +129,12 @@ describe("RecentlyClean", () => {
     });
   }
 
+  it("asks anew for another pull secret than before", async () => {
+    await verdict({ spec: { imagePullSecrets: [{ name: "pull" }] } });
+    found = { status: "absent", message: "gone" };
+    assert.equal(await verdict({ spec: { imagePullSecrets: [{ name: "other" }] } }), "deny");
+  });
+
   it("asks anew when other policies of the set match the object", async () => {
     const web = policy("web", {
       match: { objectSelector: { matchLabels: { tier: "web" } } },
@@ -154,10 +157,12 @@ describe("RecentlyClean", () => {
   ];
   for (const [what, spec, image] of never) {
     it(`remembers nothing of ${what}`, async () => {
-      const policies = [policy("p", spec)];
-      await verdict({ policies, image });
-      await verdict({ policies, image });
-      assert.equal(asked.length, 2);
+      for (const policies of [[policy("p", spec)], [verified, policy("p", spec)]]) {
+        asked = [];
+        await verdict({ policies, image });
+        await verdict({ policies, image });
+        assert.equal(asked.length, 2);
+      }
     });
   }
 

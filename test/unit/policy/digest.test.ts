@@ -97,6 +97,7 @@ describe("digest", () => {
     ])[] = [
       [verify, ALONE, { manifest: MANIFEST }, [], "the registry has it"],
       [verify, ALONE, { manifest: ABSENT }, ["deny digest DigestNotFound"], "it does not"],
+      [verify, PINNED, { manifest: MANIFEST, tag: found(OTHER_DIGEST) }, [], "a tag beside it may have moved"],
       [verify, ALONE, { manifest: invalid("DigestMismatch") }, ["deny digest DigestMismatch"], "it serves other bytes"],
       [
         verify,
@@ -173,6 +174,15 @@ describe("digest", () => {
       for (const [some, expected, why] of table) {
         it(why, () => assert.deepEqual(judged({ ...deny, required: false }, TAGGED, some, running, "audit"), expected));
       }
+      it("asks nothing where it is ignored", () => {
+        const moved = { running: found(DIGEST), tag: found(OTHER_DIGEST) };
+        assert.deepEqual(judged({ verify: true, required: false }, TAGGED, moved, running, "audit"), []);
+      });
+      it("says once that the registry could not be asked, whoever asked it", () => {
+        const both: Digest = { ...deny, verify: true, required: false };
+        const down = { running: found(DIGEST), tag: DOWN };
+        assert.deepEqual(judged(both, TAGGED, down, running, "audit"), ["deny digest EvidenceUnavailable"]);
+      });
     });
   });
 
