@@ -20,7 +20,14 @@ const policy = (name: string, spec: PolicySpec): CompiledPolicy =>
   }));
 
 const verified = policy("verified", { digest: { verify: true } });
+const plain = policy("plain", { registries: { allow: ["registry.company.com"] } });
 const IN_FORCE: readonly CompiledPolicy[] = [verified];
+
+/** Every source has a report that found nothing. */
+const cleanScans = ({ policies }: GatherRequest): ImageFacts["scans"] => {
+  const clean = { status: "verified", value: [{ reports: [{ scanner: "trivy", vulnerabilities: [] }] }] } as const;
+  return new Map(policies.flatMap(({ scan }) => (scan?.sources ?? []).map(({ id }) => [id, clean] as const)));
+};
 
 interface Asking {
   readonly policies?: readonly CompiledPolicy[];
@@ -53,7 +60,7 @@ describe("RecentlyClean", () => {
           ...(found === undefined ? {} : { manifest: found }),
           signatures: new Map(),
           attestations: new Map(),
-          scans: new Map(),
+          scans: cleanScans(request),
         };
       },
       (error) => assert.fail(String(error)),
@@ -146,33 +153,42 @@ describe("RecentlyClean", () => {
     assert.equal(asked.length, 2);
   });
 
+  const POD_ANNOTATION = { podAnnotation: { key: "k" } };
   const never: readonly (readonly [what: string, spec: PolicySpec, image: string])[] = [
     ["what a tag names now", { digest: { required: false, verify: true } }, "registry.company.com/web:v1"],
     ["whether a tag has drifted", { digest: { tagDrift: "Deny" } }, `registry.company.com/web:v1@${D}`],
-    [
-      "a scan that the pod's annotations hold",
-      { enforcementAction: "warn", scan: { sources: [{ podAnnotation: { key: "k" } }] } },
-      IMAGE,
-    ],
+    ["a scan that the pod's annotations hold", { scan: { sources: [POD_ANNOTATION] } }, IMAGE],
+    ["such a scan among others", { scan: { sources: [{ imageAnnotation: {} }, POD_ANNOTATION] } }, IMAGE],
+    ["a pod's age", { scan: { sources: [{ vulnerabilityReport: { grace: "15m" } }] } }, IMAGE],
   ];
   for (const [what, spec, image] of never) {
     it(`remembers nothing of ${what}`, async () => {
-      for (const policies of [[policy("p", spec)], [verified, policy("p", spec)]]) {
+      for (const policies of [[policy("p", spec)], [plain, policy("p", spec)]]) {
         asked = [];
-        await verdict({ policies, image });
-        await verdict({ policies, image });
+        assert.equal(await verdict({ policies, image }), "allow");
+        assert.equal(await verdict({ policies, image }), "allow");
         assert.equal(asked.length, 2);
       }
     });
   }
 
-  it("remembers nothing where a grace period looks at the pod's age", async () => {
-    const scan: PolicySpec["scan"] = { sources: [{ vulnerabilityReport: { grace: "15m" } }] };
-    const policies = [policy("p", { enforcementAction: "warn", scan })];
-    await verdict({ policies });
-    await verdict({ policies });
-    assert.equal(asked.length, 2);
-  });
+  const always: readonly (readonly [what: string, spec: PolicySpec, image: string])[] = [
+    [
+      "of a digest beside a tag, wherever the tag points",
+      { digest: { verify: true } },
+      `registry.company.com/web:v1@${D}`,
+    ],
+    ["of an image's own scan", { scan: {} }, IMAGE],
+    ["of a scan without a grace period", { scan: { sources: [{ vulnerabilityReport: {} }] } }, IMAGE],
+  ];
+  for (const [what, spec, image] of always) {
+    it(`remembers a clean answer ${what}`, async () => {
+      const policies = [policy("p", spec)];
+      assert.equal(await verdict({ policies, image }), "allow");
+      assert.equal(await verdict({ policies, image }), "allow");
+      assert.equal(asked.length, 1);
+    });
+  }
 
   it("remembers no denial, no warning and nothing that could not be had", async () => {
     for (const [outcome, spec] of [
