@@ -154,6 +154,7 @@ const TABLE: readonly (readonly [pattern: string, takes: readonly string[], leav
     [`registry.company.com/app@${DIGEST}`],
   ],
   ["quay.io/**:v*", ["quay.io/a:v1", "quay.io/a/b:v1"], ["quay.io/a:1", "ghcr.io/a:v1"]],
+  ["**:5000", ["nginx:5000", "a.b/c:5000"], ["a.b:5000/c"]],
   ["**:latest", ["nginx", "a.b/c:latest"], ["nginx:1", `nginx@${DIGEST}`]],
   ["registry.company.com:5000/app:v1", ["registry.company.com:5000/app:v1"], ["registry.company.com:5000/app:v2"]],
 ];
