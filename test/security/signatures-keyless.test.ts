@@ -15,7 +15,7 @@ import {
   type LogOptions,
   type SigstoreInstance,
 } from "../unit/evidence-cosign/sigstoreInstance.ts";
-import { compile, evidenceUnderTest, judge, signedBy } from "../unit/evidence-cosign/underTest.ts";
+import { compile, evidenceUnderTest, judge, reasonsOf, signedBy } from "../unit/evidence-cosign/underTest.ts";
 
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -246,6 +246,22 @@ describe("keyless signatures", () => {
       }
       assert.match(await say(await legacy(hand, { entryBy: stranger })), /^TransparencyMissing: .*another signer/);
     });
+    it("of another signer do not count beside one of the signer's own", async () => {
+      const [hand, stranger] = [await sigstore.issue(), await sigstore.issue({ subject: "https://stranger" })];
+      for (const log of ["v1", "v2"] as const) {
+        const bundle = await sigstore.bundle(hand, statementOf(digest, SIGN), { log, alsoBy: stranger });
+        assert.match(await say(attached(bundle)), /^TransparencyMissing: .*another signer/, log);
+      }
+    });
+    it("of the certificate's key alone do not count: they do not say who signed", async () => {
+      const { certificate, ...bare } = await sigstore.issue();
+      const hand = { ...bare, certificate };
+      for (const log of ["v1", "v2"] as const) {
+        const bundle = await sigstore.bundle(hand, statementOf(digest, SIGN), { log, entryBy: bare });
+        assert.match(await say(attached(bundle)), /^TransparencyMissing: .*another signer/, log);
+      }
+      assert.match(await say(await legacy(hand, { entryBy: bare })), /^TransparencyMissing: .*another signer/);
+    });
     it("of something else do not count (CVE-2022-23649)", async () => {
       for (const log of ["v1", "v2"] as const)
         assert.match(
@@ -450,6 +466,34 @@ describe("keyless signatures", () => {
       const bundle = await bundled();
       Object.assign(bundle.verificationMaterial.tlogEntries[0]!, { integratedTime: "1700000000" });
       assert.match(await say(attached(bundle), keyed()), /^TransparencyMissing: /);
+    });
+    it("do not hold with a promise of a log that was not in use", async () => {
+      const type = "https://slsa.dev/provenance/v1";
+      const root = structuredClone(sigstore.root);
+      for (const one of root.tlogs)
+        Object.assign(one["publicKey"] as object, {
+          validFor: { start: "2020-01-01T00:00:00Z", end: "2021-01-01T00:00:00Z" },
+        });
+      const retired = keyed({ trustRoot: { inline: JSON.stringify(root) } });
+      assert.match(await say(attached(await bundled()), retired), /^TransparencyMissing: /);
+      assert.match(await say(await legacy(hand), retired), /^TransparencyMissing: /);
+      const { bytes, signature } = envelopeOf(hand, statementOf(digest, type));
+      const repository = new MemoryRepository();
+      const annotations = await sigstore.annotations(hand, bytes, { signature, envelope: "intoto" });
+      repository.put([{ mediaType: DSSE, bytes, annotations }], { tag: `${digest.replace(":", "-")}.att` });
+      for (const [by, expected] of [
+        [keyed(), []],
+        [retired, ["AttestationUntrusted"]],
+      ] as const) {
+        const policy = compile({
+          authorities: [by],
+          attestations: [{ predicateType: type, authorities: ["release"] }],
+        });
+        assert.deepEqual(
+          reasonsOf((await judge(evidenceUnderTest(), policy, { repository, digest })).findings),
+          expected,
+        );
+      }
     });
     it("take their age only from times that somebody signed", async () => {
       const type = "https://slsa.dev/provenance/v1";

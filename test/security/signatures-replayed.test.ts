@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import type { KnownRoot } from "../../evidence/trust/trustRoots.ts";
 import { attestationKey } from "../../policy/attestationKey.ts";
 import type { AttestationOutcome } from "../../policy/facts.ts";
 import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
 import {
   keyHand,
+  payloadOf,
   publicPem,
   SIGN,
   sigstoreInstance,
@@ -108,6 +110,111 @@ describe("a signature of several images", () => {
     assert.deepEqual(await say(digest, "prod"), ["SignatureUntrusted"]);
     assert.deepEqual(await say(other, "prod"), []);
     assert.deepEqual(await say(other, "test"), ["SignatureUntrusted"]);
+  });
+});
+
+describe("a signature that was proved before", () => {
+  const other = `sha256:${"b".repeat(64)}`;
+  const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";
+
+  it("proves nothing of another image, beside which it lies as well", async () => {
+    const repository = new MemoryRepository();
+    const bytes = payloadOf(digest);
+    const annotations = await sigstore.annotations(hand, bytes, { log: "none" });
+    const bundle = Buffer.from(JSON.stringify(await sigstore.bundle(hand, statementOf(digest, SIGN), { log: "none" })));
+    const asking = compile(signedBy(byKey(publicPem(hand))));
+    for (const put of [
+      (beside: string) =>
+        repository.put([{ mediaType: SIMPLE, bytes, annotations }], { tag: `${beside.replace(":", "-")}.sig` }),
+      (beside: string) =>
+        repository.put([{ mediaType: BUNDLE, bytes: bundle }], { subject: beside, artifactType: BUNDLE }),
+    ]) {
+      put(digest);
+      put(other);
+      const evidence = evidenceUnderTest();
+      const say = async (one: string): Promise<readonly string[]> =>
+        reasonsOf((await judge(evidence, asking, { repository, digest: one })).findings);
+      assert.deepEqual(await say(digest), []);
+      assert.deepEqual(await say(other), ["SignatureInvalid"]);
+      assert.deepEqual(await say(digest), []);
+    }
+  });
+
+  it("does not stand for another one of the same payload", async () => {
+    const repository = new MemoryRepository();
+    const bytes = payloadOf(digest);
+    const second = keyHand();
+    const layers = await Promise.all(
+      [hand, second].map(async (by) => ({
+        mediaType: SIMPLE,
+        bytes,
+        annotations: await sigstore.annotations(by, bytes, { log: "none" }),
+      })),
+    );
+    repository.put(layers, { tag: `${digest.replace(":", "-")}.sig` });
+    const authorities = [hand, second].map((by, at) => byKey(publicPem(by), { name: `${at}` }));
+    const asking = compile(signedBy(...authorities));
+    assert.deepEqual((await judge(evidenceUnderTest(), asking, { repository, digest })).findings, []);
+  });
+
+  it("is proved again under a trust root that was renewed", async () => {
+    const foreign = await sigstoreInstance();
+    let json = sigstore.trustedRoot;
+    const root = (): KnownRoot => ({ json, hash: json });
+    const roots = { peek: root, get: async () => ({ status: "verified", value: root() }) as const };
+    const evidence = evidenceUnderTest(undefined, { roots });
+    const repository = new MemoryRepository();
+    const by = await sigstore.issue();
+    repository.put(
+      [{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(await sigstore.bundle(by, statementOf(digest, SIGN)))) }],
+      { subject: digest, artifactType: BUNDLE },
+    );
+    const identity = { issuerRegExp: ".*", subjectRegExp: ".*" };
+    const asking = compile(signedBy({ name: "ci", keyless: { identities: [identity] } }));
+    const say = async (): Promise<readonly string[]> =>
+      reasonsOf((await judge(evidence, asking, { repository, digest })).findings);
+    assert.deepEqual(await say(), []);
+    json = foreign.trustedRoot;
+    assert.deepEqual(await say(), ["SignatureUntrusted"]);
+    json = sigstore.trustedRoot;
+    assert.deepEqual(await say(), []);
+  });
+
+  it("counts for no more of one rule because another, that is asked at the same time, needs less", async () => {
+    const second = keyHand();
+    const authorities = [hand, second].map((by, at) => byKey(publicPem(by), { name: `${at}` }));
+    const names = ["0", "1"];
+    const [one, all] = [1, 2].map((count) => compile({ authorities, signatures: { authorities: names, count } }));
+    const repository = new MemoryRepository();
+    for (const by of [hand, second]) {
+      const bundle = await sigstore.bundle(by, statementOf(digest, SIGN), { log: "none" });
+      repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(bundle)) }], {
+        subject: digest,
+        artifactType: BUNDLE,
+      });
+    }
+    repository.wait = () => new Promise((resolve) => setTimeout(resolve, 2));
+    const evidence = evidenceUnderTest();
+    const said = await Promise.all([one!, all!].map((rule) => judge(evidence, rule, { repository, digest })));
+    assert.deepEqual(
+      said.map(({ findings }) => reasonsOf(findings)),
+      [[], []],
+    );
+  });
+});
+
+describe("an attestation of one type", () => {
+  it("is none of another that the same authority is asked for", async () => {
+    const repository = new MemoryRepository();
+    attach(repository, await attest(hand, "clean"), "2025-01-01T00:00:00Z");
+    const types = [SCAN, "https://slsa.dev/provenance/v1"];
+    const asking = compile({
+      authorities: [byKey(publicPem(hand))],
+      attestations: types.map((predicateType) => ({ predicateType, authorities: ["release"] })),
+    });
+    const { findings } = await judge(evidenceUnderTest(), asking, { repository, digest });
+    assert.deepEqual(reasonsOf(findings), ["AttestationMissing"]);
+    assert.match(findings[0]?.detail ?? "", /slsa\.dev/);
   });
 });
 

@@ -42,6 +42,8 @@ export interface LogOptions {
   readonly timestamp?: boolean;
   /** Whoever the log entry is about; the signer where not given. */
   readonly entryBy?: Hand;
+  /** One more entry about the same signature, by somebody else. */
+  readonly alsoBy?: Hand;
   /** An entry over other bytes. */
   readonly entryAbout?: Uint8Array;
 }
@@ -276,14 +278,12 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
     const payloadType = "application/vnd.in-toto+json";
     const signature = sign("sha256", dsse.preAuthEncoding(payloadType, payload), hand.privateKey);
     const about = Buffer.from(options.entryAbout ?? payload);
-    const entries =
-      log === "none"
-        ? []
-        : [
-            log === "v1"
-              ? await entryV1("dsse", dsseBody(entryBy, about, signature, "0.0.1"), later)
-              : await entryV2(dsseBody(entryBy, about, signature, "0.0.2")),
-          ];
+    const entryOf = (by: Hand): Promise<object> =>
+      log === "v1"
+        ? entryV1("dsse", dsseBody(by, about, signature, "0.0.1"), later)
+        : entryV2(dsseBody(by, about, signature, "0.0.2"));
+    const loggers = options.alsoBy === undefined ? [entryBy] : [entryBy, options.alsoBy];
+    const entries = log === "none" ? [] : await Promise.all(loggers.map(entryOf));
     return {
       mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
       verificationMaterial: {
