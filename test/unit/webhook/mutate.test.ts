@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fastJsonPatch from "fast-json-patch";
 import type { PolicySpec } from "../../../crds/types.ts";
+import { MOST_IMAGES } from "../../../evidence/review.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import type { AdmissionRequest } from "../../../webhook/admissionReview.ts";
 import { createMutate } from "../../../webhook/mutate.ts";
@@ -126,6 +127,14 @@ describe("createMutate", () => {
     assert.equal(asked.length, 1);
   });
 
+  it("asks for as many names as validation looks at, and leaves the others for it to refuse", async () => {
+    const many = Array.from({ length: MOST_IMAGES + 20 }, (_, nth) => `a.b/c${nth}:1`);
+    const { asked, object } = await mutate([pods], request("Pod", pod([...many, "a.b/c0:1"])));
+    assert.equal(asked.length, MOST_IMAGES);
+    const pinned = images(object).filter((image) => image.endsWith(NOW));
+    assert.equal(pinned.length, MOST_IMAGES + 1, "a name that was asked for is pinned wherever it stands");
+  });
+
   it("is idempotent", async () => {
     const first = await mutate([pods], request("Pod", pod(["nginx:1"], { volumes: ["a.b/v"] })));
     const second = await mutate([pods], request("Pod", first.object));
@@ -218,6 +227,26 @@ describe("createMutate", () => {
       assert.deepEqual(images((await update(pod([`nginx:latest@${OLD}`]), pod(["nginx"]))).object), [
         `nginx:latest@${OLD}`,
       ]);
+    });
+
+    it("does not take a volume's digest for that of a container of its name", async () => {
+      const named = (image: string, reference: string): Json => ({
+        ...pod([]),
+        spec: { containers: [{ name: "data", image }], volumes: [{ name: "data", image: { reference } }] },
+      });
+      const [before, after] = [named(`a.b/x:1@${OLD}`, "a.b/y:1"), named("a.b/y:1", `a.b/z@${OLD}`)];
+      const container = await mutate(
+        [all],
+        request("Deployment", workload("Deployment", after), { oldObject: workload("Deployment", before) }),
+      );
+      assert.deepEqual(container.asked, ["a.b/y:1"]);
+      const swapped = await mutate(
+        [all],
+        request("Deployment", workload("Deployment", named("a.b/q:1", "a.b/x:1")), {
+          oldObject: workload("Deployment", before),
+        }),
+      );
+      assert.deepEqual(images(swapped.object), [`a.b/q:1@${NOW}`, `a.b/x:1@${NOW}`]);
     });
 
     it("asks for another tag, another name, and where the old tag is not known", async () => {
