@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { KmsKey } from "../../policy/compile/kmsUri.ts";
+import { proxyAgents } from "../environmentProxy.ts";
 import { KmsError } from "./kmsError.ts";
 
 export interface AwsOptions {
@@ -31,7 +32,7 @@ export const fetchAwsKey = async (
   const scheme = plainHttp.includes(endpoint ?? "") ? "http" : "https";
   const client = new KMSClient({
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: CONNECT_TIME, requestTimeout: REQUEST_TIME },
+    requestHandler: { connectionTimeout: CONNECT_TIME, requestTimeout: REQUEST_TIME, ...proxyAgents() },
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint: `${scheme}://${endpoint}` }),
   });

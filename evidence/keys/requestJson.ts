@@ -1,3 +1,5 @@
+import { fetch, type RequestInit, type Response } from "undici";
+import { throughProxy } from "../environmentProxy.ts";
 import { KmsError, statusError } from "./kmsError.ts";
 
 const MAX_BYTES = 1024 * 1024;
@@ -7,10 +9,12 @@ export const requestJson = async (
   url: string,
   init: { readonly method?: "GET" | "POST"; readonly headers?: Record<string, string>; readonly body?: string },
   signal: AbortSignal,
-): Promise<unknown> => {
+): Promise<unknown> => throughProxy((dispatcher) => ask(url, { ...init, dispatcher, redirect: "manual", signal }));
+
+const ask = async (url: string, init: RequestInit): Promise<unknown> => {
   let response: Response;
   try {
-    response = await fetch(url, { ...init, redirect: "manual", signal });
+    response = await fetch(url, init);
   } catch (error) {
     throw new KmsError("unavailable", "the key service could not be reached", error);
   }

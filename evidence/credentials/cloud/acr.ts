@@ -1,4 +1,5 @@
-import { EnvHttpProxyAgent, fetch } from "undici";
+import { fetch } from "undici";
+import { throughProxy } from "../../environmentProxy.ts";
 import type { CloudToken } from "./cloudCredentials.ts";
 
 const HOST = /^[a-z0-9-]+\.azurecr\.(?:io|cn|us|de)$/;
@@ -29,10 +30,9 @@ export async function exchangeForRefreshToken(
   accessToken: string,
   signal: AbortSignal,
 ): Promise<CloudToken> {
-  const proxied = new EnvHttpProxyAgent();
-  try {
+  return throughProxy(async (dispatcher) => {
     const response = await fetch(`${origin}/oauth2/exchange`, {
-      dispatcher: proxied,
+      dispatcher,
       method: "POST",
       redirect: "error",
       headers: { "content-type": "application/x-www-form-urlencoded" },
@@ -46,7 +46,5 @@ export async function exchangeForRefreshToken(
         : undefined;
     if (token === undefined) throw new Error(`the registry gave no token (status ${response.status})`);
     return { credential: { username: TOKEN_USER, password: token }, expires: Date.now() + LIFE };
-  } finally {
-    await proxied.destroy();
-  }
+  });
 }

@@ -1,3 +1,4 @@
+import { proxyAgents } from "../../environmentProxy.ts";
 import type { CloudToken } from "./cloudCredentials.ts";
 
 /** `account.dkr.ecr.region.amazonaws.com`, its FIPS, China, isolated and dual-stack forms (AWS, "Amazon ECR endpoints"). */
@@ -13,7 +14,12 @@ const LIFE = 12 * 3_600_000;
 export async function ecrToken(host: string, signal: AbortSignal): Promise<CloudToken> {
   const [, account = "", fips, region = ""] = HOST.exec(host) ?? [];
   const { ECRClient, GetAuthorizationTokenCommand } = await import("@aws-sdk/client-ecr");
-  const client = new ECRClient({ region, useFipsEndpoint: fips !== undefined, maxAttempts: 2 });
+  const client = new ECRClient({
+    region,
+    useFipsEndpoint: fips !== undefined,
+    maxAttempts: 2,
+    requestHandler: proxyAgents(),
+  });
   try {
     const answer = await client.send(new GetAuthorizationTokenCommand({ registryIds: [account] }), {
       abortSignal: signal,

@@ -107,6 +107,14 @@ describe("keys in key services", () => {
       assert.equal(seen[0]?.headers["x-amz-target"], "TrentService.GetPublicKey");
       assert.deepEqual(JSON.parse(seen[0]?.body ?? ""), { KeyId: "alias/release" });
     });
+    it("are read through the environment's proxy", async () => {
+      // The proxy answers itself: the name is never looked up.
+      const proxy = await start(() => ({ body: { KeyUsage: "SIGN_VERIFY", PublicKey: der(p256).toString("base64") } }));
+      process.env["HTTP_PROXY"] = proxy.url;
+      const store = keys({ aws: { plainHttp: ["kms.invalid"] } });
+      assert.equal(await say(store, uri("kms.invalid")), fingerprintOfKey(p256));
+      assert.equal(proxy.seen[0]?.path, "http://kms.invalid/");
+    });
     it("that are not there, or are for encryption, are unusable", async () => {
       const running = await start(() => ({ status: 400, body: { __type: "NotFoundException", message: "no" } }));
       const aws = { plainHttp: [running.host] };
@@ -222,6 +230,13 @@ describe("keys in key services", () => {
       assert.equal(seen[0]?.path, "/v1/transit/keys/release");
       assert.equal(seen[0]?.headers["x-vault-token"], "t0ken");
       assert.equal(seen[0]?.headers["x-vault-namespace"], "team");
+    });
+    it("are read through the environment's proxy", async () => {
+      const proxy = await start(() => ({ body: transit(1, { 1: { public_key: pem(p256) } }) }));
+      process.env["HTTP_PROXY"] = proxy.url;
+      const vault = { address: "http://vault.invalid", login: { type: "token", token: "t" } } as const;
+      assert.equal(await say(keys({ vault }), "hashivault://release"), fingerprintOfKey(p256));
+      assert.equal(proxy.seen[0]?.path, "http://vault.invalid/v1/transit/keys/release");
     });
     it("are raw where they are Ed25519", async () => {
       const raw = der(ed25519).subarray(-32).toString("base64");

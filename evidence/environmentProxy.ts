@@ -1,0 +1,22 @@
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { EnvHttpProxyAgent } from "undici";
+
+/**
+ * The clouds' APIs are reached as their own tools reach them: through HTTPS_PROXY, HTTP_PROXY and NO_PROXY. (Registries have their
+ * settings, `--https-proxy` and others.) Lives as long as `use` works.
+ */
+export async function throughProxy<T>(use: (dispatcher: EnvHttpProxyAgent) => Promise<T>): Promise<T> {
+  const dispatcher = new EnvHttpProxyAgent();
+  try {
+    return await use(dispatcher);
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+/** The same for a client of the AWS SDK (its `requestHandler`), which asks no environment; it destroys them with itself. */
+export const proxyAgents = (): { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent } => ({
+  httpAgent: new HttpAgent({ proxyEnv: process.env }),
+  httpsAgent: new HttpsAgent({ proxyEnv: process.env }),
+});
