@@ -2,8 +2,10 @@
 import { Command } from "commander";
 import { operatorCommand } from "./operator.ts";
 import { sandboxCommand } from "./sandbox.ts";
+import about from "../package.json" with { type: "json" };
 
 const program = new Command("image-security")
+  .version(about.version)
   .description("decides which container images may run")
   .enablePositionalOptions()
   .addCommand(operatorCommand())

@@ -12,9 +12,6 @@ export const operatorCommand = (): Command =>
 
 const run = async (args: readonly string[]): Promise<void> => {
   const { readSettings } = await import("../operator/settings.ts");
-  const { createWinston } = await import("../operator/logging.ts");
-  const { exitOnDefects } = await import("../operator/defects.ts");
-  const { runOperator } = await import("../operator/run.ts");
   const result = readSettings(args, process.env);
   if (result.status === "help") {
     process.stdout.write(result.text);
@@ -25,6 +22,10 @@ const run = async (args: readonly string[]): Promise<void> => {
     process.exitCode = 2;
     return;
   }
+  // Loaded here: help and refused flags need none of it.
+  const { createWinston } = await import("../operator/logging.ts");
+  const { exitOnDefects } = await import("../operator/defects.ts");
+  const { runOperator } = await import("../operator/run.ts");
   const log = createWinston(result.settings);
   exitOnDefects(log);
   const told = new Promise((resolve) => {

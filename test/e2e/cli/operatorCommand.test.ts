@@ -35,6 +35,12 @@ describe("image-security operator", function () {
     assert.match(output, /--log-level/);
   });
 
+  it("tells its version", async () => {
+    const { code, output } = await run(["--version"]);
+    assert.equal(code, 0);
+    assert.match(output, /^\d+\.\d+\.\d+\n$/);
+  });
+
   it("describes its flags", async () => {
     const { code, output } = await run(["operator", "--help"]);
     assert.equal(code, 0);
