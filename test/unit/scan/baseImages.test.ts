@@ -123,6 +123,9 @@ describe("base images", () => {
         "",
       ],
       ["an OCI URI", v02("oci://registry.company.com/base/node:24"), ""],
+      ["BuildKit's docker-image URI", v1("docker-image://docker.io/library/alpine:3"), "BaseImageNotAllowed"],
+      ["a URI that holds its digest already", v1(`oci://registry.company.com/base/node@sha256:${"c".repeat(64)}`), ""],
+      ["an image's tag in a qualifier", v02("pkg:oci/debian?repository_url=docker.io/library/debian&tag=12"), ""],
       ["every image among the materials", v1("pkg:docker/debian@12", "pkg:docker/alpine@3"), "BaseImageNotAllowed"],
       ["materials without an image", v1("git+https://github.com/org/repo@refs/heads/main"), "BaseImageUnknown"],
       [
@@ -135,6 +138,20 @@ describe("base images", () => {
     for (const [what, facts, expected] of cases) {
       it(`${what}: ${expected || "passes"}`, () => assert.equal(first(judge(spec, facts)), expected));
     }
+    it("a tag in a qualifier is the image's tag", () => {
+      const old: BaseImages = {
+        deprecated: [{ image: "docker.io/library/debian:10", replacement: "docker.io/library/debian:12" }],
+        authorities: ["ci"],
+      };
+      for (const [tag, expected] of [
+        ["10", "BaseImageDeprecated"],
+        ["12", ""],
+      ] as const)
+        assert.equal(
+          first(judge(old, v02(`pkg:oci/debian?repository_url=docker.io/library/debian&tag=${tag}`))),
+          expected,
+        );
+    });
     it("provenance that could not be fetched is unavailable", () => {
       const facts = {
         attestations: new Map<string, AttestationOutcome>([

@@ -231,6 +231,40 @@ describe("scan rule", () => {
     assert.deepEqual(reasons(denied), ["ScanVulnerable"]);
   });
 
+  it("holds its limits to the second and to the tenth", () => {
+    const aged = (seconds: number): string[] =>
+      reasons(
+        judge({ maxAge: "24h" }, [covering(report([], new Date(NOW - 86_400_000 - seconds * 1_000).toISOString()))]),
+      );
+    assert.deepEqual(aged(0), []);
+    assert.deepEqual(aged(1), ["ScanStale"]);
+    const scored = (cvss: number): string[] =>
+      reasons(judge({ maxCVSS: 8.9 }, [covering(report([vulnerability("CVE-2026-1", "high", { cvss })]))]));
+    assert.deepEqual(scored(8.9), []);
+    assert.deepEqual(scored(8.95), ["ScanVulnerable"]);
+  });
+
+  it("puts the scores and the names of one vulnerability's entries together", () => {
+    const entries = [
+      vulnerability("GHSA-jfh8-c2jp-5v3q", "critical", { package: "p", cvss: 7, aliases: ["CVE-2021-44228"] }),
+      vulnerability("GHSA-jfh8-c2jp-5v3q", "high", { package: "p", cvss: 9.5, aliases: ["CVE-2021-45046"] }),
+    ];
+    for (const order of [entries, entries.toReversed()]) {
+      const scanned = [covering(report(order))];
+      assert.deepEqual(reasons(judge({ maxCVSS: 9 }, scanned)), ["ScanVulnerable"]);
+      for (const id of ["CVE-2021-44228", "CVE-2021-45046"])
+        assert.deepEqual(reasons(judge({ denyCVEs: [id] }, scanned)), ["ScanVulnerable"], id);
+      assert.deepEqual(reasons(judge({ maxVulnerabilities: { critical: 0 } }, scanned)), ["ScanVulnerable"]);
+    }
+  });
+
+  it("counts packages of one name in two ecosystems apart", () => {
+    const both = ["pkg:deb/debian/x@1.0?arch=amd64", "pkg:npm/x@1.0", "pkg:deb/debian/x@1.0?arch=arm64"].map((purl) =>
+      vulnerability("CVE-2026-1", "high", { package: "x", purl }),
+    );
+    assert.match(judge({ maxVulnerabilities: { high: 1 } }, [covering(report(both))])[0]?.detail ?? "", /^2 high/);
+  });
+
   it("names what a report holds on one line, cut, with nothing invisible", () => {
     const hostile = vulnerability("CVE-1", "high", {
       package: `a\nb\u202e${"x".repeat(500)}`,
@@ -406,6 +440,13 @@ describe("scan rule", () => {
       assert.deepEqual(reasons(judge({ sources: [{ vulnerabilityReport: {} }] }, [ABSENT])), ["ScanMissing"]);
       assert.deepEqual(reasons(judge(spec, [covering(report([LOG4SHELL]))])), ["ScanVulnerable"]);
     });
+    it("a source beside them makes the rule hold for templates too, and ends the grace", () => {
+      const two: Scan = { ...spec, sources: [...(spec.sources ?? []), { imageAnnotation: {} }] };
+      assert.deepEqual(reasons(judge(two, [ABSENT, ABSENT], {}, { template: true })), ["ScanMissing"]);
+      const bad = covering(report([LOG4SHELL]));
+      assert.deepEqual(reasons(judge(two, [ABSENT, bad], {}, { template: true })), ["ScanVulnerable"]);
+      assert.deepEqual(reasons(judge(two, [ABSENT, ABSENT])), ["ScanMissing"]);
+    });
     it("the author is told", () =>
       assert.deepEqual(
         compileScan(spec, AUTHORITIES, false).advice.map(({ type }) => type),
@@ -493,6 +534,28 @@ describe("scan rule", () => {
         false,
       ],
       ["the package as product", statement({ products: [{ "@id": purl }] }), true],
+      [
+        "a package of the same name in another group as product",
+        statement({ products: [{ "@id": purl.replace("org.apache.logging.log4j", "org.example") }] }),
+        false,
+      ],
+      [
+        "a package of the same name in another ecosystem as product",
+        statement({ products: [{ "@id": purl.replace("maven", "npm") }] }),
+        false,
+      ],
+      [
+        "a product of another type with this digest",
+        statement({ products: [{ "@id": `pkg:generic/web@sha256%3A${"a".repeat(64)}` }] }),
+        false,
+      ],
+      [
+        "a product by this image's name with its digest",
+        statement({ products: [{ "@id": `x@sha256:${"a".repeat(64)}` }] }),
+        true,
+      ],
+      ["a product by another digest", statement({ products: [{ "@id": `x@sha256:${"b".repeat(64)}` }] }), false],
+      ["a product that is nobody's", statement({ products: [{ "@id": "web" }] }), false],
       ["another package as product", statement({ products: [{ "@id": "pkg:maven/a/b@1" }] }), false],
       [
         "the package as subcomponent",
@@ -573,6 +636,14 @@ describe("scan rule", () => {
       const later = document({ ...statement({ status: "affected" }), timestamp: "2026-11-12T00:00:00Z" });
       assert.deepEqual(reasons(judge(spec, [scanned], said(document(statement({})), later))), ["ScanVulnerable"]);
     });
+    it("of two at the same time the one that does not excuse decides", () => {
+      const [excuse, no] = [statement({}), statement({ status: "affected" })];
+      for (const both of [
+        [excuse, no],
+        [no, excuse],
+      ])
+        assert.deepEqual(reasons(judge(spec, [scanned], said(document(...both)))), ["ScanVulnerable"]);
+    });
     it("a statement without a time excuses nothing, and takes back what others excuse", () => {
       const undated = (status: string): object => ({ statements: [statement({ status })] });
       assert.deepEqual(reasons(judge(spec, [scanned], said(undated("fixed")))), ["ScanVulnerable"]);
@@ -633,6 +704,27 @@ describe("scan rule", () => {
       assert.deepEqual(judged("b"), ["ScanVulnerable"]);
       assert.deepEqual(judged("a", outcomeOf(versioned, document())), []);
       assert.deepEqual(judged("a", outcomeOf(versioned, document(later))), ["ScanVulnerable"]);
+      assert.deepEqual(judged("a"), []);
+      assert.deepEqual(judged("a", outcomeOf(versioned, document(later))), ["ScanVulnerable"]);
+    });
+    it("is read anew for another repository of the same digest", () => {
+      const { rule } = compileScan(spec, AUTHORITIES, false);
+      const evidence = said(document(statement({ products: [{ "@id": "pkg:oci/web" }] })));
+      const judged = (name: string): string[] => {
+        const other = parseReference(name);
+        assert.ok(other.status === "ok");
+        const facts: ImageFacts = {
+          signatures: new Map(),
+          attestations: new Map(),
+          digest: { status: "verified", value: `sha256:${"a".repeat(64)}` },
+          scans: new Map(rule.sources.map(({ id }) => [id, scanned])),
+          ...evidence,
+        };
+        const context = { mode: "admission", template: false, now: NOW, createdAt: NOW } as const;
+        return reasons(judgeScan(rule, facts, { ...context, reference: other.reference }));
+      };
+      assert.deepEqual(judged("registry.company.com/web:1"), []);
+      assert.deepEqual(judged("registry.company.com/api:1"), ["ScanVulnerable"]);
     });
     it("weighs no more than 256 statements about one vulnerability, and believes none beyond", () => {
       const about = (count: number): Partial<ImageFacts> =>

@@ -168,6 +168,20 @@ describe("scan formats", () => {
     }
   });
 
+  it("takes several SARIF runs for as old as the oldest, and for undated where one is", () => {
+    const run = (...endTimeUtc: readonly string[]): object => ({
+      tool: { driver: { name: "Trivy" } },
+      invocations: endTimeUtc.map((end) => ({ executionSuccessful: true, endTimeUtc: end })),
+      results: [],
+    });
+    const [old, young] = ["2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z"];
+    const date = (...runs: readonly object[]): string | undefined =>
+      parsed({ version: "2.1.0", runs }).report.scannedAt;
+    assert.equal(date(run(young), run(old)), old);
+    assert.equal(date(run(old), run(young)), old);
+    assert.equal(date(run(young), run()), undefined);
+  });
+
   it("leaves Trivy's other SARIF findings out", () => {
     const sarif = trivySarif([LOG4SHELL]) as { runs: [{ tool: { driver: { rules: { name: string }[] } } }] };
     sarif.runs[0].tool.driver.rules[0]!.name = "Misconfiguration";
@@ -185,6 +199,7 @@ describe("scan formats", () => {
     ["a vulnerability without id", JSON.stringify(trivyReport([{ ...LOG4SHELL, id: "" }]))],
     ["a severity that no scanner writes", JSON.stringify(trivyReport([{ ...LOG4SHELL, severity: "harmless" }]))],
     ["`constructor` as severity", JSON.stringify(trivyReport([{ ...LOG4SHELL, severity: "constructor" }]))],
+    ["a severity that Grype does not write", JSON.stringify(grypeReport([{ ...LOG4SHELL, severity: "harmless" }]))],
     ["matches without Grype's descriptor", JSON.stringify({ matches: [] })],
     ["Grype with matches that is no list", JSON.stringify({ ...grypeReport([]), matches: null })],
     ["SARIF 2.0", JSON.stringify({ ...trivySarif([]), version: "2.0.0" })],
@@ -321,6 +336,20 @@ describe("VulnerabilityReport objects", () => {
     assert.equal(storedReport(vulnerabilityReportObject([], { digest: "" })), undefined);
     assert.equal(storedReport({}), undefined);
     assert.equal(storedReport(null), undefined);
+  });
+  it("is as old as its last update, and where it names none as old as the object", () => {
+    const object = vulnerabilityReportObject([], { digest }) as {
+      metadata: { creationTimestamp: string };
+      report: { updateTimestamp?: string };
+    };
+    object.metadata.creationTimestamp = "2026-11-01T00:00:00Z";
+    const date = (): string | undefined => {
+      const content = storedReport(object)?.content;
+      return content?.status === "ok" ? content.report.scannedAt : undefined;
+    };
+    assert.equal(date(), SCANNED_AT);
+    delete object.report.updateTimestamp;
+    assert.equal(date(), "2026-11-01T00:00:00Z");
   });
   it("is broken, not clean, where a vulnerability cannot be read", () => {
     const stored = storedReport(vulnerabilityReportObject([{ ...LOG4SHELL, severity: "?" }], { digest }));

@@ -370,20 +370,22 @@ describe("scan provider", () => {
     assert.equal(await bench.reasons(withScan({}), index.digest), "deny ImageMalformed");
   });
 
-  it("refuses an index whose configs would take longer than there is time for, before it fetches them", async () => {
+  it("refuses an index whose manifests and configs would take longer than there is time for, before it fetches the rest", async () => {
     const filler = "x".repeat(3 * 1024 * 1024);
-    const children = Array.from({ length: 24 }, (_, n) =>
-      makeImage({
-        layers: [{ n: String(n) }],
-        platform: { os: "linux", architecture: `a${n}` },
-        ...(n < 8 ? {} : { labels: { filler } }),
-      }),
-    );
-    const bench = new Workbench();
-    const index = makeIndex(children);
-    bench.put(index);
-    assert.equal(await bench.reasons(withScan({}), index.digest), "deny ImageMalformed");
-    assert.equal(bench.calls.filter((call) => call.startsWith("blob")).length, 16);
+    for (const large of [{ labels: { filler } }, { annotations: { filler } }]) {
+      const children = Array.from({ length: 24 }, (_, n) =>
+        makeImage({
+          layers: [{ n: String(n) }],
+          platform: { os: "linux", architecture: `a${n}` },
+          ...(n < 8 ? {} : large),
+        }),
+      );
+      const bench = new Workbench();
+      const index = makeIndex(children);
+      bench.put(index);
+      assert.equal(await bench.reasons(withScan({}), index.digest), "deny ImageMalformed");
+      assert.equal(bench.calls.filter((call) => call.startsWith("blob")).length, 16);
+    }
   });
 
   it("refuses a config that says to be larger than any is, without fetching it", async () => {

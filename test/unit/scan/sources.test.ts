@@ -169,6 +169,15 @@ describe("pod annotation", () => {
     ],
     ["is garbage", "{", false, "ScanInvalid"],
   ];
+  it("about an index covers it by the index's digest, but not where it names one platform's layers as well", () => {
+    const image = index({}, part("a", {}, "linux/amd64"), part("b", {}, "linux/arm64"));
+    const said = (about: object): string =>
+      say(podAnnotationReport(image, parseScanList(JSON.stringify(trivyReport([], about))), false));
+    const repoDigests = [`web@${digestOf("f")}`];
+    assert.equal(said({ repoDigests }), "all:0");
+    assert.equal(said({ repoDigests, diffIds: ["layer-a", "top"] }), "absent");
+    assert.equal(said({ repoDigests, imageId: "config-a" }), "absent");
+  });
   for (const [what, text, others, expected] of cases) {
     it(`that ${what}: ${expected}`, () =>
       assert.equal(say(podAnnotationReport(single(), parseScanList(text), others)), expected));
@@ -221,6 +230,10 @@ describe("scan attestation", () => {
     );
     assert.equal(say(await ask(single(), { [digestOf("a")]: proved(old, cosignVuln(report("a"))) })), "all:0");
     assert.equal(say(await ask(single(), { [digestOf("a")]: proved(cosignVuln(report("a")), old) })), "all:0");
+  });
+  it("is a mismatch where one of several of the same time is about another image", async () => {
+    const two = proved(cosignVuln(report("a")), cosignVuln(report("b")));
+    assert.equal(say(await ask(single(), { [digestOf("a")]: two })), "ScanMismatch");
   });
   it("counts together with others of the same time", async () => {
     const two = proved(cosignVuln(report("a")), cosignVuln(report("a", [BAD])));
@@ -338,6 +351,13 @@ describe("VulnerabilityReport source", () => {
       ask([stored([], { digest: digestOf("a"), namespace: "evil" })], (namespace) => namespace !== "evil"),
       "absent",
     ));
+  it("that cannot be read is invalid where it is the only one, of the image or of a platform", () => {
+    const broken = (letter: string): StoredReport => stored([{ ...BAD, severity: "?" }], { digest: digestOf(letter) });
+    assert.equal(ask([broken("a")]), "ScanInvalid");
+    assert.equal(ask([broken("a"), stored([BAD], { digest: digestOf("a") })]), "all:1");
+    const children = [{ digest: digestOf("b"), platform: "linux/amd64" }];
+    assert.equal(ask([broken("b")], undefined, children), "ScanInvalid");
+  });
   it("does not count an expired report", () => {
     assert.equal(ask([stored([], { digest: digestOf("a"), updated: "2026-11-20T10:00:00Z", ttl: "1h" })]), "absent");
     assert.equal(ask([stored([], { digest: digestOf("a"), updated: "2026-11-20T10:00:00Z", ttl: "3h0m0s" })]), "all:0");
