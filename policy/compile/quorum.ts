@@ -18,8 +18,7 @@ export const compileQuorum = (spec: QuorumSpec, compiled: CompiledAuthorities): 
   return { authorities, count: spec.count ?? signersOf(authorities), everyone: spec.count === undefined };
 };
 
-const signersOf = ({ trusted, faulty }: AuthoritySet): number =>
-  Math.max(1, new Set(trusted.map(materialOf)).size + faulty.length);
+const signersOf = ({ trusted }: AuthoritySet): number => Math.max(1, new Set(trusted.map(materialOf)).size);
 
 /** Who may sign, without what is asked of the signature beside that. */
 const materialOf = (authority: CompiledAuthority): string => {

@@ -150,6 +150,11 @@ describe("keyless signatures", () => {
         );
       });
     }
+    it("refuses a certificate that leaves the issuer empty, whatever an expression takes", async () => {
+      const anybody = authority({ issuerRegExp: ".*", subjectRegExp: ".*" });
+      assert.equal(await say(attached(await signed()), anybody), "");
+      assert.match(await say(attached(await signed({ issuer: "" })), anybody), /^SignatureUntrusted: .*no issuer/);
+    });
     it("says whose signature there is", async () => {
       const message = await say(attached(await signed({ subject: "https://example.com/other" })));
       assert.match(message, /was made by https:\/\/example.com\/other \(issuer https:\/\/issuer.example.com\)/);

@@ -26,7 +26,7 @@ const rule = (names: readonly string[], count: number, faulty: readonly string[]
 });
 /** Authorities of one key, and no count. */
 const everyone = (names: readonly string[], faulty: readonly string[] = []): SignaturesRule => ({
-  ...rule(names, 1 + faulty.length, faulty),
+  ...rule(names, 1, faulty),
   everyone: true,
 });
 const by = (...signers: string[]): SignatureOutcome => ({
@@ -282,5 +282,11 @@ describe("judging attestations", () => {
       );
       assert.deepEqual(reasonsOf(judgeAttestations(one, facts, { reference: tagged, now })), [], `round ${round}`);
     }
+    // A statement of two images, and a tag that moved from the one to the other.
+    const bound = { ...one, conditions: [condition(`image.digest == "${digest}"`)] };
+    const moved = { ...facts, digest: { status: "verified", value: `sha256:${"b".repeat(64)}` } } as const;
+    const { digest: _, ...tag } = { ...plain, canonical: `${plain.name}:v1`, tag: "v1" };
+    assert.deepEqual(reasonsOf(judgeAttestations(bound, facts, { reference: tag, now })), []);
+    assert.deepEqual(reasonsOf(judgeAttestations(bound, moved, { reference: tag, now })), ["AttestationRejected"]);
   });
 });
