@@ -59,6 +59,14 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   stack.defer(() => releaseFolder(folder));
   for (const file of filesOfRunning(folder)) guard.removeAtEnd(file);
 
+  const registry = await startRegistryNear(options.port, report);
+  stack.defer(() => registry.close());
+  addSamples(registry.store);
+  report(`the registry is ready at ${registry.host} with ${samples.length} sample images`);
+  const kubeconfig = join(folder, "kubeconfig");
+  // Wrong flags are told of before anything is built.
+  const settings = settingsFor(options, { kubeconfig, registryUrl: registry.url });
+
   report("looking for etcd and kube-apiserver");
   const binaries = await findBinaries({ report, guard, signal });
   signal.throwIfAborted();
@@ -72,22 +80,15 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
     await plane.stop();
   });
   supervise(plane, report, ending.signal);
-  const kubeconfig = join(folder, "kubeconfig");
   await writeFile(kubeconfig, await readFile(plane.kubeconfig), { mode: 0o600 });
   report(`the API server is ready at ${plane.server}`);
   signal.throwIfAborted();
-
-  const registry = await startRegistryNear(options.port, report);
-  stack.defer(() => registry.close());
-  addSamples(registry.store);
-  report(`the registry is ready at ${registry.host} with ${samples.length} sample images`);
 
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const client = createKubeClient(config);
   stack.defer(() => client.close());
   const crds = await installCrds(plane.admin);
-  const settings = settingsFor(options, { kubeconfig, registryUrl: registry.url });
   // The operator's own, which it does not make for itself, and the one where the documented commands put keys.
   const namespaces = [settings.namespace, "opa-system"];
   await applyManifests(

@@ -155,4 +155,16 @@ describe("an empty sandbox", function () {
       await sandbox.dispose();
     }
   });
+
+  it("says what is wrong with the operator's flags before anything is started", async () => {
+    const sandbox = await SandboxProcess.run("--", "--audit-intervall=3s");
+    try {
+      await eventually(() => sandbox.exitCode !== null, { within: 30_000 });
+      assert.equal(sandbox.exitCode, 1);
+      assert.match(sandbox.output, /--audit-intervall.*did you mean --audit-interval\?/);
+      assert.doesNotMatch(sandbox.output, /kube-apiserver/);
+    } finally {
+      await sandbox.dispose();
+    }
+  });
 });
