@@ -1,6 +1,7 @@
 import { Malformed, type Signed } from "./candidate.ts";
 import { IN_TOTO, LIMITS, SIGN_PREDICATE } from "./formats.ts";
-import { field, isObject, parseObject, textField, type JsonObject } from "./json.ts";
+import { field, isObject, textField, type JsonObject } from "../json.ts";
+import { parseObject } from "./json.ts";
 
 /** What signed content says, whoever signed it. */
 export interface Claim {

@@ -1,3 +1,4 @@
+import { isObject, type JsonObject } from "../json.ts";
 import { Malformed } from "./candidate.ts";
 
 /** Nesting of JSON that is read; recursive code behind it must not run out of stack. */
@@ -7,20 +8,6 @@ const MAX_DEPTH = 64;
  * heap may take the process with it. A 10 MiB SBOM has about 700,000.
  */
 const MAX_VALUES = 1_000_000;
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** The own field of an object; undefined for everything else, `__proto__` included. */
-export const field = (value: unknown, name: string): unknown =>
-  isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-
-export const textField = (value: unknown, name: string): string | undefined => {
-  const found = field(value, name);
-  return typeof found === "string" ? found : undefined;
-};
 
 /** Parses an object, or throws Malformed: not UTF-8, not JSON, not an object, nested too deeply, of too many values. */
 export const parseObject = (bytes: Uint8Array | string, what: string): JsonObject => {

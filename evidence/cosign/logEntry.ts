@@ -3,7 +3,8 @@ import { json as canonicalJson } from "@sigstore/core";
 import type { TrustMaterial } from "@sigstore/verify";
 import { createHash, createPublicKey, verify, X509Certificate, type KeyObject } from "node:crypto";
 import type { Signed } from "./candidate.ts";
-import { field, parseObject, textField, type JsonObject } from "./json.ts";
+import { field, textField, type JsonObject } from "../json.ts";
+import { parseObject } from "./json.ts";
 
 /** Whoever a log entry must be about: a bare key, or the leaf certificate. */
 export interface EntrySigner {

@@ -1,5 +1,5 @@
 import type { ProvedStatement, SignatureProof } from "../../policy/facts.ts";
-import { field } from "./json.ts";
+import { field } from "../json.ts";
 
 /** What an examination gives of a statement that somebody proved: as an object, or as text where it is large. */
 export interface StatementRead {

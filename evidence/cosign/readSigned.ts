@@ -3,7 +3,8 @@ import { TransparencyLogEntry as ProtoEntry } from "@sigstore/protobuf-specs";
 import { Malformed, type Candidate, type Signed, type SignatureAnnotations } from "./candidate.ts";
 import { LIMITS } from "./formats.ts";
 import { hashesTo } from "./signatureContent.ts";
-import { field, fromBase64, isObject, parseObject, textField, type JsonObject } from "./json.ts";
+import { field, isObject, textField, type JsonObject } from "../json.ts";
+import { fromBase64, parseObject } from "./json.ts";
 
 /** Parses a candidate into its signatures; throws Malformed for what cannot be what it says. */
 export const readSigned = (candidate: Candidate): readonly Signed[] => {

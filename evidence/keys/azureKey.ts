@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { KmsKey } from "../../policy/compile/kmsUri.ts";
-import { field, isObject, textField } from "../cosign/json.ts";
+import { field, isObject, textField } from "../json.ts";
 import { requestJson } from "./requestJson.ts";
 import { KmsError } from "./kmsError.ts";
 

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { KmsKey } from "../../policy/compile/kmsUri.ts";
-import { field, textField } from "../cosign/json.ts";
+import { field, textField } from "../json.ts";
 import { requestJson } from "./requestJson.ts";
 import { KmsError } from "./kmsError.ts";
 

@@ -1,5 +1,6 @@
 import type { Severity, Vulnerability } from "../../policy/scanReport.ts";
-import { asArray, asDate, asObject, asScore, asText, quoted, type JsonObject } from "./json.ts";
+import { asArray, asDate, asObject, asScore, asText, quoted } from "./json.ts";
+import type { JsonObject } from "../json.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { parseScanDocument } from "./parseScan.ts";
 import { severityByName, severityByScore, worse } from "./severity.ts";

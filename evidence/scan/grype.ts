@@ -1,5 +1,6 @@
 import type { Vulnerability } from "../../policy/scanReport.ts";
-import { asDate, asObject, asScore, asText, digestOf, highestOf, objectsIn, texts, type JsonObject } from "./json.ts";
+import { asDate, asObject, asScore, asText, digestOf, highestOf, objectsIn, texts } from "./json.ts";
+import type { JsonObject } from "../json.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { readSeverity } from "./severity.ts";
 

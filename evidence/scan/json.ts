@@ -1,12 +1,8 @@
-/** Reading of JSON that somebody else wrote: every accessor takes anything and gives the wanted type or nothing. */
+import { isObject, type JsonObject } from "../json.ts";
 
-export type JsonObject = Readonly<Record<string, unknown>>;
+/** Fields of scan reports: every accessor takes anything and gives the wanted type or nothing. */
 
-export const asObject = (value: unknown): JsonObject | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? // Any non-null, non-array object can be read by string keys.
-      (value as JsonObject)
-    : undefined;
+export const asObject = (value: unknown): JsonObject | undefined => (isObject(value) ? value : undefined);
 
 export const asArray = (value: unknown): readonly unknown[] | undefined => (Array.isArray(value) ? value : undefined);
 

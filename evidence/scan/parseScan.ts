@@ -1,4 +1,5 @@
-import { asObject, type JsonObject } from "./json.ts";
+import { asObject } from "./json.ts";
+import type { JsonObject } from "../json.ts";
 import { isGrype, parseGrype } from "./grype.ts";
 import { broken, type ScanParse } from "./parsedScan.ts";
 import { isSarif, parseSarif } from "./sarif.ts";

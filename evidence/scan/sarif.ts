@@ -1,16 +1,6 @@
 import type { Severity, Vulnerability } from "../../policy/scanReport.ts";
-import {
-  asArray,
-  asDate,
-  asObject,
-  asScore,
-  asText,
-  digestOf,
-  objectsIn,
-  quoted,
-  texts,
-  type JsonObject,
-} from "./json.ts";
+import { asArray, asDate, asObject, asScore, asText, digestOf, objectsIn, quoted, texts } from "./json.ts";
+import type { JsonObject } from "../json.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { severityByName, severityByScore } from "./severity.ts";
 

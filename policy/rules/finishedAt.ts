@@ -1,3 +1,5 @@
+import { field } from "./field.ts";
+
 /**
  * Where predicates say when the work they tell of was finished: SLSA v1 and v0.2, cosign's vuln and custom, in-toto vulns,
  * CycloneDX, SPDX, OpenVEX. The first that is there counts.
@@ -17,13 +19,7 @@ const FINISHING_TIMES: readonly (readonly string[])[] = [
 /** The predicate's own finishing time as it is written; undefined where it has none. */
 export const finishedAt = (predicate: unknown): string | undefined => {
   for (const path of FINISHING_TIMES) {
-    let value = predicate;
-    for (const name of path) {
-      value =
-        typeof value === "object" && value !== null && Object.hasOwn(value, name)
-          ? Reflect.get(value, name)
-          : undefined;
-    }
+    const value = path.reduce(field, predicate);
     if (typeof value === "string" && value !== "") return value;
   }
   return undefined;
