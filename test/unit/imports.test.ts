@@ -14,7 +14,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   // The loop wires the webhook to its caches; the webhook knows nothing of the loop.
   operator: ["crds", "policy", "evidence", "webhook"],
   sandbox: ["crds", "policy", "evidence", "webhook", "operator"],
-  cli: ["crds", "policy", "evidence", "webhook", "operator", "sandbox"],
+  cli: ["crds", "policy", "evidence", "webhook", "operator", "sandbox", "package.json"],
   bench: ["crds", "policy", "evidence", "webhook", "operator", "sandbox", "cli", "test"],
 };
 
