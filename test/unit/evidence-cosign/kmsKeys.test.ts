@@ -113,7 +113,8 @@ describe("keys in key services", () => {
       process.env["HTTP_PROXY"] = proxy.url;
       const store = keys({ aws: { plainHttp: ["kms.invalid"] } });
       assert.equal(await say(store, uri("kms.invalid")), fingerprintOfKey(p256));
-      assert.equal(proxy.seen[0]?.path, "http://kms.invalid/");
+      // The path is the whole URL, unless another test's mock of TUF repositories has replaced node:http by its own.
+      assert.equal(proxy.seen[0]?.headers["host"], "kms.invalid");
     });
     it("that are not there, or are for encryption, are unusable", async () => {
       const running = await start(() => ({ status: 400, body: { __type: "NotFoundException", message: "no" } }));
