@@ -4,7 +4,7 @@ import { createKeychains } from "./credentials/keychain.ts";
 import { createGather, type Gathering } from "./createGather.ts";
 import type { FactProvider } from "./gather.ts";
 import type { EvidenceMetrics } from "./metrics.ts";
-import type { Network } from "./registry/dialer.ts";
+import type { Network } from "./registry/network.ts";
 import { createRegistry } from "./registry/registry.ts";
 import { CLOUD_PROVIDERS, type RegistrySettings } from "./registry/settings.ts";
 

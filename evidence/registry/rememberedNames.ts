@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Network, ResolvedAddress } from "./dialer.ts";
+import type { Network, ResolvedAddress } from "./network.ts";
 
 type Addresses = readonly ResolvedAddress[];
 

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from "node:net";
 import type { ClusterReads } from "../../evidence/credentials/clusterReads.ts";
 import type { EvidenceOptions } from "../../evidence/createEvidence.ts";
 import type { FactProvider } from "../../evidence/gather.ts";
-import { type Network, SYSTEM_NETWORK } from "../../evidence/registry/dialer.ts";
+import { type Network, SYSTEM_NETWORK } from "../../evidence/registry/network.ts";
 import { makeImage } from "../../sandbox/registry/images.ts";
 import { type Misbehaviour } from "../../sandbox/registry/misbehaviour/rules.ts";
 import { status } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";

@@ -1,6 +1,6 @@
 import { fetch } from "undici";
 import { throughProxy } from "../../environmentProxy.ts";
-import type { CloudToken } from "./cloudCredentials.ts";
+import type { CloudToken } from "./cloudToken.ts";
 
 const HOST = /^[a-z0-9-]+\.azurecr\.(?:io|cn|us|de)$/;
 

@@ -1,4 +1,4 @@
-import type { CloudToken } from "./cloudCredentials.ts";
+import type { CloudToken } from "./cloudToken.ts";
 
 /** Artifact Registry and what is left of Container Registry. */
 export const isArtifactRegistryHost = (host: string): boolean =>

@@ -3,16 +3,8 @@ import type { CloudProvider } from "../../registry/settings.ts";
 import type { Credential, CredentialSource } from "../credential.ts";
 import { acrToken, isAcrHost } from "./acr.ts";
 import { artifactRegistryToken, isArtifactRegistryHost } from "./artifactRegistry.ts";
+import type { CloudToken, FetchCloudToken } from "./cloudToken.ts";
 import { ecrToken, isEcrHost } from "./ecr.ts";
-
-/** A credential that a cloud gave, and until when it is good (milliseconds since the epoch). */
-export interface CloudToken {
-  readonly credential: Credential;
-  readonly expires: number;
-}
-
-/** Fetches a credential for a registry host. Rejects where the cloud gives none. */
-export type FetchCloudToken = (host: string, signal: AbortSignal) => Promise<CloudToken>;
 
 /** Credentials of cloud registries from where the operator runs. */
 export interface CloudCredentials {

@@ -1,5 +1,5 @@
 import { proxyAgents } from "../../environmentProxy.ts";
-import type { CloudToken } from "./cloudCredentials.ts";
+import type { CloudToken } from "./cloudToken.ts";
 
 /** `account.dkr.ecr.region.amazonaws.com`, its FIPS, China, isolated and dual-stack forms (AWS, "Amazon ECR endpoints"). */
 const HOST =

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ResolvedAddress } from "../../../evidence/registry/dialer.ts";
+import type { ResolvedAddress } from "../../../evidence/registry/network.ts";
 import { rememberNames } from "../../../evidence/registry/rememberedNames.ts";
 import { makeImage } from "../../../sandbox/registry/images.ts";
 import { resetAfter } from "../../../sandbox/registry/misbehaviour/wrongTransport.ts";

@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import type { Network, ResolvedAddress } from "../../../../evidence/registry/dialer.ts";
+import type { Network, ResolvedAddress } from "../../../../evidence/registry/network.ts";
 
 /** A network in which names stand for the addresses that a test gives them, and every dialled address leads to loopback. */
 export interface TestNetwork extends Network {

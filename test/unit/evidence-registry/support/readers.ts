@@ -2,7 +2,7 @@ import type { CredentialSource } from "../../../../evidence/credentials/credenti
 import { ANONYMOUS } from "../../../../evidence/credentials/credential.ts";
 import type { EvidenceMetrics } from "../../../../evidence/metrics.ts";
 import type { CachedRepository } from "../../../../evidence/registry/cachedRepository.ts";
-import type { Network } from "../../../../evidence/registry/dialer.ts";
+import type { Network } from "../../../../evidence/registry/network.ts";
 import { createRegistry, type Registry } from "../../../../evidence/registry/registry.ts";
 import { DEFAULT_REGISTRY_SETTINGS, type RegistrySettings } from "../../../../evidence/registry/settings.ts";
 
