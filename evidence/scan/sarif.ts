@@ -2,7 +2,7 @@ import type { Severity, Vulnerability } from "../../policy/scanReport.ts";
 import { asArray, asDate, asObject, asScore, asText, digestOf, objectsIn, quoted, texts } from "./json.ts";
 import type { JsonObject } from "../json.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
-import { severityByName, severityByScore } from "./severity.ts";
+import { severityByName, severityByScore, worse } from "./severity.ts";
 
 /**
  * `Name: value` lines, as Trivy writes them into a result's message and Grype into a rule's help text. The first of a name counts:
@@ -61,6 +61,33 @@ const BY_LEVEL: ReadonlyMap<string, Severity> = new Map([
   ["note", "low"],
 ]);
 
+/** Where a rule's help text says the same. */
+const HELP = { version: "Version", type: "Type" } as const;
+
+/** What stands between two texts, the first time that it does. */
+const between = (text: string, before: string, after: string): string | undefined => {
+  const start = text.indexOf(before);
+  const end = start < 0 ? -1 : text.indexOf(after, start + before.length);
+  return end < 0 ? undefined : text.slice(start + before.length, end);
+};
+
+/**
+ * What the sentence of a Grype result says of its match. A rule stands for a vulnerability in every version and kind of a package, and
+ * speaks for the first of them only. Grype before 0.80 names the version alone.
+ */
+const grypeSentence = (
+  text: string,
+): { readonly severity?: string; readonly type?: string; readonly version?: string } => {
+  const [, severity, type] = /^An? (\S{1,20}) vulnerability in (\S{1,60}) package: /.exec(text) ?? [];
+  const version =
+    severity === undefined ? between(text, " at version ", "  which ") : between(text, ", version ", " was found ");
+  return {
+    ...(severity === undefined ? {} : { severity }),
+    ...(type === undefined ? {} : { type }),
+    ...(version === undefined ? {} : { version }),
+  };
+};
+
 const readResult = (
   entry: unknown,
   ruleOf: (result: JsonObject) => Rule | undefined,
@@ -70,28 +97,34 @@ const readResult = (
   if (result === undefined || ruleId === undefined) return undefined;
   const rule = ruleOf(result);
   if (rule !== undefined && OTHER_FINDINGS.has(rule.name)) return "other";
-  const message = lines(asText(asObject(result["message"])?.["text"]));
+  const text = asText(asObject(result["message"])?.["text"]) ?? "";
+  const message = lines(text);
+  const sentence = grypeSentence(text);
   // One rule stands for a CVE in every package, so what the result itself says comes first, also that there is no fix.
   const say = (...names: readonly string[]): string | undefined => {
     const said =
       names.flatMap((name) => message.get(name) ?? [])[0] ?? names.flatMap((name) => rule?.help.get(name) ?? [])[0];
     return said === "" ? undefined : said;
   };
+  const level = BY_LEVEL.get(asText(result["level"]) ?? (rule?.severity === undefined ? "warning" : "")) ?? "unknown";
   const severity =
     severityByName(message.get("Severity")) ??
-    rule?.severity ??
-    BY_LEVEL.get(asText(result["level"]) ?? "warning") ??
-    "unknown";
+    severityByName(sentence.severity) ??
+    worse(rule?.severity ?? level, level);
+  // The package URL that a rule names is of the match that it speaks for.
+  const isOfRule = (["version", "type"] as const).every(
+    (field) => (sentence[field] ?? rule?.help.get(HELP[field])) === rule?.help.get(HELP[field]),
+  );
   const id = rule?.vulnerabilityId ?? ruleId;
   const fixedVersion = say("Fixed Version", "Fix Version");
   return {
     id,
     severity,
     package: say("Package") ?? "",
-    installedVersion: say("Installed Version", "Version") ?? "",
+    installedVersion: sentence.version ?? say("Installed Version", "Version") ?? "",
     ...(fixedVersion === undefined ? {} : { fixedVersion }),
     ...(rule?.score === undefined ? {} : { cvss: rule.score }),
-    ...(rule?.purl === undefined ? {} : { purl: rule.purl }),
+    ...(rule?.purl === undefined || !isOfRule ? {} : { purl: rule.purl }),
   };
 };
 

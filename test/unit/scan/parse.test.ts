@@ -140,6 +140,46 @@ describe("scan formats", () => {
     assert.equal(parsed(grype).report.vulnerabilities[0]?.severity, "critical");
   });
 
+  it("counts each version that shares a rule of Grype's SARIF, by the severity that its result gives", () => {
+    const rule = grypeSarif([
+      {
+        ...LOG4SHELL,
+        severity: "low",
+        package: "openssl",
+        version: "3.0.1",
+        fixed: "3.0.2",
+        purl: "pkg:deb/openssl@3.0.1",
+      },
+    ]) as { runs: [{ tool: { driver: { rules: { properties: object }[] } }; results: object[] }] };
+    rule.runs[0].tool.driver.rules[0]!.properties = { "security-severity": "9.8", purls: ["pkg:deb/openssl@3.0.1"] };
+    const said = (level: string, ...messages: readonly string[]): unknown[] => {
+      rule.runs[0].results = messages.map((text) => ({ ruleId: "CVE-2021-44228-openssl", level, message: { text } }));
+      return parsed(rule).report.vulnerabilities.map((v) => [v.severity, v.package, v.installedVersion, v.purl]);
+    };
+    // Grype 0.80 and later.
+    assert.deepEqual(
+      said(
+        "note",
+        "A low vulnerability in deb package: openssl, version 3.0.1 was found in image web at: /var/lib/dpkg/status",
+        "A critical vulnerability in binary package: openssl, version 3.0.1 was found in image web at: /usr/bin/openssl",
+        "A critical vulnerability in deb package: openssl, version 1.1.1 was found in image web at: /opt/openssl",
+      ),
+      [
+        ["critical", "openssl", "1.1.1", undefined],
+        ["critical", "openssl", "3.0.1", undefined],
+        ["low", "openssl", "3.0.1", "pkg:deb/openssl@3.0.1"],
+      ],
+    );
+    // Before, only the level tells them apart.
+    const reports = (version: string): string =>
+      `The path /x reports openssl at version ${version}  which is a vulnerable (deb) package installed in the container`;
+    assert.deepEqual(said("error", reports("3.0.1"), reports("1.1.1")), [
+      ["high", "openssl", "1.1.1", undefined],
+      ["high", "openssl", "3.0.1", "pkg:deb/openssl@3.0.1"],
+    ]);
+    assert.deepEqual(said("note", reports("3.0.1")), [["low", "openssl", "3.0.1", "pkg:deb/openssl@3.0.1"]]);
+  });
+
   it("knows no level of SARIF by an object's own names", () => {
     for (const [level, severity] of [
       ["error", "high"],
