@@ -5,7 +5,7 @@ import type { CredentialSource } from "../credentials/credential.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import { digestAlgorithm } from "./digest.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Failure, isUnauthorised, malformed } from "./failure.ts";
+import { type Failure, isUnauthorised, malformed, type Unavailable } from "./failure.ts";
 import { mergeReferrers } from "./referrers.ts";
 import type { ReferrerLists } from "./referrerLists.ts";
 import type { Call, RegistryClient } from "./registryClient.ts";
@@ -113,8 +113,8 @@ export class CachedRepository implements RepositoryReader {
         const held = known === undefined ? undefined : cache.manifests.get(known);
         if (held !== undefined) {
           const head = await client.manifestHead(call, digest);
-          if (head.status === "absent" || head.status === "unavailable") return head;
-          // Some registries have no HEAD, and a page to log in answers 200 as well.
+          if (isOutage(head)) return head;
+          // A page to log in answers 200 as well.
           if (head.status === "verified" && head.value.confirms(digest)) return { status: "verified", value: held };
         }
         return this.#hold(await client.manifest(call, digest), source);
@@ -140,7 +140,7 @@ export class CachedRepository implements RepositoryReader {
         const held = known === undefined ? undefined : cache.manifests.get(known);
         if (held !== undefined) {
           const head = await client.manifestHead(call, tag);
-          if (head.status === "absent" || head.status === "unavailable") return head;
+          if (isOutage(head)) return head;
           if (head.status === "verified" && head.value.names(held.digest)) return { status: "verified", value: held };
         }
         return this.#hold(await client.manifest(call, tag), source);
@@ -229,5 +229,12 @@ export class CachedRepository implements RepositoryReader {
     return this.#sources.toSorted((a, b) => Number(this.#wasLetIn(b)) - Number(this.#wasLetIn(a)));
   }
 }
+
+/**
+ * HEAD only confirms: registries, what stands before them and the storage that they redirect to may not know it and say so in any words (403,
+ * 404, 405, 501), so that whatever else it says is for GET to say.
+ */
+const isOutage = (head: { readonly status: string }): head is Unavailable =>
+  head.status === "unavailable" && !isUnauthorised(head);
 
 const descriptorOf = ({ mediaType, digest, size }: Manifest): Descriptor => ({ mediaType, digest, size });

@@ -202,7 +202,9 @@ export class RegistryClient {
   ): Promise<Answer | Failure> {
     const { endpoint, source, flight } = call;
     const { path = "", accept, missing = [], url = this.#url(endpoint, path), ...rest } = ask;
-    const question = { ...rest, registry: endpoint.registry, url, headers: { accept }, follow: true, answers: missing };
+    // That a method is not implemented is no outage (RFC 9110 section 15.6.2).
+    const answers = ask.method === "HEAD" ? [501] : missing;
+    const question = { ...rest, registry: endpoint.registry, url, headers: { accept }, follow: true, answers };
     const answer = await this.#authenticator.ask(question, endpoint, source, flight);
     if (answer.status !== "answered" || answer.code === 200) return answer;
     // A registry that cannot serve SHA-512 says 400: it does not have what was asked for (design.md section 9).

@@ -153,13 +153,27 @@ describe("what is kept", () => {
     assert.equal((await s.app.manifest(image.digest, patient())).status, "absent");
   });
 
-  it("where HEAD is not known, content is read again", async () => {
-    await using s = await scene({ misbehave: [{ when: { method: "HEAD" }, as: status(405) }] });
-    await s.app.manifest(image.digest, patient());
-    s.readers.tick(600_001);
-    assert.equal((await s.app.manifest(image.digest, patient())).status, "verified");
-    assert.deepEqual(s.asked(), ["GET manifests/IMAGE", "HEAD manifests/IMAGE", "GET manifests/IMAGE"]);
-  });
+  for (const code of [400, 401, 403, 404, 405, 501]) {
+    it(`where HEAD is not known and answered with ${code}, content is read again`, async () => {
+      await using s = await scene({ misbehave: [{ when: { method: "HEAD" }, as: status(code) }] });
+      await s.app.manifest(image.digest, patient());
+      s.readers.tick(600_001);
+      assert.equal((await s.app.manifest(image.digest, patient())).status, "verified");
+      assert.deepEqual(s.asked(), ["GET manifests/IMAGE", "HEAD manifests/IMAGE", "GET manifests/IMAGE"]);
+    });
+
+    it(`where HEAD is not known and answered with ${code}, a moved tag is seen, and one that is gone`, async () => {
+      await using s = await scene({ misbehave: [{ when: { method: "HEAD" }, as: status(code) }] });
+      await s.app.resolveTag("v1", patient());
+      addToStore(s.place.store, "team/app", image, "v1");
+      s.readers.tick(2_001);
+      const moved = await s.app.resolveTag("v1", patient());
+      assert.ok(moved.status === "verified" && moved.value.digest === image.digest);
+      s.place.store.deleteManifest("team/app", image.digest);
+      s.readers.tick(2_001);
+      assert.equal((await s.app.resolveTag("v1", patient())).status, "absent");
+    });
+  }
 
   it("a tag is asked again within seconds, and a moved one is read", async () => {
     await using s = await scene();
