@@ -219,9 +219,12 @@ export class CachedRepository implements RepositoryReader {
     this.#services.keeper.remember(this.#key(source, "access", ""), "");
   }
 
+  /** For as long as presence is believed: a registry that hides what one may not see says 404 to a credential that was withdrawn. */
   #wasLetIn(source: CredentialSource): boolean {
-    const { cache } = this.#services;
-    return this.#sources.length === 1 || cache.answers.get(this.#key(source, "access", "")) !== undefined;
+    if (this.#sources.length === 1) return true;
+    const { keeper, times } = this.#services;
+    const key = this.#key(source, "access", "");
+    return keeper.peek({ key, time: times.presence, load: () => true }) !== undefined;
   }
 
   #byAccess(): readonly CredentialSource[] {

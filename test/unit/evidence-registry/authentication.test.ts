@@ -202,6 +202,16 @@ describe("several credentials", () => {
     await using s = await scene({ auth: { type: "basic", users, refuseWith: 404 } });
     assert.equal(await s.read(bob, alice), "verified");
   });
+  it("404 for one that was let in before and was withdrawn ends the search no longer than presence is believed", async () => {
+    const changing = { first: { password: "p", pull: ["team/*"] }, second: { password: "p", pull: ["team/*"] } };
+    await using s = await scene({ auth: { type: "basic", users: changing, refuseWith: 404 } });
+    const [first, second] = ["first", "second"].map((username) => literalSource({ username, password: "p" }));
+    assert.ok(first !== undefined && second !== undefined);
+    assert.equal(await s.read(first, second), "verified");
+    changing.first.pull.pop();
+    s.readers.tick(600_001);
+    assert.equal(await s.read(first, second), "verified");
+  });
   it("an outage ends it: another credential would not help", async () => {
     await using s = await scene({ misbehave: [{ as: status(503) }] });
     assert.equal(await s.read(bob, alice, ANONYMOUS), "serverError");
