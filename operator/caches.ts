@@ -1,5 +1,6 @@
 import type { KubeClient } from "./kube/kubeClient.ts";
 import { statusError } from "./kube/kubeClient.ts";
+import { isOlder } from "./kube/resourceVersion.ts";
 import type { Log } from "./log.ts";
 import { projectNamespace, sameLabels, type NamespaceRecord } from "./resources/namespaces.ts";
 import {
@@ -10,7 +11,7 @@ import {
   type PolicyRecord,
 } from "./resources/policies.ts";
 import { createPodProjection, samePod, type PodRecord } from "./resources/pods.ts";
-import { isOlder, projectViolation, sameViolation, type ViolationRecord } from "./violations/violationRecord.ts";
+import { projectViolation, sameViolation, type ViolationRecord } from "./violations/violationRecord.ts";
 import { ListWatch, type ListWatchTiming } from "./watch/listWatch.ts";
 
 /** What the operator keeps of the cluster. */

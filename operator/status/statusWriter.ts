@@ -109,8 +109,8 @@ export class StatusWriter {
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecuritypolicies/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
-    if (stored === undefined) policies.delete(name);
-    else policies.set(name, projectPolicy(stored.body));
+    if (stored !== undefined) learn(policies, name, projectPolicy(stored.body));
+    else if (policies.get(name)?.uid === record.uid) policies.delete(name);
     if (stored?.written !== true) throw new Error("the policy changed meanwhile");
     const message = trustChange(before, authorityStatuses(policy, before, fingerprints));
     if (message !== undefined) onTrustChanged(record, message);
@@ -141,8 +141,8 @@ export class StatusWriter {
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecurityexceptions/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
-    if (stored === undefined) exceptions.delete(name);
-    else exceptions.set(name, projectException(stored.body));
+    if (stored !== undefined) learn(exceptions, name, projectException(stored.body));
+    else if (exceptions.get(name)?.uid === record.uid) exceptions.delete(name);
     if (stored?.written !== true) throw new Error("the exception changed meanwhile");
   }
 
@@ -172,6 +172,9 @@ export class StatusWriter {
     return { body: current.body, written: false };
   }
 }
+
+const learn = <T extends { readonly resourceVersion: string }>(store: Store<T>, name: string, record: T): void =>
+  store.learn(name, record, record.resourceVersion);
 
 /** Whether a status has all that is wanted of it, and nothing that is to be taken away. */
 const isSame = (wanted: object, before: object): boolean =>

@@ -11,7 +11,7 @@ import { emptyQuota, hasRoom, type PolicyQuota } from "./quota.ts";
 import { createViolationApi, type ViolationApi } from "./violationApi.ts";
 import { contentHash, violationBody } from "./violationBody.ts";
 import { violationName } from "./violationName.ts";
-import { isOlder, projectViolation, type ViolationRecord } from "./violationRecord.ts";
+import { projectViolation, type ViolationRecord } from "./violationRecord.ts";
 
 export interface ViolationKeeperOptions {
   readonly client: KubeClient;
@@ -235,7 +235,7 @@ export class ViolationKeeper {
     if (desired === undefined) {
       if (actual === undefined || !this.#isKnown(actual)) return;
       const removed = await this.#api.remove(key, actual, signal);
-      if (removed.status === "done") this.#options.store.delete(key);
+      if (removed.status === "done") this.#gone(key, actual);
       else await this.#refresh(key, signal);
       return;
     }
@@ -255,8 +255,9 @@ export class ViolationKeeper {
 
   /** The cache was behind: reads the Violation, and has it looked at once more. */
   async #refresh(key: string, signal: AbortSignal): Promise<void> {
+    const known = this.#options.store.get(key);
     const body = await this.#api.read(key, signal);
-    if (body === undefined) this.#options.store.delete(key);
+    if (body === undefined) this.#gone(key, known);
     else this.#store(key, body);
     this.check(key);
   }
@@ -267,9 +268,12 @@ export class ViolationKeeper {
       this.#options.log.error("the API server changed a Violation as it was written", { key });
       this.#written.set(key, { hash, resourceVersion: record.resourceVersion });
     }
-    const known = this.#options.store.get(key);
-    if (known === undefined || !isOlder(record.resourceVersion, known.resourceVersion))
-      this.#options.store.set(key, record);
+    this.#options.store.learn(key, record, record.resourceVersion);
+  }
+
+  /** The Violation that was known is no more. Meanwhile another may stand in its place. */
+  #gone(key: string, known: ViolationRecord | undefined): void {
+    if (this.#options.store.get(key)?.uid === known?.uid) this.#options.store.delete(key);
   }
 }
 

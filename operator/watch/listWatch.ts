@@ -178,6 +178,7 @@ export class ListWatch<T> {
       seen.clear();
     }
     for (const key of this.store.keys()) if (!seen.has(key)) this.store.delete(key);
+    if (result.status === "ok") this.store.reached(result.version);
     this.#synced = true;
     this.#alive();
     // An empty cluster speaks, too: whoever waits for the first state need not know that there is nothing in it.
@@ -235,7 +236,10 @@ export class ListWatch<T> {
         this.#alive();
         this.#apply(type, object);
         const { resourceVersion } = metadataOf(object);
-        if (resourceVersion !== "") position.version = resourceVersion;
+        if (resourceVersion !== "") {
+          position.version = resourceVersion;
+          this.store.reached(resourceVersion);
+        }
       },
       signal: AbortSignal.any([signal, relist.signal]),
     }).finally(() => {

@@ -1,3 +1,5 @@
+import { isOlder } from "../kube/resourceVersion.ts";
+
 /** Told of a change: `before` is absent for what is new, `after` for what is gone. */
 export type StoreListener<T> = (key: string, before: T | undefined, after: T | undefined) => void;
 
@@ -18,6 +20,13 @@ export interface Store<T> {
   readonly entries: () => IterableIterator<[string, T]>;
   readonly set: (key: string, value: T) => void;
   readonly delete: (key: string) => void;
+  /**
+   * Stores what the answer to a request of ours held, in this version. Left out where the watch is there already: what it has told since
+   * stands, a deletion among it, which would never be told again.
+   */
+  readonly learn: (key: string, value: T, version: string) => void;
+  /** The watch has told of everything up to this version. */
+  readonly reached: (version: string) => void;
   readonly onChange: (listener: StoreListener<T>) => () => void;
   /** Called after every change, and when a list is complete; carries nothing. */
   readonly onPing: (listener: () => void) => () => void;
@@ -28,6 +37,7 @@ export function createStore<T>({ onError, same = () => false, outdated = () => f
   const items = new Map<string, T>();
   const listeners = new Set<StoreListener<T>>();
   const pings = new Set<() => void>();
+  let position = "";
 
   const ping = (): void => {
     for (const listener of pings) {
@@ -49,21 +59,29 @@ export function createStore<T>({ onError, same = () => false, outdated = () => f
     ping();
   };
 
+  const set = (key: string, value: T): void => {
+    const before = items.get(key);
+    if (before !== undefined && outdated(before, value)) return;
+    items.set(key, value);
+    if (before === undefined || !same(before, value)) tell(key, before, value);
+  };
+
   return {
     get: (key) => items.get(key),
     size: () => items.size,
     keys: () => items.keys(),
     values: () => items.values(),
     entries: () => items.entries(),
-    set: (key, value) => {
-      const before = items.get(key);
-      if (before !== undefined && outdated(before, value)) return;
-      items.set(key, value);
-      if (before === undefined || !same(before, value)) tell(key, before, value);
-    },
+    set,
     delete: (key) => {
       const before = items.get(key);
       if (items.delete(key)) tell(key, before, undefined);
+    },
+    learn: (key, value, version) => {
+      if (version !== position && !isOlder(version, position)) set(key, value);
+    },
+    reached: (version) => {
+      position = version;
     },
     onChange: (listener) => {
       listeners.add(listener);

@@ -167,6 +167,54 @@ describe("writing statuses", () => {
     await settled();
   });
 
+  for (const [what, anew] of [
+    ["deleted", false],
+    ["made anew", true],
+  ] as const) {
+    it(`does not bring back a policy that was ${what} before the answer about its status came`, async () => {
+      await put("p");
+      let late = false;
+      server.faults.push(async (request, response) => {
+        if (request.method !== "PATCH" || late) return false;
+        late = true;
+        const old = server.put(POLICIES, { ...server.get(POLICIES, "p")!, status: { violations: 1 } });
+        server.delete(POLICIES, "p");
+        if (anew)
+          server.put(POLICIES, { metadata: { name: "p", uid: "another", generation: 1 }, spec: { digest: {} } });
+        await until("told of it", () => policies.store.get("p")?.uid === (anew ? "another" : undefined));
+        policies.onChange((_key, _before, after) => told.push(after?.uid));
+        json(response, 200, old);
+        return true;
+      });
+      const told: (string | undefined)[] = [];
+      writer.begin();
+      await until("asked", () => late);
+      await settled();
+      assert.deepEqual(told, []);
+      assert.equal(policies.store.get("p")?.uid, anew ? "another" : undefined);
+    });
+  }
+
+  it("keeps a policy that was made anew before the answer came that the old one is gone", async () => {
+    await put("p");
+    let late = false;
+    server.faults.push(async (request, response, url) => {
+      if (late || !url.pathname.startsWith(`${POLICIES}/p`)) return false;
+      late = request.method === "GET";
+      if (late) {
+        server.delete(POLICIES, "p");
+        server.put(POLICIES, { metadata: { name: "p", uid: "another", generation: 1 }, spec: { digest: {} } });
+        await until("told of it", () => policies.store.get("p")?.uid === "another");
+      }
+      json(response, 404, { kind: "Status", code: 404 });
+      return true;
+    });
+    writer.begin();
+    await until("asked", () => late);
+    await settled();
+    assert.equal(policies.store.get("p")?.uid, "another");
+  });
+
   it("does not overwrite a status that was written by another meanwhile", async () => {
     await put("p");
     let raced = false;

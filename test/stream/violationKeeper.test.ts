@@ -3,17 +3,13 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Judgement } from "../../operator/audit/judgement.ts";
 import type { Verdict } from "../../operator/audit/verdicts.ts";
 import type { KubeClient } from "../../operator/kube/kubeClient.ts";
+import { isOlder } from "../../operator/kube/resourceVersion.ts";
 import { SILENT } from "../../operator/log.ts";
 import type { PodRecord } from "../../operator/resources/pods.ts";
 import { ViolationKeeper } from "../../operator/violations/violationKeeper.ts";
-import {
-  isOlder,
-  projectViolation,
-  sameViolation,
-  type ViolationRecord,
-} from "../../operator/violations/violationRecord.ts";
+import { projectViolation, sameViolation, type ViolationRecord } from "../../operator/violations/violationRecord.ts";
 import { ListWatch } from "../../operator/watch/listWatch.ts";
-import { FakeApiServer, json, until } from "./fakeApiServer.ts";
+import { FakeApiServer, json, until, type FakeObject } from "./fakeApiServer.ts";
 import { judgedBy, podRecord, violating } from "./pods.ts";
 
 const VIOLATIONS = "/apis/imagesecurity.dev/v1/violations";
@@ -316,6 +312,34 @@ describe("keeping Violations", () => {
     await settled();
     assert.deepEqual(stored(), ["a p"]);
   });
+
+  for (const method of ["POST", "PUT"]) {
+    it(`makes anew what was deleted before the answer to its ${method} came`, async () => {
+      await begin();
+      if (method === "PUT") {
+        judge(podRecord("a"), judgedBy("p"));
+        await settled();
+      }
+      let late = false;
+      server.faults.push(async (request, response) => {
+        if (request.method !== method || late) return false;
+        late = true;
+        const stored = server.put(VIOLATIONS, server.requests.at(-1)?.body as FakeObject);
+        const key = `default/${stored.metadata.name}`;
+        await until("told of it", () => watch.store.get(key)?.resourceVersion === stored.metadata.resourceVersion);
+        server.delete(VIOLATIONS, key);
+        await until("told of its end", () => watch.store.get(key) === undefined);
+        json(response, method === "POST" ? 201 : 200, stored);
+        return true;
+      });
+      judge(podRecord("a"), [violating("p", { reason: "TagForbidden" })]);
+      await settled();
+      assert.equal(late, true);
+      assert.equal(stored().length, 1);
+      const [key = ""] = [...watch.store.keys()];
+      assert.notEqual(server.get(VIOLATIONS, key), undefined);
+    });
+  }
 
   it("does not write for ever what the API server changes as it is written", async () => {
     await begin();
