@@ -90,7 +90,8 @@ function readToken(answer: Answer, endpoint: Endpoint): Token | Failure {
   const parsed = parseJson(answer.bytes);
   if (parsed.status !== "ok" || typeof parsed.value !== "object" || parsed.value === null) return bad;
   const fields: { token?: unknown; access_token?: unknown; expires_in?: unknown } = parsed.value;
-  const value = fields.token ?? fields.access_token;
+  // The two are the same thing; who has one of them may write the other empty.
+  const value = fields.token === "" ? fields.access_token : (fields.token ?? fields.access_token);
   // It becomes part of a header.
   if (typeof value !== "string" || !/^[\x21-\x7E]{1,65536}$/.test(value)) return bad;
   const life = typeof fields.expires_in === "number" && fields.expires_in > 0 ? fields.expires_in : DEFAULT_LIFE;

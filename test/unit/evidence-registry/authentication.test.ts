@@ -5,6 +5,7 @@ import type { RegistrySettings } from "../../../evidence/registry/settings.ts";
 import type { BearerSettings } from "../../../sandbox/registry/auth/bearerAuth.ts";
 import type { Users } from "../../../sandbox/registry/auth/permissions.ts";
 import { makeImage } from "../../../sandbox/registry/images.ts";
+import { withBody } from "../../../sandbox/registry/api/reply.ts";
 import { challenge, status } from "../../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../../sandbox/registry/push.ts";
 import { type RegistryOptions, type SandboxRegistry, startRegistry } from "../../../sandbox/registry/server.ts";
@@ -131,6 +132,32 @@ describe("tokens", () => {
     await using s = await scene({ auth: bearer, misbehave: [{ when: { kind: "token" }, as: status(503), times: 1 }] });
     assert.equal(await s.read(alice), "verified");
   });
+  for (const [given, other] of [
+    ["token", "access_token"],
+    ["access_token", "token"],
+  ] as const) {
+    for (const [why, empty] of [
+      ["missing", undefined],
+      ["null", null],
+      ["empty", ""],
+    ] as const) {
+      it(`${given} is the token where ${other} is ${why}`, async () => {
+        const misbehave: RegistryOptions["misbehave"] = [
+          {
+            when: { kind: "token" },
+            as: async (_, answer) => {
+              const reply = await answer();
+              assert.ok(reply.body instanceof Uint8Array);
+              const { token }: { token?: unknown } = JSON.parse(Buffer.from(reply.body).toString());
+              return withBody(reply, Buffer.from(JSON.stringify({ [given]: token, [other]: empty })));
+            },
+          },
+        ];
+        await using s = await scene({ auth: bearer, misbehave });
+        assert.equal(await s.read(alice), "verified");
+      });
+    }
+  }
   for (const [why, body] of [
     ["no JSON", "token"],
     ["no token", "{}"],
