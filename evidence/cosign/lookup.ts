@@ -21,7 +21,10 @@ export interface LookupQuestion {
 /** What was found so far; good to ask at any time. */
 export interface LookupState {
   readonly signatures: (signer: string) => SignatureOutcome;
-  readonly attestations: (predicateType: string, signer: string) => AttestationOutcome;
+  /** `whole`: unavailable where a part could not be read, whatever the rest says. */
+  readonly attestations: (predicateType: string, signer: string, whole: boolean) => AttestationOutcome;
+  /** Whether a place could not be read where something of this kind may be. */
+  readonly isTroubled: (kind: "signature" | "attestation") => boolean;
   /** Bytes of the candidates of this type, for the size of what is kept. */
   readonly bytes: (predicateType: string) => number;
 }
@@ -50,7 +53,8 @@ export class Lookup {
     const sizes = new Map<string, number>();
     const state: LookupState = {
       signatures: (signer) => tally.signatures(signer),
-      attestations: (type, signer) => tally.attestations(type, signer),
+      attestations: (type, signer, whole) => tally.attestations(type, signer, whole),
+      isTroubled: (kind) => tally.isTroubled(kind),
       bytes: (type) => sizes.get(type) ?? 0,
     };
     const asking = asked(question);

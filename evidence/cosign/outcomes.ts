@@ -70,21 +70,23 @@ export class Outcomes {
   take(open: Open, state: LookupState, complete: boolean, answers: Answers, age?: AnswerAge): void {
     const { want, signer } = open;
     const type = want.predicateType;
-    const found = type === undefined ? state.signatures(signer.key) : state.attestations(type, signer.key);
+    const whole = age !== undefined;
+    const found = type === undefined ? state.signatures(signer.key) : state.attestations(type, signer.key, whole);
     if (found.status !== "verified" && !complete) return;
     const key = keyOf(open, signer);
     const store = this.#store(want);
     // The outcome is of the kind that the want asks for, and so is the store.
     const outcome = found as AnyOutcome;
     if (outcome.status !== "unavailable") {
-      store.keep(key, outcome, complete, type === undefined ? 0 : state.bytes(type));
+      const read = complete && !state.isTroubled(type === undefined ? "signature" : "attestation");
+      store.keep(key, outcome, read, type === undefined ? 0 : state.bytes(type));
       put(answers, want, outcome);
       return;
     }
     this.#metrics.unavailable("signatures", outcome.cause);
     // 401 and 403 are answers: they end what this credential was shown before.
     if (outcome.cause === "unauthorised") store.forget(key);
-    const stale = store.stale(key, age !== undefined);
+    const stale = store.stale(key, whole);
     if (stale !== undefined) this.#metrics.cacheRequest("signatures", "stale");
     put(answers, want, stale ?? outcome);
   }

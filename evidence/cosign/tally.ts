@@ -56,15 +56,21 @@ export class Tally {
     return { status: "invalid", reason: reasons[reason], message };
   }
 
-  attestations(predicateType: string, signer: string): AttestationOutcome {
+  /** Whether a place could not be read where something of this kind may be. */
+  isTroubled(kind: "signature" | "attestation"): boolean {
+    return this.#troubleWith(kind) !== undefined;
+  }
+
+  /** @param whole for who needs all that was attested: what was proved does not do where something could not be read. */
+  attestations(predicateType: string, signer: string, whole: boolean): AttestationOutcome {
     const all = this.#answers.filter(({ answer }) => answer.kind === "attestation");
     const found = all.filter(({ answer }) => answer.predicateType === predicateType);
     const { proofs, refusals } = this.#verdicts(found, signer);
-    if (proofs.length > 0) {
+    const trouble = this.#troubleWith("attestation");
+    if (proofs.length > 0 && !(whole && trouble !== undefined)) {
       const statements = proofs.map(({ id, answer, proof }) => this.#statement(`${signer}\n${id}`, answer, proof));
       return { status: "verified", value: statements.toSorted(newestFirst) };
     }
-    const trouble = this.#troubleWith("attestation");
     if (trouble !== undefined) return this.#unavailable(trouble);
     const malformed = this.#malformedAs("attestation");
     if (refusals.length + malformed.length === 0) {

@@ -34,7 +34,7 @@ const newestOf = (
   // The newest may be under it, and other sources must not decide because somebody buried this one.
   const buried = outcomes.find((outcome) => outcome.status === "invalid" && outcome.buried === true);
   if (buried?.status === "invalid") return { status: "broken", message: buried.message };
-  const unread = reads.find((one) => one.status === "unavailable");
+  const unread = [...outcomes, ...reads].find((one) => one.status === "unavailable");
   if (unread !== undefined) return unread;
   const attested = reads.map((read, at) => ({ read, signed: timeOf(statements[at]?.proof.signedAt) }));
   const usable = attested.flatMap(({ read, signed }) => (read.status === "ok" ? [{ scan: read, signed }] : []));
@@ -49,8 +49,6 @@ const newestOf = (
   const broken = newest.length === 0 ? reads.find((one) => one.status === "broken")?.message : newer.toSorted()[0];
   if (broken !== undefined) return { status: "broken", message: broken };
   if (newest.length > 0) return { status: "found", scans: newest.map(({ scan }) => scan) };
-  const unavailable = outcomes.find((outcome) => outcome.status === "unavailable");
-  if (unavailable !== undefined) return unavailable;
   const there = [
     ...new Set(outcomes.flatMap((outcome) => (outcome.status === "invalid" ? [outcome.message] : []))),
   ].sort();

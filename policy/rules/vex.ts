@@ -106,8 +106,8 @@ export const excusedByVex = (
   const all = authorities.trusted.flatMap(({ id }) =>
     OPENVEX_PREDICATES.map((type) => attestations.get(attestationKey(type, id))),
   );
-  // What takes an excuse back may be under it.
-  if (all.some((outcome) => outcome?.buried === true)) return undefined;
+  // What takes an excuse back may be under it, or where nobody could look.
+  if (all.some((outcome) => outcome?.buried === true || outcome?.status === "unavailable")) return undefined;
   const outcomes = all.filter((outcome) => outcome?.status === "verified");
   const [first] = outcomes;
   if (first === undefined) return undefined;

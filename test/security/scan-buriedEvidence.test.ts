@@ -75,6 +75,18 @@ class Gate {
       call === "manifest" && this.repository.calls.manifest > most ? this.#deadline() : Promise.resolve();
   }
 
+  /** The registry answers 503 for the artifact that was pushed last. */
+  loseLast(): void {
+    const lost = [...this.repository.manifests.values()].at(-1)?.layers[0]?.digest;
+    const down = { status: "unavailable", cause: "serverError", message: "answers 503" } as const;
+    this.repository.fail = (_, what) => (what === lost ? down : undefined);
+  }
+
+  /** Looks for what the policy's own rules ask. */
+  async rules(spec: PolicySpec, { digest }: Image): Promise<void> {
+    await this.#evidence.provider.gather(contextOf([compile(spec)], { repository: this.repository, digest }));
+  }
+
   /** But the image's config, which comes first. */
   giveNoBlob(): void {
     this.repository.wait = (call) =>
@@ -254,5 +266,47 @@ describe("evidence of scans and bases that is buried under junk", function () {
       gate.giveOnly(1_200);
       assert.equal(await gate.verdict(spec, image.digest, IN_TIME), "deny BaseImageUnknown");
     }
+  });
+});
+
+describe("evidence of scans and bases of which a part could not be read", () => {
+  const image = annotated("part", []);
+  const vulnerable = annotated("part", [BAD]);
+  const at = (hour: string): string => `2026-11-20T${hour}:00:00Z`;
+  const scanned = (found: readonly Found[], hour: string): object =>
+    cosignVuln(trivyReport(found, { diffIds: image.diffIds, createdAt: at(hour) }), at(hour));
+  const stated = (status: string, hour: string): object => ({
+    statements: [{ vulnerability: { name: BAD.id }, status, timestamp: at(hour) }],
+  });
+  const gateWith = async (about: Image, type: string, ...predicates: readonly object[]): Promise<Gate> => {
+    const gate = new Gate();
+    gate.push(about);
+    for (const predicate of predicates) await gate.attest(about.digest, type, predicate);
+    gate.loseLast();
+    return gate;
+  };
+
+  it("an attested scan: the newest may be there, so that no older one decides", async () => {
+    const gate = await gateWith(image, VULN, scanned([], "09"), scanned([BAD], "10"));
+    assert.equal(await gate.verdict({ ...attested, onUnavailable: "deny" }, image.digest), "deny EvidenceUnavailable");
+    gate.repository.fail = () => undefined;
+    assert.equal(await gate.verdict(attested, image.digest), "deny ScanVulnerable");
+  });
+
+  it("nor does what an attestations rule had to do with", async () => {
+    const gate = await gateWith(image, VULN, scanned([], "09"), scanned([BAD], "10"));
+    const two = [...authorities, byKey(publicPem(keyHand()), { name: "other" })];
+    await gate.rules(
+      { authorities: two, attestations: [{ predicateType: VULN, authorities: ["ci", "other"] }] },
+      image,
+    );
+    gate.repository.fail = () => undefined;
+    assert.equal(await gate.verdict(attested, image.digest), "deny ScanVulnerable");
+  });
+
+  it("OpenVEX: what takes an excuse back may be there", async () => {
+    const gate = await gateWith(vulnerable, OPENVEX, stated("fixed", "09"), stated("affected", "10"));
+    const scan = { maxVulnerabilities: { critical: 0 }, vex: { authorities: ["ci"] } };
+    assert.equal(await gate.verdict({ authorities, scan }, vulnerable.digest), "deny ScanVulnerable");
   });
 });

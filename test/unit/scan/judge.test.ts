@@ -732,13 +732,16 @@ describe("scan rule", () => {
       assert.deepEqual(reasons(judge(spec, [scanned], about(256))), []);
       assert.deepEqual(reasons(judge(spec, [scanned], about(257))), ["ScanVulnerable"]);
     });
-    it("excuses nothing while something that may say otherwise is buried", () => {
+    it("excuses nothing while something that may say otherwise is buried or cannot be had", () => {
       const buried = { status: "invalid", reason: "AttestationInvalid", message: "x", buried: true } as const;
+      const down = { status: "unavailable", cause: "kms", message: "x" } as const;
       const { attestations = new Map() } = said(document(statement({})));
       const other = attestationKey("https://openvex.dev/ns/v0.2.0", "ci-id");
-      assert.deepEqual(reasons(judge(spec, [scanned], { attestations: new Map([...attestations, [other, buried]]) })), [
-        "ScanVulnerable",
-      ]);
+      for (const outcome of [buried, down])
+        assert.deepEqual(
+          reasons(judge(spec, [scanned], { attestations: new Map([...attestations, [other, outcome]]) })),
+          ["ScanVulnerable"],
+        );
     });
     it("without vex in the policy nothing is excused", () =>
       assert.deepEqual(

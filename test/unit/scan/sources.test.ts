@@ -223,6 +223,11 @@ describe("scan attestation", () => {
       say(await ask(single(), { [digestOf("a")]: { status: "unavailable", cause: "timeout", message: "t" } })),
       "unavailable",
     ));
+  it("of one authority does not count while another's could not be fetched, which may be newer", async () => {
+    const down: AttestationOutcome = { status: "unavailable", cause: "kms", message: "k" };
+    const outcomes = [proved(cosignVuln(report("a"))), down];
+    assert.equal(say(await attestedReport(single(), () => outcomes, readHere)), "unavailable");
+  });
   it("counts where it is the newest", async () => {
     const old = cosignVuln(
       { ...(report("a", [BAD]) as object), CreatedAt: "2026-11-01T00:00:00Z" },
