@@ -85,10 +85,10 @@ export type ScanOutcome = Outcome<
   Extract<Reason, "ScanInvalid" | "ScanMismatch" | "ImageMalformed" | "DigestMismatch">
 >;
 
-/** What an image says of the image it was built on (`org.opencontainers.image.base.*`). */
+/** What an image, or one platform child of it, says of the image it was built on (`org.opencontainers.image.base.*`). */
 export interface BaseClaim {
-  /** The reference as written. */
-  readonly name: string;
+  /** The reference as written; absent: this platform child says nothing, while another does. */
+  readonly name?: string;
   readonly digest?: string;
   /** The platform child that says so; absent: the image itself. */
   readonly platform?: string;
@@ -116,6 +116,6 @@ export interface ImageFacts {
   readonly scans: ReadonlyMap<string, ScanOutcome>;
   /** A Running pod of the subject's namespace runs the judged digest already; asked by `scan.runningImages: Warn`. */
   readonly runsAlready?: boolean;
-  /** What the image declares of its base, for each platform; `absent` where any part of it says nothing. */
+  /** What the image declares of its base, for each platform; `absent` where no part of it says anything. */
   readonly bases?: Outcome<readonly BaseClaim[]>;
 }

@@ -8,7 +8,11 @@ const BASE_DIGEST = "org.opencontainers.image.base.digest";
 
 type Labels = Readonly<Record<string, string>>;
 
-const claim = (labels: Labels): Omit<BaseClaim, "platform"> | undefined => {
+interface Named extends Omit<BaseClaim, "platform"> {
+  readonly name: string;
+}
+
+const claim = (labels: Labels): Named | undefined => {
   const name = labels[BASE_NAME];
   const digest = labels[BASE_DIGEST];
   if (name === undefined || name === "") return undefined;
@@ -17,7 +21,8 @@ const claim = (labels: Labels): Omit<BaseClaim, "platform"> | undefined => {
 
 /**
  * What an image declares of its base: in a manifest annotation, else a config label, else an annotation of the index
- * around it. Every place counts where they differ, so that a label cannot hide behind an annotation.
+ * around it. Every place counts where they differ, so that a label cannot hide behind an annotation; and what one platform says counts
+ * though another says nothing.
  */
 export const declaredBases = (image: ImageParts): Outcome<readonly BaseClaim[]> => {
   const bases: BaseClaim[] = [];
@@ -25,16 +30,13 @@ export const declaredBases = (image: ImageParts): Outcome<readonly BaseClaim[]> 
     const own = [claim(part.annotations), claim(part.config.labels)].filter((one) => one !== undefined);
     const around = image.isIndex ? claim(image.annotations) : undefined;
     const said = own.length > 0 ? own : around === undefined ? [] : [around];
-    if (said.length === 0) {
-      return {
-        status: "absent",
-        message: `${part.platform === undefined ? "the image" : part.platform} does not say what it is built on`,
-      };
-    }
     const distinct = said.filter((one, index) => said.findIndex((other) => other.name === one.name) === index);
+    const claims: readonly Omit<BaseClaim, "platform">[] = distinct.length > 0 ? distinct : [{}];
     bases.push(
-      ...distinct.map((one) => ({ ...one, ...(part.platform === undefined ? {} : { platform: part.platform }) })),
+      ...claims.map((one) => ({ ...one, ...(part.platform === undefined ? {} : { platform: part.platform }) })),
     );
   }
-  return { status: "verified", value: bases };
+  return bases.some(({ name }) => name !== undefined)
+    ? { status: "verified", value: bases }
+    : { status: "absent", message: "the image does not say what it is built on" };
 };

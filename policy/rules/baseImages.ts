@@ -38,7 +38,14 @@ const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<re
   };
 };
 
+const unknown = (rule: BaseImagesRule, why: string): RuleFinding[] =>
+  rule.required
+    ? [finding("BaseImageUnknown", `${why}; set org.opencontainers.image.base.name or attest the provenance`)]
+    : [];
+
 const judgeClaim = (rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] => {
+  if (claim.name === undefined)
+    return unknown(rule, `${claim.platform ?? "the image"} does not say what it is built on`);
   const part = claim.platform === undefined ? "" : `${claim.platform}: `;
   const written = claim.digest === undefined || claim.name.includes("@") ? claim.name : `${claim.name}@${claim.digest}`;
   const parsed = parseReference(written);
@@ -98,13 +105,6 @@ export const judgeBaseImages = (rule: BaseImagesRule, facts: ImageFacts): RuleFi
         ),
       ];
     case "absent":
-      return rule.required
-        ? [
-            finding(
-              "BaseImageUnknown",
-              `${outcome.message}; set org.opencontainers.image.base.name or attest the provenance`,
-            ),
-          ]
-        : [];
+      return unknown(rule, outcome.message);
   }
 };

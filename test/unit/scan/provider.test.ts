@@ -478,6 +478,7 @@ describe("scan provider", () => {
         "deny BaseImageUnknown",
       ],
       ["nothing", makeImage(), "deny BaseImageUnknown"],
+      ["nothing on any platform", makeIndex([makeImage(), makeImage({ platform: arm64 })]), "deny BaseImageUnknown"],
     ] as const) {
       it(`said by ${what}: ${expected}`, async () => {
         const bench = new Workbench();
@@ -485,6 +486,16 @@ describe("scan provider", () => {
         assert.equal(await bench.reasons(spec, image.digest), expected);
       });
     }
+    it("of one platform counts though another says nothing, and none is required", async () => {
+      const bench = new Workbench();
+      const index = makeIndex([makeImage({ platform: arm64 }), makeImage({ labels: { [BASE]: "alpine" } })]);
+      bench.put(index);
+      const lax: PolicySpec = { baseImages: { allow: ["docker.io/library/debian"] } };
+      assert.equal(await bench.reasons(lax, index.digest), "deny BaseImageNotAllowed");
+      const [image, replacement] = ["docker.io/library/alpine", "docker.io/library/debian:12"];
+      const old: PolicySpec = { baseImages: { deprecated: [{ image, replacement }] } };
+      assert.equal(await bench.reasons(old, index.digest), "deny BaseImageDeprecated");
+    });
   });
 
   it("softens by a child that runs, where the pod names the index", async () => {
