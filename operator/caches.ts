@@ -1,6 +1,5 @@
 import type { KubeClient } from "./kube/kubeClient.ts";
 import { statusError } from "./kube/kubeClient.ts";
-import { isOlder } from "./kube/resourceVersion.ts";
 import type { Log } from "./log.ts";
 import { projectNamespace, sameLabels, type NamespaceRecord } from "./resources/namespaces.ts";
 import {
@@ -56,19 +55,16 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
     ...custom("imagesecuritypolicies"),
     project: projectPolicy,
     same: sameGeneration,
-    outdated: isOutdated,
   });
   const exceptions = new ListWatch<ExceptionRecord>({
     ...custom("imagesecurityexceptions"),
     project: projectException,
     same: sameGeneration,
-    outdated: isOutdated,
   });
   const violations = new ListWatch<ViolationRecord>({
     ...custom("violations"),
     project: projectViolation,
     same: sameViolation,
-    outdated: isOutdated,
   });
   const namespaces = new ListWatch<NamespaceRecord>({
     ...common("namespaces"),
@@ -103,12 +99,6 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
     },
   };
 }
-
-/** Writes put their results into these caches, so that the watch may come with what is older. */
-const isOutdated = (
-  known: { readonly uid: string; readonly resourceVersion: string },
-  late: { readonly uid: string; readonly resourceVersion: string },
-): boolean => known.uid === late.uid && isOlder(late.resourceVersion, known.resourceVersion);
 
 /** Whether a custom resource's definition is truly not there; its own 404 does not say so (`ListWatchOptions.absent`). */
 async function isDefinitionAbsent(client: KubeClient, name: string, signal: AbortSignal): Promise<boolean> {

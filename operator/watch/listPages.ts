@@ -11,8 +11,8 @@ export interface ListRequest {
   readonly pageSize: number;
   /** Milliseconds for one page. */
   readonly timeout: number;
-  /** Runs on arrival, so that whole objects never pile up. */
-  readonly onItem: (object: unknown) => void;
+  /** Runs on arrival, so that whole objects never pile up. `version` is the list's. */
+  readonly onItem: (object: unknown, version: string) => void;
   readonly onPage: () => void;
   readonly signal: AbortSignal;
 }
@@ -50,9 +50,9 @@ export async function listPages(request: ListRequest): Promise<ListResult> {
     const metadata = asObject(list["metadata"]);
     const items = list["items"];
     if (!Array.isArray(items)) throw new KubeError("malformed", `list ${path}: the answer has no items`);
-    for (const item of items) onItem(item);
-    next = asText(metadata["continue"]) || undefined;
     version = asText(metadata["resourceVersion"]);
+    for (const item of items) onItem(item, version);
+    next = asText(metadata["continue"]) || undefined;
     const average = response.size / Math.max(1, items.length);
     limit = Math.min(pageSize, Math.max(SMALLEST_PAGE, Math.floor(PAGE_BYTES / average)));
     onPage();

@@ -23,8 +23,6 @@ export interface ListWatchOptions<T> {
   readonly project: (object: unknown, known: T | undefined) => T;
   /** Whether a newer projection says the same to everyone who listens; then it is stored in silence. Default: never. */
   readonly same?: (before: T, after: T) => boolean;
-  /** Whether an object is older than what is known, where writes put their results into the store. Default: never. */
-  readonly outdated?: (known: T, late: T) => boolean;
   readonly log: Log;
   /**
    * Says whether the resource's type is truly not there when its list answers 404; then the cache counts as synced and empty,
@@ -74,7 +72,6 @@ export class ListWatch<T> {
       onError: (error, key) =>
         options.log.error(`a listener of ${options.resource} failed`, { key, error: messageOf(error) }),
       ...(options.same === undefined ? {} : { same: options.same }),
-      ...(options.outdated === undefined ? {} : { outdated: options.outdated }),
     });
   }
 
@@ -168,7 +165,7 @@ export class ListWatch<T> {
       fieldSelector,
       pageSize,
       timeout: this.#timing.page,
-      onItem: (item) => seen.add(this.#put(item)),
+      onItem: (item, version) => seen.add(this.#put(item, version)),
       onPage: () => this.#alive(),
       signal,
     });
@@ -177,14 +174,15 @@ export class ListWatch<T> {
       if (!this.#synced) log.info(`${resource} do not exist on this cluster yet`, { path });
       seen.clear();
     }
-    for (const key of this.store.keys()) if (!seen.has(key)) this.store.delete(key);
-    if (result.status === "ok") this.store.reached(result.version);
+    const version = result.status === "ok" ? result.version : undefined;
+    for (const key of this.store.keys()) if (!seen.has(key)) this.store.delete(key, version);
+    if (version !== undefined) this.store.reached(version);
     this.#synced = true;
     this.#alive();
     // An empty cluster speaks, too: whoever waits for the first state need not know that there is nothing in it.
     this.store.ping();
     for (const resolve of this.#refreshing.splice(0, waiting)) resolve();
-    return result.status === "ok" ? result.version : undefined;
+    return version;
   }
 
   /** Watch after watch from one version on, until only a new list helps. */
@@ -262,10 +260,10 @@ export class ListWatch<T> {
     switch (type) {
       case "ADDED":
       case "MODIFIED":
-        this.#put(object);
+        this.#put(object, metadataOf(object).resourceVersion);
         return;
       case "DELETED":
-        this.store.delete(keyOf(object));
+        this.store.delete(keyOf(object), metadataOf(object).resourceVersion);
         return;
       case "BOOKMARK":
         return;
@@ -275,11 +273,11 @@ export class ListWatch<T> {
   }
 
   /** Stores an object; gives its key. One that cannot be read must not take the others with it: what was known of it stays. */
-  #put(object: unknown): string {
+  #put(object: unknown, asOf: string): string {
     const key = keyOf(object);
     try {
       if (key === "") throw new Error("it has no name");
-      this.store.set(key, this.#options.project(object, this.store.get(key)));
+      this.store.set(key, this.#options.project(object, this.store.get(key)), asOf);
     } catch (error) {
       this.#options.log.error(`an object of ${this.resource} could not be read`, { key, error: messageOf(error) });
     }

@@ -7,8 +7,6 @@ export interface StoreOptions<T> {
   readonly onError: (error: unknown, key: string) => void;
   /** Whether a newer value says the same to every listener; it is then stored in silence. Default: never. */
   readonly same?: (before: T, after: T) => boolean;
-  /** Whether a value is older than the one that is known: it came late and is left out. Default: never. */
-  readonly outdated?: (known: T, late: T) => boolean;
 }
 
 /** Objects by key, with listeners. A listener that throws is reported, and stops neither the others nor the watch. */
@@ -18,14 +16,15 @@ export interface Store<T> {
   readonly keys: () => IterableIterator<string>;
   readonly values: () => IterableIterator<T>;
   readonly entries: () => IterableIterator<[string, T]>;
-  readonly set: (key: string, value: T) => void;
-  readonly delete: (key: string) => void;
+  /** `asOf`: the version in which a list or a watch saw it. Left out where a write of ours has told of a newer one. */
+  readonly set: (key: string, value: T, asOf?: string) => void;
+  readonly delete: (key: string, asOf?: string) => void;
   /**
    * Stores what the answer to a request of ours held, in this version. Left out where the watch is there already: what it has told since
    * stands, a deletion among it, which would never be told again.
    */
   readonly learn: (key: string, value: T, version: string) => void;
-  /** The watch has told of everything up to this version. */
+  /** Lists and the watch have told of everything up to this version. */
   readonly reached: (version: string) => void;
   readonly onChange: (listener: StoreListener<T>) => () => void;
   /** Called after every change, and when a list is complete; carries nothing. */
@@ -33,10 +32,12 @@ export interface Store<T> {
   readonly ping: () => void;
 }
 
-export function createStore<T>({ onError, same = () => false, outdated = () => false }: StoreOptions<T>): Store<T> {
+export function createStore<T>({ onError, same = () => false }: StoreOptions<T>): Store<T> {
   const items = new Map<string, T>();
   const listeners = new Set<StoreListener<T>>();
   const pings = new Set<() => void>();
+  /** Versions that were learned before the watch was there. */
+  const learned = new Map<string, string>();
   let position = "";
 
   const ping = (): void => {
@@ -59,9 +60,12 @@ export function createStore<T>({ onError, same = () => false, outdated = () => f
     ping();
   };
 
+  const isAhead = (key: string, asOf: string): boolean => {
+    const version = learned.get(key);
+    return version !== undefined && isOlder(asOf, version);
+  };
   const set = (key: string, value: T): void => {
     const before = items.get(key);
-    if (before !== undefined && outdated(before, value)) return;
     items.set(key, value);
     if (before === undefined || !same(before, value)) tell(key, before, value);
   };
@@ -72,15 +76,25 @@ export function createStore<T>({ onError, same = () => false, outdated = () => f
     keys: () => items.keys(),
     values: () => items.values(),
     entries: () => items.entries(),
-    set,
-    delete: (key) => {
+    set: (key, value, asOf = "") => {
+      if (isAhead(key, asOf)) return;
+      learned.delete(key);
+      set(key, value);
+    },
+    delete: (key, asOf = "") => {
+      if (isAhead(key, asOf)) return;
+      learned.delete(key);
       const before = items.get(key);
       if (items.delete(key)) tell(key, before, undefined);
     },
     learn: (key, value, version) => {
-      if (version !== position && !isOlder(version, position)) set(key, value);
+      if (version === position || isOlder(version, position) || isAhead(key, version)) return;
+      learned.set(key, version);
+      set(key, value);
     },
     reached: (version) => {
+      // The cluster was restored from a backup: what was learned never was.
+      if (isOlder(version, position)) learned.clear();
       position = version;
     },
     onChange: (listener) => {

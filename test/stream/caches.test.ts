@@ -68,6 +68,24 @@ describe("the operator's caches", () => {
     assert.equal(caches.policies.synced(), false);
   });
 
+  it("are what a list says, older or not: the cluster may have been restored from a backup", async () => {
+    define();
+    server.put(POLICIES, { ...policy, metadata: { name: "p", generation: 2 } });
+    caches.start();
+    await until("known", () => caches.policies.store.get("p")?.generation === 2);
+    const backup = { ...policy, metadata: { name: "p", uid: "uid-p", generation: 1, resourceVersion: "50" } };
+    server.faults.push((_request, response, url) => {
+      if (url.pathname !== POLICIES || url.searchParams.get("watch") === "true") return false;
+      // etcdctl snapshot restore --bump-revision --mark-compacted: the cluster's version goes on, those of its objects go back.
+      json(response, 200, { metadata: { resourceVersion: "1000000" }, items: [backup] });
+      return true;
+    });
+    await until("watched", () => server.watching(POLICIES) === 1);
+    server.compact(POLICIES);
+    server.reset(POLICIES);
+    await until("restored", () => caches.policies.store.get("p")?.generation === 1, 2_000);
+  });
+
   it("keep annotations from the moment that a policy asks for them, of all pods", async () => {
     const pod = (name: string): void => {
       server.put("/api/v1/pods", {

@@ -3,7 +3,6 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Judgement } from "../../operator/audit/judgement.ts";
 import type { Verdict } from "../../operator/audit/verdicts.ts";
 import type { KubeClient } from "../../operator/kube/kubeClient.ts";
-import { isOlder } from "../../operator/kube/resourceVersion.ts";
 import { SILENT } from "../../operator/log.ts";
 import type { PodRecord } from "../../operator/resources/pods.ts";
 import { ViolationKeeper } from "../../operator/violations/violationKeeper.ts";
@@ -48,7 +47,6 @@ describe("keeping Violations", () => {
       path: VIOLATIONS,
       project: projectViolation,
       same: sameViolation,
-      outdated: (known, late) => isOlder(late.resourceVersion, known.resourceVersion),
       log: SILENT,
       timing: { backoffBase: 10, backoffLimit: 50 },
     });
