@@ -158,11 +158,11 @@ export function createGather({ registry, keychains, providers, report = () => {}
   };
 
   const gather: Gather = (request) => {
-    const { image, policies, signal, subject, mode } = request;
+    const { image, policies, concerned = policies, signal, subject, mode } = request;
     if (image.parsed.status !== "ok") return NO_FACTS;
     const { reference } = image.parsed;
-    return chain(keychains.open({ subject, policies }, signal), (keychain): Maybe<ImageFacts> => {
-      const seen = view(reference, policies, keychain, signal, mode === "admission");
+    return chain(keychains.open({ subject, policies: concerned }, signal), (keychain): Maybe<ImageFacts> => {
+      const seen = view(reference, concerned, keychain, signal, mode === "admission");
       if (seen === undefined) return withoutRegistry(reference);
       const own = reference.digest === undefined ? byTag(seen, request) : byDigest(seen, reference.digest, request);
       return chain(own, (facts) => fromProviders(seen, request, facts));

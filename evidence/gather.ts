@@ -11,6 +11,11 @@ export interface GatherRequest {
   readonly image: ImageUse;
   /** The policies that match the image, already filtered: no static deny stands, and dryrun ones only in audits. */
   readonly policies: readonly CompiledPolicy[];
+  /**
+   * All policies that are about the image, also those that ask nothing of its registry: they may lend credentials for it, or name its
+   * repository. Absent: `policies`.
+   */
+  readonly concerned?: readonly CompiledPolicy[];
   readonly mode: "admission" | "audit";
   /** The one deadline. After it fires every open question is `unavailable` (timeout). */
   readonly signal: AbortSignal;

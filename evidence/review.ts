@@ -185,14 +185,14 @@ function gatherAll(
     return FAILED;
   };
   const known = new Map<string, Gathered | Promise<Gathered>>();
-  return questions.map(({ image, policies }) => {
+  return questions.map(({ image, concerned, policies }) => {
     const key = `${image.image} ${mode === "audit" ? (image.imageID ?? "") : ""}`;
     const before = known.get(key);
     if (before !== undefined) return before;
     if (known.size >= MOST_IMAGES) return PASSED_OVER;
     let answer: Gathered | Promise<Gathered>;
     try {
-      const facts = gather({ subject, image, policies, mode, signal, now, dryRun });
+      const facts = gather({ subject, image, policies, concerned, mode, signal, now, dryRun });
       answer =
         facts instanceof Promise
           ? facts.then((found): Gathered => ({ status: "ok", facts: found }), failed)

@@ -134,4 +134,41 @@ describe("the operator's own credentials", () => {
     assert.equal(await said(undefined), "deny, deny digest EvidenceUnavailable");
     assert.equal(await said(["**"]), "deny, deny digest EvidenceUnavailable");
   });
+  it("serve a repository that another policy names than the one that asks, as pinning does; not where it is about something else", async () => {
+    await using place = await startRegistry({ auth: { type: "basic", users } });
+    addToStore(place.store, "red/app", image, "v1");
+    const file = temporaryFile(dockerConfig({ [place.host]: ["operator", "own-password"] }));
+    const subject = pod(`${place.host}/red/app:v1`);
+    const [use] = subject.images;
+    assert.ok(use !== undefined);
+    const names = policy({ registries: { allow: [place.host] } }, "names");
+    const elsewhere = policy({ match: { namespaces: ["other"] }, registries: { allow: [place.host] } }, "elsewhere");
+    await using own = engine({ dockerConfig: file });
+    assert.equal(await own.say([verify, elsewhere], subject), "deny, deny digest EvidenceUnavailable");
+    assert.equal(await own.say([verify, names], subject), "allow");
+    const pinned = await own.evidence.resolveDigest(subject, use, [verify, names], AbortSignal.timeout(9_000));
+    assert.equal(pinned.status, "verified");
+  });
+});
+
+describe("the credentials that a policy lends", () => {
+  it("serve what it matches, whichever policy asks", async () => {
+    await using place = await startRegistry({ auth: { type: "basic", users } });
+    addToStore(place.store, "red/app", image, "v1");
+    const secret = dockerConfig({ [place.host]: ["red", "red-password"] });
+    const lends = (namespace: string): ReturnType<typeof policy> =>
+      policy(
+        {
+          match: { namespaces: [namespace] },
+          registries: { deny: ["docker.io"] },
+          registryCredentials: { secretRefs: [{ namespace: "trusted", name: "pull" }] },
+        },
+        "lends",
+        () => ({ status: "found", text: secret }),
+      );
+    await using own = engine();
+    const subject = pod(`${place.host}/red/app@${image.digest}`);
+    assert.equal(await own.say([verify, lends("other")], subject), "deny, deny digest EvidenceUnavailable");
+    assert.equal(await own.say([verify, lends("team")], subject), "allow");
+  });
 });
