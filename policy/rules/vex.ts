@@ -23,29 +23,65 @@ interface Image {
   readonly reference: Reference;
 }
 
+/** Whether a name is of what is asked; undefined: it cannot be told. */
+type Match = boolean | undefined;
+
+const anyOf = (matches: readonly Match[]): Match =>
+  matches.includes(true) || (matches.includes(undefined) ? undefined : false);
+
+/** By a digest in it, of whatever it is, a name that is no package URL can be told from others. */
+const hasDigest = (id: string): boolean => /\bsha(256|512):/.test(id);
+
+const isOfImages = ({ type }: PackageURL): boolean => type === "oci" || type === "docker";
+
 /**
  * A product is the image where it holds the image's digest, or names its repository without one: the attestation's
  * subject has already said which image of that repository is meant.
  */
-const isImage = ({ id, url }: VexComponent, { digest, reference }: Image): boolean => {
-  if (url === undefined) return id === digest || id.endsWith(`@${digest}`);
-  if (url.type !== "oci" && url.type !== "docker") return false;
-  if (url.version !== undefined) return url.version === digest;
+const isImage = ({ id, url }: VexComponent, { digest, reference }: Image): Match => {
+  if (url === undefined) return id === digest || id.endsWith(`@${digest}`) || (hasDigest(id) ? false : undefined);
+  if (!isOfImages(url)) return false;
+  if (url.version !== undefined && (url.type === "oci" || hasDigest(url.version))) return url.version === digest;
   const repository = url.qualifiers?.["repository_url"];
   if (url.type === "oci" && repository === undefined) return url.name === reference.name.split("/").at(-1);
   const named = parseReference(imageOfPackageUrl(url) ?? "");
-  return named.status === "ok" && named.reference.name === reference.name;
+  if (named.status !== "ok" || named.reference.name !== reference.name) return false;
+  // Which image a tag names is not known here.
+  return url.version === undefined || undefined;
 };
 
+const isPackage = ({ id, url }: VexComponent, vulnerable: PackageURL | undefined): Match => {
+  if (url === undefined) return hasDigest(id) ? false : undefined;
+  if (isOfImages(url)) return false;
+  return vulnerable === undefined ? undefined : samePackage(url, vulnerable);
+};
+
+/**
+ * Whether a statement is about a package of the image. What cannot be told (a package where the report has no package URLs, a CPE, a
+ * product by a name of its author's own) excuses nothing, and takes back what others excuse.
+ */
 const concerns = (statement: VexStatement, vulnerable: PackageURL | undefined, image: Image): boolean => {
-  const isPackage = ({ url }: VexComponent): boolean =>
-    url !== undefined && vulnerable !== undefined && samePackage(url, vulnerable);
-  const among = (...named: readonly VexProduct["subcomponents"][]): boolean =>
-    named.every((one) => one === undefined) || named.some((one) => one?.some(isPackage) === true);
-  if (statement.products === undefined) return among(statement.subcomponents);
-  return statement.products.some(({ names, subcomponents }) =>
-    names.some((name) => isImage(name, image)) ? among(subcomponents, statement.subcomponents) : names.some(isPackage),
-  );
+  const among = (...named: readonly VexProduct["subcomponents"][]): Match => {
+    const lists = named.filter((list) => list !== undefined);
+    if (lists.length === 0) return true;
+    return anyOf(
+      lists.flatMap((list) => (list.length === 0 ? [undefined] : list.map((one) => isPackage(one, vulnerable)))),
+    );
+  };
+  const isAbout = ({ names, subcomponents }: VexProduct): Match => {
+    const named = names.length === 0 ? undefined : anyOf(names.map((name) => isImage(name, image)));
+    const parts = named === false ? false : among(subcomponents, statement.subcomponents);
+    if (named === true) return parts;
+    return anyOf([parts === false ? false : named, ...names.map((name) => isPackage(name, vulnerable))]);
+  };
+  const { products } = statement;
+  const match =
+    products === undefined
+      ? among(statement.subcomponents)
+      : products.length === 0
+        ? undefined
+        : anyOf(products.map(isAbout));
+  return match ?? !statement.excuses;
 };
 
 /** Newest first. A statement without a time excuses nothing, and takes back what others excuse. */

@@ -644,6 +644,52 @@ describe("scan rule", () => {
       ])
         assert.deepEqual(reasons(judge(spec, [scanned], said(document(...both)))), ["ScanVulnerable"]);
     });
+    it("a newer statement takes back what it may be about, though the report or the statement does not name the package well", () => {
+      const later = (more: object): object => ({
+        ...document(statement({ status: "affected", ...more })),
+        timestamp: "2026-11-12T00:00:00Z",
+      });
+      const subcomponents = [{ "@id": purl }];
+      const cpe = [{ identifiers: { cpe23: "cpe:2.3:a:x:y:1" } }];
+      const unnamed = covering(report([LOG4SHELL]));
+      const rows: readonly [string, ScanOutcome, object, boolean][] = [
+        [
+          "of a package, where the report has no package URLs",
+          unnamed,
+          { products: [{ "@id": "pkg:oci/web", subcomponents }] },
+          false,
+        ],
+        ["of a package as product, where the report has none", unnamed, { products: [{ "@id": purl }] }, false],
+        ["of a CPE", scanned, { products: [{ "@id": "pkg:oci/web", subcomponents: cpe }] }, false],
+        [
+          "of a product by a name of its own",
+          scanned,
+          { products: [{ "@id": "https://company.com/products/web" }] },
+          false,
+        ],
+        [
+          "of another package",
+          scanned,
+          { products: [{ "@id": "pkg:oci/web", subcomponents: [{ "@id": "pkg:npm/x@1" }] }] },
+          true,
+        ],
+        ["of another image", scanned, { products: [{ "@id": "pkg:oci/api" }] }, true],
+        ["of another digest", unnamed, { products: [{ "@id": `x@sha256:${"b".repeat(64)}` }] }, true],
+        [
+          "of another digest of this image",
+          unnamed,
+          { products: [{ "@id": `pkg:oci/web@sha256%3A${"b".repeat(64)}` }] },
+          true,
+        ],
+        ["of no list of products", scanned, { products: {} }, false],
+      ];
+      for (const [what, outcome, more, excused] of rows)
+        assert.deepEqual(
+          reasons(judge(spec, [outcome], said(document(statement({})), later(more)))),
+          excused ? [] : ["ScanVulnerable"],
+          what,
+        );
+    });
     it("a statement without a time excuses nothing, and takes back what others excuse", () => {
       const undated = (status: string): object => ({ statements: [statement({ status })] });
       assert.deepEqual(reasons(judge(spec, [scanned], said(undated("fixed")))), ["ScanVulnerable"]);
