@@ -1,4 +1,5 @@
 import type { CompiledPolicy } from "../compiledPolicy.ts";
+import type { ScanRule } from "../compiledRules.ts";
 import type { ImageFacts } from "../facts.ts";
 import type { RuleFinding, RuleName } from "../finding.ts";
 import type { Reference } from "../reference.ts";
@@ -25,13 +26,16 @@ export function contentRules(
   subject: Subject,
 ): RuleName[] {
   const rules: RuleName[] = [];
-  if (scan !== undefined && !(subject.template && scan.sources.every(({ type }) => type === "vulnerabilityReport"))) {
-    rules.push("scan");
-  }
+  if (scan !== undefined && !(subject.template && onlyReports(scan))) rules.push("scan");
   if (signatures !== undefined) rules.push("signatures");
   if (attestations.length > 0) rules.push("attestations");
   if (baseImages !== undefined) rules.push("baseImages");
   return rules;
+}
+
+/** trivy-operator scans what already exists, so no template is judged by it. What a rule with a fault asks besides is not known. */
+function onlyReports({ sources, fault }: ScanRule): boolean {
+  return fault === undefined && sources.every(({ type }) => type === "vulnerabilityReport");
 }
 
 /** The verdict would hold for bytes that the node may never pull. */

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import type { PolicySpec } from "../../../crds/types.ts";
 import type { Resolve } from "../../../policy/compile/resolve.ts";
 import { parseReference, type Reference } from "../../../policy/reference.ts";
-import { DIGEST, judge, policy, subject, verdicts, type Place } from "./judging.ts";
+import { DIGEST, judge, NO_FACTS, policy, subject, verdicts, type Place } from "./judging.ts";
 
 const PEM = generateKeyPairSync("ec", { namedCurve: "P-256" })
   .publicKey.export({ format: "pem", type: "spki" })
@@ -302,6 +302,25 @@ describe("compilePolicy", () => {
           findings.some((one) => one.rule === rule && `${one.action} ${one.reason}` === unavailable),
           JSON.stringify(findings),
         );
+      });
+    }
+
+    const scans: readonly (readonly [scan: Readonly<Record<string, unknown>>, why: string])[] = [
+      [{ sources: [{ imageAnnotation: {}, podAnnotation: { key: "x" } }] }, "a source that could be two"],
+      [{ sources: [{}] }, "a source that is none"],
+      [{ sources: [{}, { vulnerabilityReport: {} }] }, "reports beside a source that could judge templates"],
+      [{ sources: [{ vulnerabilityReport: {} }], maxAge: "soon" }, "reports, whose rule cannot be read"],
+    ];
+    for (const [scan, why] of scans) {
+      it(`refuses templates as it does pods: ${JSON.stringify(scan)}, ${why}`, () => {
+        for (const kind of ["Pod", "Deployment", "CronJob"]) {
+          const { findings } = judge([policy({ scan })], subject([`a.b/app@${DIGEST}`], { kind }), () => NO_FACTS);
+          assert.deepEqual(
+            findings.map(({ rule, action, reason }) => `${rule}: ${action} ${reason}`),
+            [`scan: ${unavailable}`],
+            kind,
+          );
+        }
       });
     }
 
