@@ -38,17 +38,15 @@ export const excusableBy = (v: Vulnerability): readonly (readonly string[])[] =>
   return cves.length > 1 ? cves.map((cve) => [...new Set([v.id.toUpperCase(), cve])]) : [ids];
 };
 
-/** The CVE where there is one: it is what people search for. */
-const publicId = (v: Vulnerability): string => idsOf(v).find(isCve) ?? v.id;
+/** The CVE where there is one: it is what people search for. Of an advisory of several it would be one among others. */
+const publicId = (v: Vulnerability): string => {
+  const [cve, ...others] = idsOf(v).filter(isCve);
+  return cve === undefined || others.length > 0 ? v.id : cve;
+};
 
 /** `CVE-2021-44228 log4j-core 2.14.1 -> 2.15.0`, as messages name a vulnerability. */
-const named = (v: Vulnerability): string => {
-  const parts = [
-    publicId(v),
-    v.package,
-    v.installedVersion,
-    ...(v.fixedVersion === undefined ? [] : ["->", v.fixedVersion]),
-  ];
+const named = (v: Vulnerability, id: string): string => {
+  const parts = [id, v.package, v.installedVersion, ...(v.fixedVersion === undefined ? [] : ["->", v.fixedVersion])];
   return parts
     .filter((part) => part !== "")
     .map((part) => shown(part.length > LONGEST_NAME ? `${part.slice(0, LONGEST_NAME)}...` : part))
@@ -56,14 +54,17 @@ const named = (v: Vulnerability): string => {
 };
 
 /** Lists vulnerabilities behind their counts, so many different ones in all. */
-const createNaming = (): ((vulnerabilities: readonly Vulnerability[]) => string) => {
+const createNaming = (): ((
+  vulnerabilities: readonly Vulnerability[],
+  idOf?: (v: Vulnerability) => string,
+) => string) => {
   const known = new Set<Vulnerability>();
-  return (vulnerabilities) => {
+  return (vulnerabilities, idOf = publicId) => {
     const names: string[] = [];
     for (const v of vulnerabilities) {
       if (!known.has(v) && known.size >= MOST_NAMED) break;
       known.add(v);
-      names.push(named(v));
+      names.push(named(v, idOf(v)));
     }
     if (names.length === 0) return "";
     return ` (${[...names, ...(names.length < vulnerabilities.length ? ["..."] : [])].join(", ")})`;
@@ -96,7 +97,10 @@ export const assessScan = (
 
   const naming = createNaming();
   const vulnerable: string[] = [];
-  if (denied.length > 0) vulnerable.push(`${denied.length} denied by denyCVEs${naming(denied)}`);
+  if (denied.length > 0) {
+    const names = naming(denied, (v) => idsOf(v).find((id) => rule.denyCVEs.has(id)) ?? v.id);
+    vulnerable.push(`${denied.length} denied by denyCVEs${names}`);
+  }
   for (const severity of SEVERITIES) {
     const limit = rule.maxVulnerabilities[severity];
     if (limit === undefined) continue;

@@ -231,6 +231,16 @@ describe("scan rule", () => {
     assert.deepEqual(reasons(denied), ["ScanVulnerable"]);
   });
 
+  it("names an advisory of several CVEs by its own id, and what is denied by the id that denies it", () => {
+    const advisory = vulnerability("ALAS-2021-1704", "critical", { aliases: ["CVE-2021-44228", "CVE-2021-45046"] });
+    const ghsa = vulnerability("GHSA-jfh8-c2jp-5v3q", "critical", { aliases: ["CVE-2021-44228"] });
+    const said = (spec: Scan, one: Vulnerability): string => judge(spec, [covering(report([one]))])[0]?.detail ?? "";
+    assert.match(said({ maxVulnerabilities: { critical: 0 } }, advisory), /^1 critical \(ALAS-2021-1704 /);
+    assert.match(said({ maxVulnerabilities: { critical: 0 } }, ghsa), /^1 critical \(CVE-2021-44228 /);
+    assert.match(said({ denyCVEs: ["CVE-2021-45046"] }, advisory), /^1 denied by denyCVEs \(CVE-2021-45046 /);
+    assert.match(said({ denyCVEs: [ghsa.id] }, ghsa), /^1 denied by denyCVEs \(GHSA-JFH8-C2JP-5V3Q /i);
+  });
+
   it("holds its limits to the second and to the tenth", () => {
     const aged = (seconds: number): string[] =>
       reasons(
