@@ -39,10 +39,14 @@ export const readLeaf = (der: Buffer): ReadLeaf => {
     const key = createPublicKey({ key: certificate.publicKey, format: "der", type: "spki" });
     const wrong = unfit(certificate, key);
     if (wrong !== undefined) return { status: "refused", message: wrong };
-    const subject = subjectOf(certificate);
-    if (subject === undefined) return { status: "refused", message: "its certificate names no subject" };
-    const issuer = issuerOf(certificate);
     // An expression such as `.*` would match what is not there.
+    const subject = subjectOf(certificate);
+    if (subject === undefined || subject === "")
+      return { status: "refused", message: "its certificate names no subject" };
+    const issuers = issuersOf(certificate);
+    if (issuers.size > 1)
+      return { status: "refused", message: "its certificate names two different issuers of the identity" };
+    const [issuer] = issuers;
     if (issuer === undefined || issuer === "")
       return { status: "refused", message: "its certificate names no issuer of the identity" };
     return {
@@ -81,34 +85,52 @@ const oidOf = (extension: ASN1Obj): string => extension.subs[0]?.toOID() ?? "";
 /** The first URI, else the first email address, else Fulcio's user name. */
 const subjectOf = (certificate: X509Certificate): string | undefined => {
   const names = certificate.extension(SUBJECT_ALT_NAME)?.valueObj.subs[0]?.subs ?? [];
-  // latin1 keeps every byte apart; ASCII decoding would fold two of them into one character.
-  const first = (tag: number): string | undefined =>
-    names.find((name) => name.tag.isContextSpecific(tag))?.value.toString("latin1");
-  const user = names.find((name) => name.tag.isContextSpecific(OTHER_NAME) && name.subs[0]?.toOID() === FULCIO_USER);
-  return first(URI) ?? first(EMAIL) ?? user?.subs[1]?.subs[0]?.value.toString("utf8");
+  const first = (tag: number): ASN1Obj | undefined => names.find((name) => name.tag.isContextSpecific(tag));
+  const name = first(URI) ?? first(EMAIL);
+  if (name !== undefined) return ia5Text(name.value);
+  const user = names.find((one) => one.tag.isContextSpecific(OTHER_NAME) && one.subs[0]?.toOID() === FULCIO_USER);
+  const value = user?.subs[1]?.subs[0];
+  return value === undefined ? undefined : utf8String(value);
 };
 
-const issuerOf = (certificate: X509Certificate): string | undefined =>
-  derText(certificate, 8) ?? certificate.extension(`${FULCIO_ARC}.1`)?.value.toString("utf8");
+/** Fulcio writes the issuer twice, as raw text and as DER, for old readers and new ones; they must not read different ones. */
+const issuersOf = (certificate: X509Certificate): ReadonlySet<string> => {
+  const both = [derText(certificate, 8), rawText(certificate, 1)];
+  return new Set(both.filter((one) => one !== undefined));
+};
 
 const claimsOf = (certificate: X509Certificate): ReadonlyMap<string, string> => {
   const claims = new Map<string, string>();
   for (const [name, number] of FULCIO_CLAIMS) {
-    const value =
-      number < 8
-        ? certificate.extension(`${FULCIO_ARC}.${number}`)?.value.toString("utf8")
-        : derText(certificate, number);
+    const value = number < 8 ? rawText(certificate, number) : derText(certificate, number);
     if (value !== undefined) claims.set(name, value);
   }
   return claims;
 };
 
-const UTF8_STRING = 0x0c;
+const rawText = (certificate: X509Certificate, number: number): string | undefined => {
+  const extension = certificate.extension(`${FULCIO_ARC}.${number}`);
+  return extension === undefined ? undefined : utf8Text(extension.value);
+};
 
 const derText = (certificate: X509Certificate, number: number): string | undefined => {
   const extension = certificate.extension(`${FULCIO_ARC}.${number}`);
-  if (extension === undefined) return undefined;
-  const text = ASN1Obj.parseBuffer(Buffer.from(extension.value));
-  if (text.tag.number !== UTF8_STRING) throw new Error("not a UTF8String");
-  return text.value.toString("utf8");
+  return extension === undefined ? undefined : utf8String(ASN1Obj.parseBuffer(Buffer.from(extension.value)));
+};
+
+const UTF8_STRING = 0x0c;
+
+const utf8String = ({ tag, value }: ASN1Obj): string => {
+  if (tag.toDER() !== UTF8_STRING) throw new Error("not a UTF8String");
+  return utf8Text(value);
+};
+
+/** Throws where it is no UTF-8: a lenient reader makes one text of many different ones. */
+const utf8Text = (bytes: Uint8Array): string =>
+  new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+
+/** IA5String, as names are in certificates (RFC 5280, section 4.2.1.6). Throws where a byte is none of ASCII. */
+const ia5Text = (bytes: Uint8Array): string => {
+  if (bytes.some((byte) => byte > 0x7f)) throw new Error("not an IA5String");
+  return Buffer.from(bytes).toString("latin1");
 };

@@ -155,6 +155,79 @@ describe("keyless signatures", () => {
       assert.equal(await say(attached(await signed()), anybody), "");
       assert.match(await say(attached(await signed({ issuer: "" })), anybody), /^SignatureUntrusted: .*no issuer/);
     });
+    describe("that different readers would read differently", () => {
+      const ISSUER = "1.3.6.1.4.1.57264.1.8";
+      const OLD_ISSUER = "1.3.6.1.4.1.57264.1.1";
+      const WORKFLOW_REF = "1.3.6.1.4.1.57264.1.6";
+      const NAMES = "2.5.29.17";
+      const der = (tag: number, value: string | Uint8Array): Buffer => {
+        const bytes = Buffer.from(value);
+        return Buffer.concat([Buffer.from([tag, bytes.length]), bytes]);
+      };
+      const name = (tag: number, value: string | Uint8Array) => ({ [NAMES]: der(0x30, der(tag, value)) });
+      /** Fulcio's user name, 1.3.6.1.4.1.57264.1.7. */
+      const userName = (value: Buffer) => {
+        const type = Buffer.from("060a2b0601040183bf300107", "hex");
+        return name(0xa0, Buffer.concat([type, der(0xa0, value)]));
+      };
+      const notUtf8 = Buffer.from([0xff, 0xfe, 0x41]);
+      const anybody = { issuerRegExp: "(?s).*", subjectRegExp: "(?s).*" };
+      const odd: readonly (readonly [
+        why: string,
+        extensions: Record<string, Buffer>,
+        identity: Identity,
+        expected: RegExp,
+      ])[] = [
+        ["an empty URI", name(0x86, ""), anybody, /names no subject/],
+        ["an empty email address", name(0x81, ""), anybody, /names no subject/],
+        ["an empty user name", userName(der(0x0c, "")), anybody, /names no subject/],
+        ["a user name that is no text", userName(der(0x04, "alice")), { issuer, subject: "alice" }, /does not parse/],
+        [
+          "a URI in Latin-1",
+          name(0x86, Buffer.from("https://example.com/w\u00f6rk", "latin1")),
+          { issuer, subject: "https://example.com/w\u00f6rk" },
+          /does not parse/,
+        ],
+        ["an issuer that is no UTF-8", { [ISSUER]: der(0x0c, notUtf8) }, { issuer: "\ufffd\ufffdA", subject }, /parse/],
+        [
+          "a claim that is no UTF-8",
+          { [WORKFLOW_REF]: notUtf8 },
+          { issuer, subject, claims: { githubWorkflowRef: "\ufffd\ufffdA" } },
+          /does not parse/,
+        ],
+        [
+          "an old issuer unlike the new one",
+          { [OLD_ISSUER]: Buffer.from("https://evil.example.com") },
+          { issuer, subject },
+          /two different issuers/,
+        ],
+        [
+          "an old issuer unlike the new one, that an expression takes",
+          { [OLD_ISSUER]: Buffer.from("https://evil.example.com") },
+          anybody,
+          /two different issuers/,
+        ],
+        [
+          "an old issuer that is empty",
+          { [OLD_ISSUER]: Buffer.alloc(0) },
+          { issuer, subject },
+          /two different issuers/,
+        ],
+      ];
+      for (const [why, extensions, identity, expected] of odd)
+        it(`refuses ${why}`, async () => {
+          const message = await say(attached(await signed({ extensions })), authority(identity));
+          assert.match(message, /^SignatureUntrusted: /);
+          assert.match(message, expected);
+        });
+      it("takes user names, and both issuers where they are the same", async () => {
+        const extensions = { [OLD_ISSUER]: Buffer.from(issuer), ...userName(der(0x0c, "\u00e4lice")) };
+        assert.equal(
+          await say(attached(await signed({ extensions })), authority({ issuer, subject: "\u00e4lice" })),
+          "",
+        );
+      });
+    });
     it("says whose signature there is", async () => {
       const message = await say(attached(await signed({ subject: "https://example.com/other" })));
       assert.match(message, /was made by https:\/\/example.com\/other \(issuer https:\/\/issuer.example.com\)/);

@@ -24,6 +24,8 @@ export interface CertificateOptions {
   readonly usages?: readonly string[];
   readonly isCA?: boolean;
   readonly withoutSct?: boolean;
+  /** Values of extensions by their OID, in place of those that the other options make. */
+  readonly extensions?: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Somebody who can sign: a key, and for the keyless its certificate. */
@@ -146,6 +148,7 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
       subjectType = "url",
     } = options;
     const { claims = {}, usages = [x509.ExtendedKeyUsage.codeSigning], isCA = false, withoutSct = false } = options;
+    const { extensions = {} } = options;
     const publicKey = await webKey(keys.publicKey, ["verify"]);
     const now = new Date();
     const text = (value: string): Uint8Array =>
@@ -170,8 +173,10 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
         await x509.AuthorityKeyIdentifierExtension.create(await webKey(caKeys.publicKey, ["verify"]), false, webcrypto),
         new x509.Extension(`${FULCIO_ARC}.8`, false, text(issuer)),
         ...named,
-      ] as x509.Extension[],
+      ].filter(({ type }) => !Object.hasOwn(extensions, type)) as x509.Extension[],
     };
+    for (const [type, value] of Object.entries(extensions))
+      tbs.extensions.push(new x509.Extension(type, type === "2.5.29.17", value));
     if (!withoutSct) {
       const preCertificate = await x509.X509CertificateGenerator.create(tbs, webcrypto);
       const sct = Buffer.from(
