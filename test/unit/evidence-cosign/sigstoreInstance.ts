@@ -173,7 +173,7 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
         await x509.AuthorityKeyIdentifierExtension.create(await webKey(caKeys.publicKey, ["verify"]), false, webcrypto),
         new x509.Extension(`${FULCIO_ARC}.8`, false, text(issuer)),
         ...named,
-      ].filter(({ type }) => !Object.hasOwn(extensions, type)) as x509.Extension[],
+      ].filter(({ type }) => !Object.hasOwn(extensions, type)),
     };
     for (const [type, value] of Object.entries(extensions))
       tbs.extensions.push(new x509.Extension(type, type === "2.5.29.17", value));
