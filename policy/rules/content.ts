@@ -57,6 +57,8 @@ export function judgeContent(
   if (rules.length === 0) return [];
   const { mode, now, tags } = context;
   if (reference.digest === undefined) {
+    // TagNotPinned is all there is to say: what the tag names now, the node may never pull.
+    if (mode === "admission" && tags === "bare") return [];
     const stopped = rules.flatMap((rule) => judgeDigestOf(rule, reference, facts, mode, tags));
     if (stopped.length > 0 || facts.digest?.status !== "verified") return stopped;
   }

@@ -227,6 +227,13 @@ describe("review", () => {
       const { findings } = judge([signed()], subject([TAGGED]));
       assert.match(findings[0]?.message ?? "", /write a\.b\/app@sha256:\.\.\. \(crane digest a\.b\/app:v1\)$/);
     });
+    it("are judged by none of their content where nobody pins them, though the policy asks for the tag itself", () => {
+      const warns = signed({ digest: { required: false, verify: true }, enforcementAction: "warn" });
+      for (const digest of [found(DIGEST), DOWN]) {
+        const gather = signatures(UNSIGNED, { digest, tag: found(DIGEST) });
+        assert.deepEqual(verdicts(judge([warns], subject([TAGGED]), gather)), ["warn signatures TagNotPinned"]);
+      }
+    });
     it("violate for each content rule that cannot judge them", () => {
       const all = signed({
         scan: { maxVulnerabilities: { critical: 0 } },
