@@ -5,6 +5,7 @@ import type { ContentReason } from "../registry/repository.ts";
 import type { CacheTimes } from "../registry/settings.ts";
 import type { EvidenceCache } from "./evidenceCache.ts";
 import { type Flight, SingleFlight } from "./singleFlight.ts";
+import { younger } from "./younger.ts";
 
 /** Something that one credential asks of one repository, and whose answer may be used again for a while. */
 export interface AccessQuestion<T> {
@@ -56,8 +57,8 @@ export class AnswerKeeper {
     if (answered === undefined) return undefined;
     const { outcome, at, quietUntil = 0 } = answered;
     const now = this.#options.clock();
-    if (outcome.status !== "verified") return now - at < this.#options.times.negative ? outcome : undefined;
-    if (now - at >= question.time && now >= quietUntil) return undefined;
+    if (outcome.status !== "verified") return younger(at, now, this.#options.times.negative) ? outcome : undefined;
+    if (!younger(at, now, question.time) && !younger(quietUntil - QUIET, now, QUIET)) return undefined;
     const value = question.load(outcome.digest);
     return value === undefined ? undefined : { status: "verified", value };
   }

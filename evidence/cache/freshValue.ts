@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { SingleFlight } from "./singleFlight.ts";
+import { younger } from "./younger.ts";
 
 /** What a load came to. `old`: it failed now, an earlier value stands in. */
 export type Loaded<T> =
@@ -32,7 +33,7 @@ export class FreshValues<T> {
 
   peek(key: string): (Loaded<T> & { readonly status: "ok" }) | undefined {
     const kept = this.#values.get(key);
-    return kept !== undefined && this.#options.clock() - kept.at < this.#options.time
+    return kept !== undefined && younger(kept.at, this.#options.clock(), this.#options.time)
       ? { status: "ok", ...kept }
       : undefined;
   }

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { AnswerAge } from "../attestations.ts";
+import { younger } from "../cache/younger.ts";
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts.ts";
 
 /** How long an outcome may be used again, in milliseconds. */
@@ -43,14 +44,14 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;
     const time = kept.outcome.status === "verified" ? this.#times.verified : this.#times.negative;
-    return this.#clock() - kept.at < time ? kept : undefined;
+    return younger(kept.at, this.#clock(), time) ? kept : undefined;
   }
 
   /** An outcome of a completed search, within the time of a proof (`kept`), or of an absence (`fresh`), whatever it says. */
   within(key: string, age: AnswerAge): Kept<T> | undefined {
     const kept = this.#kept.get(key);
     const time = age === "kept" ? this.#times.verified : this.#times.negative;
-    return kept?.complete === true && this.#clock() - kept.at < time ? kept : undefined;
+    return kept?.complete === true && younger(kept.at, this.#clock(), time) ? kept : undefined;
   }
 
   /** A proof that stands in while its renewal is unavailable. `whole`: only one of a completed search will do. */

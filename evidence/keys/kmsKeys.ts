@@ -3,6 +3,7 @@ import type { TrustedKey } from "../../policy/authority.ts";
 import { parseKmsUri, type KmsKey } from "../../policy/compile/kmsUri.ts";
 import { checkKey } from "../../policy/compile/publicKeys.ts";
 import type { Outcome } from "../../policy/outcome.ts";
+import { younger } from "../cache/younger.ts";
 import { untilAborted } from "../untilAborted.ts";
 import { fetchAwsKey, type AwsOptions } from "./awsKey.ts";
 import { fetchAzureKey, type AzureOptions } from "./azureKey.ts";
@@ -85,10 +86,10 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
     }
   };
   const renewIfDue = (uri: string, entry: Entry): void => {
-    if (entry.flight === undefined && clock() >= entry.due) entry.flight = renew(uri, entry);
+    if (entry.flight === undefined && !younger(entry.due - FRESH, clock(), FRESH)) entry.flight = renew(uri, entry);
   };
   const usable = (entry: Entry): TrustedKey | undefined =>
-    entry.known !== undefined && clock() - entry.known.at < USABLE ? entry.known.key : undefined;
+    entry.known !== undefined && younger(entry.known.at, clock(), USABLE) ? entry.known.key : undefined;
 
   return {
     peek: (uri) => {

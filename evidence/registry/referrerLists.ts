@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Outcome } from "../../policy/outcome.ts";
 import { type Flight, SingleFlight } from "../cache/singleFlight.ts";
+import { younger } from "../cache/younger.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import { type Failure, isUnauthorised, malformed, unavailable } from "./failure.ts";
 import type { ReferrersPage } from "./registryClient.ts";
@@ -140,7 +141,7 @@ export class ReferrerLists {
     if (end !== undefined && end !== "complete" && end.status !== "absent") return undefined;
     const empty = end !== undefined && pages.every((page) => page.length === 0);
     const { times, clock } = this.#options;
-    return clock() - list.started < (empty ? times.negative : times.list) ? list : undefined;
+    return younger(list.started, clock(), empty ? times.negative : times.list) ? list : undefined;
   }
 
   #start(key: string, before: List | undefined): List {

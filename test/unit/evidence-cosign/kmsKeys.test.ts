@@ -325,6 +325,15 @@ describe("keys in key services", () => {
       assert.equal(await say(store, "hashivault://k"), fingerprintOfKey(p256));
     });
 
+    it("until the clock is set back: then they are fetched anew", async () => {
+      const running = await start(() => answer(p256));
+      const store = keys(vaultAt(running.url));
+      await say(store, "hashivault://k");
+      running.reply = () => answer(rsa);
+      clock.now -= 60 * 60_000;
+      assert.equal(await say(store, "hashivault://k"), fingerprintOfKey(rsa));
+    });
+
     it("no longer than the service says that they are there", async () => {
       const running = await start(() => answer(p256));
       const store = keys(vaultAt(running.url));

@@ -218,6 +218,9 @@ describe("how often it is read", () => {
     now += 10_001;
     await open();
     assert.equal(reading.reads.length, 6);
+    now -= 3_600_000;
+    await open();
+    assert.equal(reading.reads.length, 9, "nor is it believed until a clock that was set back has caught up");
   });
   it("a Secret that is corrected takes effect within seconds", async () => {
     let now = 0;

@@ -259,6 +259,35 @@ describe("what is kept", () => {
     assert.equal(await digestNow(), image.digest, "where the tag has moved to");
   }).timeout(10_000);
 
+  it("a clock that is set back makes old what was had before: a moved tag is seen, and one that is gone", async () => {
+    await using s = await scene();
+    await s.app.resolveTag("v1", patient());
+    await s.app.manifest(image.digest, patient());
+    addToStore(s.place.store, "team/app", image, "v1");
+    s.readers.tick(-3_600_000);
+    const moved = await s.app.resolveTag("v1", patient());
+    assert.ok(moved.status === "verified" && moved.value.digest === image.digest);
+    s.place.store.deleteManifest("team/app", image.digest);
+    s.readers.tick(-3_600_000);
+    assert.equal((await s.app.resolveTag("v1", patient())).status, "absent");
+    addToStore(s.place.store, "team/app", image, "v1");
+    s.readers.tick(-3_600_000);
+    assert.equal((await s.app.resolveTag("v1", patient())).status, "verified");
+  });
+
+  it("nor does it make an outage's pause longer", async () => {
+    await using s = await scene();
+    await s.app.resolveTag("v1", patient());
+    const heal = s.place.misbehave({ as: status(503) });
+    s.readers.tick(2_001);
+    assert.equal((await s.app.resolveTag("v1", patient())).status, "verified");
+    heal();
+    addToStore(s.place.store, "team/app", image, "v1");
+    s.readers.tick(-3_600_000);
+    const moved = await s.app.resolveTag("v1", patient());
+    assert.ok(moved.status === "verified" && moved.value.digest === image.digest);
+  });
+
   it("it does not survive for ever, and an absence never does", async () => {
     await using s = await scene();
     await s.app.resolveTag("v1", patient());
@@ -409,6 +438,14 @@ describe("referrers", () => {
     addToStore(s.place.store, "team/app", signature("x"));
     s.readers.tick(501);
     assert.deepEqual(await digestsOf(s.app), [signature("x").digest]);
+  });
+
+  it("are listed anew where the clock was set back", async () => {
+    await using s = await scene();
+    assert.deepEqual(await digestsOf(s.app), []);
+    addToStore(s.place.store, "team/app", signature("new"));
+    s.readers.tick(-3_600_000);
+    assert.deepEqual(await digestsOf(s.app), [signature("new").digest]);
   });
 
   it("are kept for seconds, an empty list for less, and survive an outage", async () => {
