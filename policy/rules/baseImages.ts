@@ -38,10 +38,12 @@ const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<re
   };
 };
 
-const unknown = (rule: BaseImagesRule, why: string): RuleFinding[] =>
-  rule.required
-    ? [finding("BaseImageUnknown", `${why}; set org.opencontainers.image.base.name or attest the provenance`)]
-    : [];
+const unknown = ({ required, authorities }: BaseImagesRule, why: string): RuleFinding[] => {
+  if (!required) return [];
+  // What the image says of itself does not help where authorities are asked.
+  const todo = authorities === undefined ? "set org.opencontainers.image.base.name" : "attest its provenance";
+  return [finding("BaseImageUnknown", `${why}; ${todo}`)];
+};
 
 const judgeClaim = (rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] => {
   if (claim.name === undefined)

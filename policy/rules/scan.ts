@@ -1,3 +1,4 @@
+import { durationText } from "../duration.ts";
 import type { AuthoritySet, ScanRule, ScanSource } from "../compiledRules.ts";
 import type { ImageFacts, ScanCoverage } from "../facts.ts";
 import type { Reason, RuleFinding } from "../finding.ts";
@@ -85,7 +86,7 @@ const dateFinding = ({ reports }: ScanCoverage, rule: ScanRule, now: number, par
   const known = dates.filter((date) => date !== undefined);
   if (known.length === 0) return finding("ScanInvalid", `${part}the scan has no date, and maxAge needs one`);
   return Math.max(...known) + rule.maxAge < now
-    ? finding("ScanStale", `${part}the scan is older than maxAge allows; scan the image again`)
+    ? finding("ScanStale", `${part}the scan is older than ${durationText(rule.maxAge)} (maxAge); scan the image again`)
     : undefined;
 };
 
@@ -106,7 +107,8 @@ const judgeCoverage = (
   }
   const score = Math.min(...found.map((assessment) => assessment.score));
   if (rule.minScore !== undefined && score < rule.minScore) {
-    findings.push(finding("ScanScoreLow", `${part}scan score ${score}, at least ${rule.minScore} is required`));
+    const detail = `scan score ${score}, at least ${rule.minScore} is required; update the packages or the base image`;
+    findings.push(finding("ScanScoreLow", `${part}${detail}`));
   }
   return findings;
 };

@@ -82,6 +82,16 @@ describe("base images", () => {
     it(`${what}: ${expected || "passes"}`, () => assert.equal(first(judge(spec, facts)), expected));
   }
 
+  it("says what helps: a name, or where authorities are asked only provenance", () => {
+    const bases: Outcome<readonly BaseClaim[]> = { status: "absent", message: "it does not say" };
+    assert.deepEqual(judge({ ...ALLOW, required: true }, { bases }), [
+      "BaseImageUnknown | it does not say; set org.opencontainers.image.base.name",
+    ]);
+    assert.deepEqual(judge({ ...ALLOW, required: true, authorities: ["ci"] }, { bases }), [
+      "BaseImageUnknown | no provenance by a trusted authority; attest its provenance",
+    ]);
+  });
+
   it("names the replacement of a deprecated base", () => {
     const spec: BaseImages = {
       deprecated: [{ image: "docker.io/library/ubuntu:18.04", replacement: "docker.io/library/ubuntu:24.04" }],

@@ -275,6 +275,16 @@ describe("scan rule", () => {
     assert.match(judge({ maxVulnerabilities: { high: 1 } }, [covering(report(both))])[0]?.detail ?? "", /^2 high/);
   });
 
+  it("says how old a scan may be, and what to do", () => {
+    const old = [covering(report([LOG4SHELL], "2026-11-18T00:00:00Z"))];
+    const said = (spec: Scan): readonly string[] => judge(spec, old).map(({ detail }) => detail);
+    assert.deepEqual(said({ maxAge: "36h" }), ["the scan is older than 1d12h (maxAge); scan the image again"]);
+    assert.deepEqual(said({ maxAge: "90s" }), ["the scan is older than 1m30s (maxAge); scan the image again"]);
+    assert.deepEqual(said({ minScore: 80 }), [
+      "scan score 75, at least 80 is required; update the packages or the base image",
+    ]);
+  });
+
   it("names what a report holds on one line, cut, with nothing invisible", () => {
     const hostile = vulnerability("CVE-1", "high", {
       package: `a\nb\u202e${"x".repeat(500)}`,
