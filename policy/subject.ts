@@ -29,6 +29,8 @@ export interface Subject {
   readonly annotations: Readonly<Record<string, string>>;
   /** true: images stand in a workload's pod template, not in a Pod. */
   readonly template: boolean;
+  /** A ReplicaSet that a controller made, and compares with the template that it made it from. */
+  readonly compared?: true;
   readonly serviceAccount: string;
   /** Names of Secrets in `namespace`. */
   readonly imagePullSecrets: readonly string[];

@@ -40,7 +40,8 @@ export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }:
   const podSpec = asObject(pod["spec"]) ?? NOTHING;
   const path = isPod ? "/spec" : kind === "CronJob" ? "/spec/jobTemplate/spec/template/spec" : "/spec/template/spec";
   const metadata = asObject(pod["metadata"]) ?? NOTHING;
-  const createdAt = asObject(whole["metadata"])?.["creationTimestamp"];
+  const own = asObject(whole["metadata"]);
+  const createdAt = own?.["creationTimestamp"];
   return {
     kind,
     namespace,
@@ -48,12 +49,16 @@ export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }:
     labels: entriesOf(metadata["labels"]),
     annotations: entriesOf(metadata["annotations"]),
     template: !isPod,
+    ...(kind === "ReplicaSet" && hasController(own?.["ownerReferences"]) ? { compared: true } : {}),
     serviceAccount: serviceAccountOf(podSpec),
     imagePullSecrets: secretNames(podSpec["imagePullSecrets"]),
     images: imagesOf(podSpec, path, isPod ? (asObject(whole["status"]) ?? NOTHING) : undefined),
     ...(typeof createdAt === "string" ? { createdAt } : {}),
   };
 }
+
+const hasController = (owners: unknown): boolean =>
+  Array.isArray(owners) && owners.some((owner: unknown) => asObject(owner)?.["controller"] === true);
 
 /** The API server labels every namespace with its name; manifests do not. */
 function withName(labels: Subject["namespaceLabels"], namespace: string): Subject["namespaceLabels"] {

@@ -10,13 +10,16 @@ export type TagState = "bare" | "pinned" | "excused";
 /**
  * One policy that pins is enough, whichever it is (design.md section 9). `policies` are those that match the object and the image. An audit
  * judges what stands in the cluster: a tag that is still there was not pinned.
+ *
+ * A ReplicaSet stays as its Deployment made it, also under `pin: All`: the controller looks for one that equals the Deployment's template,
+ * and makes another, and another, where a webhook has changed it (kubernetes #57167, gatekeeper #2963).
  */
 export function tagState(policies: readonly CompiledPolicy[], subject: Subject, mode: "admission" | "audit"): TagState {
   if (mode === "audit") return "bare";
   let state: TagState = "bare";
   for (const policy of policies) {
     if (!pins(policy, subject)) continue;
-    if (policy.digest?.pin === "All" || !subject.template) return "pinned";
+    if (policy.digest?.pin === "All" ? subject.compared !== true : !subject.template) return "pinned";
     state = "excused";
   }
   return state;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { PolicySpec } from "../../../crds/types.ts";
 import type { ImageFacts } from "../../../policy/facts.ts";
 import type { Outcome } from "../../../policy/outcome.ts";
+import type { Subject } from "../../../policy/subject.ts";
 import { DIGEST, HEX, OTHER_DIGEST, facts, judge, policy, subject, verdicts, type Place } from "./judging.ts";
 
 type Digest = NonNullable<PolicySpec["digest"]>;
@@ -209,6 +210,14 @@ describe("digest", () => {
         );
       });
     }
+    it("excuses the tag of a ReplicaSet that its Deployment made with one, whose pods are pinned", () => {
+      const place = { kind: "ReplicaSet" };
+      const made: Subject = { ...subject([TAGGED], place), compared: true };
+      const said = (one: Subject): readonly string[] =>
+        verdicts(judge([required, all], one, () => facts({ tag: found(DIGEST) })));
+      assert.deepEqual(said(made), []);
+      assert.deepEqual(said(subject([TAGGED], place)), ["deny digest DigestRequired"]);
+    });
     it("excuses tags in templates under all policies where the pods are pinned", () => {
       assert.deepEqual(verdicts(judge([required, pods], subject([TAGGED], { kind: "Deployment" }))), []);
       assert.deepEqual(verdicts(judge([required], subject([TAGGED], { kind: "Deployment" }))), [

@@ -92,6 +92,15 @@ describe("subjectOf", () => {
     assert.equal(subjectOf({ spec: { serviceAccount: "old" } }, place("Pod")).serviceAccount, "old");
   });
 
+  it("knows a ReplicaSet that a controller made", () => {
+    const of = (kind: string, owner: unknown): boolean | undefined =>
+      subjectOf({ metadata: { ownerReferences: owner }, spec: {} }, { kind, namespace: "n", namespaceLabels: {} })
+        .compared;
+    assert.equal(of("ReplicaSet", [{ kind: "X" }, { kind: "Deployment", controller: true }]), true);
+    for (const owner of [undefined, null, [], {}, [null], [{ kind: "Deployment" }], [{ controller: "true" }]])
+      assert.equal(of("ReplicaSet", owner), undefined);
+    for (const kind of ["Job", "Deployment", "Pod"]) assert.equal(of(kind, [{ controller: true }]), undefined);
+  });
   it("tells when an object was made", () => {
     assert.equal(
       subjectOf({ metadata: { creationTimestamp: "2026-01-01T00:00:00Z" } }, place("Pod")).createdAt,

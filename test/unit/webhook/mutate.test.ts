@@ -151,6 +151,18 @@ describe("createMutate", () => {
     assert.deepEqual(images((await mutate([all], request("Pod", pod(["nginx:1"])))).object), [`nginx:1@${NOW}`]);
   });
 
+  // kubernetes #57167, gatekeeper #2963: a Deployment's controller goes on making ReplicaSets until one equals its template.
+  it("leaves a ReplicaSet as its Deployment made it, which may be older than the policy", async () => {
+    const made = (owner: Json): Json => ({
+      ...workload("ReplicaSet", pod(["nginx:1"])),
+      metadata: { name: "web-6d4cf", namespace: "default", ownerReferences: [{ kind: "Deployment", ...owner }] },
+    });
+    const object = made({ controller: true });
+    assert.deepEqual(images((await mutate([all], request("ReplicaSet", object))).object), ["nginx:1"]);
+    const held = made({ controller: false });
+    assert.deepEqual(images((await mutate([all], request("ReplicaSet", held))).object), [`nginx:1@${NOW}`]);
+  });
+
   const left: readonly (readonly [why: string, policies: readonly CompiledPolicy[]])[] = [
     ["no policy pins", [policy("p", { digest: { required: true } })]],
     ["there is no policy", []],
