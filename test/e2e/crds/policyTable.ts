@@ -44,7 +44,7 @@ export const goodSpecs: readonly (readonly [why: string, spec: string])[] = [
   ],
   [
     "ids of other databases",
-    '{scan: {denyCVEs: ["GHSA-jfh8-c2jp-5v3q", "RHSA-2021:1234", "DLA-1234-1", "TEMP-0000000-ABCDEF", "GO-2022-0001"]}}',
+    '{scan: {denyCVEs: ["GHSA-jfh8-c2jp-5v3q", "RHSA-2021:1234", "DLA-1234-1", "TEMP-0000000-ABCDEF", "GO-2022-0001", "openSUSE-SU-2020:0062-1"]}}',
   ],
   ["an allowance for ever", "{scan: {allowCVEs: [{id: CVE-2024-12345678, reason: x}]}}"],
   ["the edges of scores", "{scan: {minScore: 0, maxCVSS: 10}}"],
