@@ -44,7 +44,10 @@ export interface Admission {
   readonly stop: () => Promise<void>;
 }
 
-/** Milliseconds that Endpoints take to leave this replica out; a webhook by URL has no Endpoints. */
+/**
+ * Milliseconds that Endpoints, or a load balancer behind a URL that was given, take to leave this replica out, and that API servers get to
+ * give up their connections. Nobody but us stands behind our own address.
+ */
 const LEAVE_MS = 3_000;
 
 /** Starts the admission server and has it installed. Rejects where its address cannot be had. */
@@ -99,10 +102,14 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
       pinned = pin;
     },
     stop: async () => {
-      await Promise.all([installation.stop(), server.drain(settings.webhookAddress.type === "service" ? LEAVE_MS : 0)]);
+      await Promise.all([installation.stop(), server.drain(leaveTime(settings.webhookAddress))]);
     },
   };
 }
+
+/** Milliseconds for which a replica that is going away still takes requests. */
+export const leaveTime = (address: Settings["webhookAddress"]): number =>
+  address.type === "url" && address.url === undefined ? 0 : LEAVE_MS;
 
 /** Whether a Ready policy pins; undefined while that is not known. */
 const pins = (set: PolicySet | undefined): boolean | undefined =>
