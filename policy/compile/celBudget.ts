@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { conversionOf } from "./celConversions.ts";
 
 /**
  * What @marcbachmann/cel-js leaves open: its loops and strings have no limit, and its `matches` is a backtracking JavaScript
@@ -73,20 +74,23 @@ export const redirectMatches = (root: object): void => {
 /** Operators that walk through their operands. */
 const COMPARING = new Set(["==", "!=", "in"]);
 
-/** Makes every node pay for its visits and for what it gives. After the type check, which binds macros. */
+/** Makes every node pay for its visits and for what it gives, and looks at what is converted. After the type check, which binds macros. */
 export const meter = (root: object, budget: Budget): void => {
   const nodes = nodesOf(root);
   const compared = new Set(nodes.flatMap(({ op, args }) => (COMPARING.has(op) && Array.isArray(args) ? args : [])));
+  const converted = new Map(nodes.flatMap(convertedBy));
   for (const node of nodes) {
     let original = node.evaluate;
     const metered: CelNode["evaluate"] = (evaluator, self, context) => {
       budget.spend(1);
       // Binds itself on the first call by replacing `evaluate`, which then has to become ours again.
-      const value = original.call(node, evaluator, self, context);
+      const given = original.call(node, evaluator, self, context);
       if (node.evaluate !== metered) {
         original = node.evaluate;
         node.evaluate = metered;
       }
+      const convert = converted.get(node);
+      const value = convert === undefined ? given : convert(given);
       if (typeof value === "string" || Array.isArray(value)) budget.spend(value.length >> 6);
       if (compared.has(node)) budget.spend(weigh(value));
       return value;
@@ -94,6 +98,14 @@ export const meter = (root: object, budget: Budget): void => {
     node.evaluate = metered;
     if (node.op === "comprehension") endWithBudget(node.args, budget);
   }
+};
+
+/** The arguments of conversions (`int(x)`), with what is asked of their values. */
+const convertedBy = ({ op, args }: CelNode): readonly (readonly [object, (value: unknown) => unknown])[] => {
+  if (op !== "call" || !Array.isArray(args)) return [];
+  const convert = conversionOf(args[0]);
+  const [argument]: readonly unknown[] = Array.isArray(args[1]) ? args[1] : [];
+  return convert === undefined || typeof argument !== "object" || argument === null ? [] : [[argument, convert]];
 };
 
 /** `all` and `exists` go on after an element's error; what they ask before each element lets the end of the work through. */

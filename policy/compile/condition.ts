@@ -34,6 +34,9 @@ const environment = new Environment({
   .registerVariable("image", { schema: IMAGE_FIELDS })
   .registerFunction(`string.${RE2_MATCHES}(string): bool`, (text: string, expression: string) =>
     re2Matches(text, expression, budget),
+  )
+  .registerFunction(`${RE2_MATCHES}(string, string): bool`, (text: string, expression: string) =>
+    re2Matches(text, expression, budget),
   );
 
 /**
@@ -76,9 +79,10 @@ const evaluate = (
   }
 };
 
-/** One line; the library's messages go on with a drawing of the place. */
+/** One line, in the policy's own words; the library's messages go on with a drawing of the place. */
 const summary = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error);
   const own: unknown = Reflect.get(error, "summary");
-  return (typeof own === "string" ? own : error.message).split("\n", 1)[0] ?? "";
+  const [line = ""] = (typeof own === "string" ? own : error.message).split("\n", 1);
+  return line.replaceAll(RE2_MATCHES, "matches");
 };

@@ -3,6 +3,7 @@ import type { AttestationRule, CompiledCondition } from "../compiledRules.ts";
 import type { ImageFacts, ProvedStatement } from "../facts.ts";
 import type { RuleFinding } from "../finding.ts";
 import type { Reference } from "../reference.ts";
+import { parseRfc3339 } from "../rfc3339.ts";
 import { finishedAt } from "./finishedAt.ts";
 import { countVotes, type Ballot, type Vote } from "./quorum.ts";
 
@@ -103,8 +104,8 @@ const rejection = (
 const tooOld = (maxAge: number, { proof, predicate }: ProvedStatement, now: number): string | undefined => {
   const written = proof.signedAt ?? finishedAt(predicate);
   if (written === undefined) return "has no signed time and no finishing time, and maxAge needs one";
-  const time = Date.parse(written);
-  if (Number.isNaN(time)) return "has a finishing time that is no time";
+  const time = parseRfc3339(written);
+  if (time === undefined) return "has a finishing time that is not RFC 3339, such as 2026-01-31T00:00:00Z";
   if (time > now + SKEW) return "is dated in the future";
   return time + maxAge < now ? "is older than maxAge allows" : undefined;
 };

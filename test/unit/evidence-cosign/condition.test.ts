@@ -13,6 +13,17 @@ const predicate = {
   ) as unknown,
   big: Array.from({ length: 20_000 }, (_, at) => at),
   long: `${"a".repeat(1_000_000)}b`,
+  empty: "",
+  huge: 1e300,
+  digits: "1".repeat(3000),
+  times: {
+    nanoseconds: "2026-01-01T02:00:00.123456789+02:00",
+    noSuchDay: "2026-02-30T00:00:00Z",
+    withoutZone: "2026-01-01T00:00:00.000",
+    space: "2026-01-01 00:00:00Z",
+    midnight: "2026-01-01T24:00:00Z",
+    words: "January 1, 2026 10:00 UTC",
+  },
   objects: Array.from({ length: 300 }, (_, at) => ({ at, deep: { list: Array.from({ length: 300 }, (_, n) => n) } })),
 };
 const check = (expression: string): string | undefined => {
@@ -49,6 +60,11 @@ describe("conditions", () => {
     "predicate.names == statement.predicate.names && predicate.names in [predicate.names]",
     'predicate.names != {"debug": true} && predicate.names.exists(name, name == "debug")',
     "predicate.names.list.all(x, x.v == 1 && x.constructor == null)",
+    'matches(predicate.s, "^a.c$") && matches("abc", "b")',
+    'int("+1") == 1 && int("-1") == -1 && int(1.9) == 1 && uint("1") == 1u',
+    'timestamp(predicate.times.nanoseconds) == timestamp("2026-01-01T00:00:00.123Z") && timestamp(0) == timestamp("1970-01-01T00:00:00Z")',
+    'timestamp("2024-02-29T23:59:59Z").getDate() == 29',
+    'duration("1h30m") == duration("90m") && duration("-1.5h") < duration("0s") && duration("0") == duration("0s") && duration(".5s") == duration("500ms")',
   ];
   for (const expression of holding) it(`hold: ${expression}`, () => assert.equal(check(expression), undefined));
 
@@ -72,6 +88,24 @@ describe("conditions", () => {
     ["!has(predicate.names.debug)", /does not hold$/],
     ["predicate.?names.list[0].?v.orValue(2) == 2", /does not hold$/],
     ['timestamp(predicate.s) < timestamp("2026-01-02T00:00:00Z")', /the expression failed/],
+    ...["noSuchDay", "withoutZone", "space", "midnight", "words"].map(
+      (name) =>
+        [
+          `timestamp(predicate.times.${name}) > timestamp("2025-01-01T00:00:00Z")`,
+          /the expression failed: .*RFC 3339/,
+        ] as const,
+    ),
+    ['timestamp("2026-02-30T00:00:00Z") > timestamp("2025-01-01T00:00:00Z")', /the expression failed/],
+    // The library makes 0 of them.
+    ["int(predicate.empty) == 0", /the expression failed/],
+    ["[predicate.empty].exists(x, int(x) == 0)", /the expression failed/],
+    ['int("0b1") == 1', /the expression failed/],
+    ["int(predicate.huge) > 0", /the expression failed/],
+    ["uint(predicate.empty) == 0u", /the expression failed/],
+    ['duration("h") == duration("0s")', /the expression failed/],
+    ['duration(predicate.empty) < duration("1h")', /the expression failed/],
+    ['duration("99999999999h") > duration("1h")', /the expression failed/],
+    ['predicate.n.matches("1")', /no matching overload for 'double\.matches\(string\)'/],
   ];
   for (const [expression, why] of failing)
     it(`never pass by an error: ${expression}`, () => assert.match(check(expression) ?? "", why));
@@ -86,7 +120,7 @@ describe("conditions", () => {
     ['"a"', /gives a string/],
     ["predicate.n == 1 ? 1 : 2", /gives a/],
     ["nothing()", /nothing/],
-    ['matches("a", "b")', /overload/],
+    ['matches("a", 1)', /overload for 'matches\(string, int\)'/],
     [`${"(".repeat(100)}true${")".repeat(100)}`, /refused/],
     [Array.from({ length: 3000 }, () => "true").join(" && "), /refused/],
   ];
@@ -108,6 +142,13 @@ describe("conditions", () => {
     ];
     for (const expression of endless)
       it(`by their work: ${expression}`, () => assert.match(check(expression) ?? "holds", /takes too much work/));
+    it("so that no text is converted for hours: the library's expression for durations tries every place in it", () => {
+      for (const text of ["predicate.digits", 'predicate.digits + "h"'])
+        assert.match(
+          check(`duration(${text}) > duration("1h")`) ?? "holds",
+          /the expression failed: duration\(\) takes/,
+        );
+    });
     it("so that backtracking has no way in (CVE-2023-7279)", () => {
       assert.equal(
         check(`"${"a".repeat(1000)}b".matches("^(a+)+$")`),

@@ -224,6 +224,10 @@ describe("judging attestations", () => {
       [statement({}), ["AttestationRejected"]],
       [statement({ timestamp: "yesterday" }), ["AttestationRejected"]],
       [statement({ timestamp: 5 }), ["AttestationRejected"]],
+      // Local time, wherever that is; and a day that there is not.
+      [statement({ timestamp: "2026-06-09T12:00:00" }), ["AttestationRejected"]],
+      [statement({ timestamp: "2026-06-09 12:00:00Z" }), ["AttestationRejected"]],
+      [statement({ timestamp: "2026-05-40T00:00:00Z" }), ["AttestationRejected"]],
       [statement({}, "2026-06-10T00:04:00Z"), []],
       [statement({}, "2026-06-10T00:06:00Z"), ["AttestationRejected"]],
     ];
