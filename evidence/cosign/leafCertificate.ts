@@ -21,6 +21,8 @@ export type ReadLeaf =
 
 const SUBJECT_ALT_NAME = "2.5.29.17";
 const EXTENDED_KEY_USAGE = "2.5.29.37";
+/** Key usage, subject alternative name, basic constraints, extended key usage: what is looked at here. */
+const UNDERSTOOD = new Set(["2.5.29.15", SUBJECT_ALT_NAME, "2.5.29.19", EXTENDED_KEY_USAGE]);
 const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
 /** GeneralName (RFC 5280, section 4.2.1.6). DNS names are no identities of Fulcio. */
 const OTHER_NAME = 0x00;
@@ -69,6 +71,9 @@ const unfit = (certificate: X509Certificate, key: KeyObject): string | undefined
   const oids = certificate.extensions.map(oidOf);
   // RFC 5280, section 4.2: two extensions of one kind would be read differently by different readers.
   if (new Set(oids).size !== oids.length) return "its certificate has an extension twice";
+  // RFC 5280, section 4.2: what somebody made critical restricts the certificate in a way that has to be understood.
+  const unknown = oids.find((oid) => !UNDERSTOOD.has(oid) && certificate.extension(oid)?.critical === true);
+  if (unknown !== undefined) return `its certificate has the critical extension ${unknown}, which is not understood`;
   // The library calls one a CA only where its key usage says so as well.
   if (certificate.extBasicConstraints?.isCA === true) return "its certificate is that of a certificate authority";
   const checked = checkKey(key);

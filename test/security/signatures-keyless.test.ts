@@ -260,6 +260,16 @@ describe("keyless signatures", () => {
       ["for any purpose (EKU)", { usages: ["2.5.29.37.0"] }, /SignatureUntrusted: .*not for code signing/],
       ["for no purpose (EKU)", { usages: [] }, /SignatureUntrusted: .*not for code signing/],
       ["of an authority", { isCA: true }, /SignatureUntrusted: .*certificate authority/],
+      [
+        "with a critical extension that nobody understands",
+        { extensions: { "1.2.3.4.5": Buffer.from([5, 0]) }, critical: ["1.2.3.4.5"] },
+        /SignatureUntrusted: .*critical extension 1\.2\.3\.4\.5/,
+      ],
+      [
+        "with constraints of names (RFC 5280, section 4.2.1.10)",
+        { extensions: { "2.5.29.30": Buffer.from([0x30, 0]) }, critical: ["2.5.29.30"] },
+        /SignatureUntrusted: .*critical extension 2\.5\.29\.30/,
+      ],
       ["without the log's timestamp (SCT)", { withoutSct: true }, /SignatureUntrusted: .*expected 1 SCTs/],
     ];
     for (const [why, certificate, expected] of unfit) {
@@ -272,6 +282,9 @@ describe("keyless signatures", () => {
         );
       });
     }
+    it("takes one with an extension that nobody understands and that is not critical", async () => {
+      assert.equal(await say(attached(await signed({ extensions: { "1.2.3.4.5": Buffer.from([5, 0]) } }))), "");
+    });
     it("refuses one of another instance", async () => {
       assert.match(
         await say(attached(await signed({}, {}, { from: foreign }))),

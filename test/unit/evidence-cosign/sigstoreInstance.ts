@@ -26,6 +26,8 @@ export interface CertificateOptions {
   readonly withoutSct?: boolean;
   /** Values of extensions by their OID, in place of those that the other options make. */
   readonly extensions?: Readonly<Record<string, Uint8Array>>;
+  /** OIDs of those of `extensions` that are critical. */
+  readonly critical?: readonly string[];
 }
 
 /** Somebody who can sign: a key, and for the keyless its certificate. */
@@ -148,7 +150,7 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
       subjectType = "url",
     } = options;
     const { claims = {}, usages = [x509.ExtendedKeyUsage.codeSigning], isCA = false, withoutSct = false } = options;
-    const { extensions = {} } = options;
+    const { extensions = {}, critical = ["2.5.29.17"] } = options;
     const publicKey = await webKey(keys.publicKey, ["verify"]);
     const now = new Date();
     const text = (value: string): Uint8Array =>
@@ -176,7 +178,7 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
       ].filter(({ type }) => !Object.hasOwn(extensions, type)),
     };
     for (const [type, value] of Object.entries(extensions))
-      tbs.extensions.push(new x509.Extension(type, type === "2.5.29.17", value));
+      tbs.extensions.push(new x509.Extension(type, critical.includes(type), value));
     if (!withoutSct) {
       const preCertificate = await x509.X509CertificateGenerator.create(tbs, webcrypto);
       const sct = Buffer.from(
