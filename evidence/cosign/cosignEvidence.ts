@@ -126,7 +126,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     const places = [...Map.groupBy(open, ({ place }) => place).values()];
     await Promise.all(
       places.map(async (group) => {
-        const question = questionOf(group);
+        const question = questionOf(group, age !== undefined);
         if (question === undefined) return;
         const state = await lookup.run(question, signal, effort, (partial) => {
           if (age !== undefined) return;
@@ -170,7 +170,7 @@ const sharedKey = (asked: Asked): string => {
 
 const isKnown = (asked: Asked | Promise<Asked>): asked is Asked => !(asked instanceof Promise);
 
-const questionOf = (group: readonly Open[]): Parameters<Lookup["run"]>[0] | undefined => {
+const questionOf = (group: readonly Open[], whole: boolean): Parameters<Lookup["run"]>[0] | undefined => {
   const [first] = group;
   if (first === undefined) return undefined;
   const attestations = new Map<string, Signer[]>();
@@ -183,5 +183,6 @@ const questionOf = (group: readonly Open[]): Parameters<Lookup["run"]>[0] | unde
     digest: first.digest,
     signatures: group.flatMap(({ want, signer }) => (want.predicateType === undefined ? [signer] : [])),
     attestations,
+    whole,
   };
 };

@@ -16,6 +16,8 @@ export interface LookupQuestion {
   readonly digest: string;
   readonly signatures: readonly Signer[];
   readonly attestations: ReadonlyMap<string, readonly Signer[]>;
+  /** All that was attested is needed, and not only enough of it. */
+  readonly whole: boolean;
 }
 
 /** What was found so far; good to ask at any time. */
@@ -81,6 +83,7 @@ export class Lookup {
         digest,
         signatures: question.signatures.length > 0,
         predicateTypes: new Set(question.attestations.keys()),
+        whole: question.whole,
         effort,
         signal,
       },

@@ -23,6 +23,8 @@ export interface Search {
   readonly signatures: boolean;
   /** Attestations of these types are wanted; their descriptors' hints come first. */
   readonly predicateTypes: ReadonlySet<string>;
+  /** All that was attested is needed, of more than can be proved the newest: no page is looked into before all are listed. */
+  readonly whole: boolean;
   readonly effort: Effort;
   readonly signal: AbortSignal;
 }
@@ -106,6 +108,7 @@ class Walk {
 
   async referrers(): Promise<void> {
     const { repository, digest, signal } = this.#wanted;
+    const first: Descriptor[] = [];
     const later: Descriptor[] = [];
     for await (const page of repository.referrers(digest, signal)) {
       if (page.status === "unavailable") this.#visitor.trouble("either", page);
@@ -116,10 +119,12 @@ class Walk {
       const { likely = [], unlikely = [] } = Object.groupBy(ours, (descriptor) =>
         this.#looksWanted(descriptor) ? "likely" : "unlikely",
       );
-      for (const descriptor of likely.toSorted(newestFirst)) await this.#referrer(descriptor);
+      if (this.#wanted.whole) first.push(...likely);
+      else for (const descriptor of likely.toSorted(newestFirst)) await this.#referrer(descriptor);
       later.push(...unlikely);
       if (signal.aborted) return;
     }
+    for (const descriptor of first.toSorted(newestFirst)) await this.#referrer(descriptor);
     const typed = later.filter(({ artifactType }) => formatOf(artifactType) !== "unspecific");
     const untyped = later.filter(({ artifactType }) => formatOf(artifactType) === "unspecific");
     for (const descriptor of [...typed.toSorted(newestFirst), ...untyped]) await this.#referrer(descriptor);

@@ -50,11 +50,17 @@ class Gate {
     this.repository.putManifest(image.bytes, image.mediaType);
   }
 
-  async attest(digest: string, type: string, predicate: object): Promise<void> {
+  /** @param created What cosign writes beside a bundle; some write nothing. */
+  async attest(digest: string, type: string, predicate: object, created?: string): Promise<void> {
     const bundle = await (await sigstoreInstance()).bundle(hand, statementOf(digest, type, predicate), { log: "none" });
     this.repository.put([{ mediaType: BUNDLE, bytes: Buffer.from(JSON.stringify(bundle)) }], {
       subject: digest,
       artifactType: BUNDLE,
+      ...(created === undefined
+        ? {}
+        : {
+            annotations: { "dev.sigstore.bundle.predicateType": type, "org.opencontainers.image.created": created },
+          }),
     });
   }
 
@@ -290,6 +296,19 @@ describe("evidence of scans and bases of which a part could not be read", () => 
     const gate = await gateWith(image, VULN, scanned([], "09"), scanned([BAD], "10"));
     assert.equal(await gate.verdict({ ...attested, onUnavailable: "deny" }, image.digest), "deny EvidenceUnavailable");
     gate.repository.fail = () => undefined;
+    assert.equal(await gate.verdict(attested, image.digest), "deny ScanVulnerable");
+  });
+
+  it("a scan of every night: of more than are proved the newest are, on whichever page they stand", async () => {
+    const gate = new Gate();
+    gate.push(image);
+    gate.repository.page = 40;
+    for (let night = 10; night < 55; night++) {
+      const date = `2026-11-20T10:00:${night}Z`;
+      const found = night === 54 ? [BAD] : [];
+      const report = trivyReport(found, { diffIds: image.diffIds, createdAt: date });
+      await gate.attest(image.digest, VULN, cosignVuln(report, date), date);
+    }
     assert.equal(await gate.verdict(attested, image.digest), "deny ScanVulnerable");
   });
 
