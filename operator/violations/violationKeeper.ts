@@ -259,6 +259,9 @@ export class ViolationKeeper {
     const body = await this.#api.read(key, signal);
     if (body === undefined) this.#gone(key, known);
     else this.#store(key, body);
+    // Deleted a moment ago, or a watch that has lost its place: with a pause, so that neither is asked about in a tight loop.
+    if (body !== undefined && this.#options.store.get(key) === undefined)
+      throw new Error("the watch says that it is gone");
     this.check(key);
   }
 

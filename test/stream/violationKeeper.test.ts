@@ -339,6 +339,25 @@ describe("keeping Violations", () => {
     });
   }
 
+  it("asks ever more rarely about what is there and the watch says is not", async () => {
+    await begin();
+    await until("watched", () => server.watching(VIOLATIONS) === 1);
+    // What a cluster that was restored from a backup may look like.
+    server.bookmark(VIOLATIONS);
+    let asked = 0;
+    server.faults.push((request, response, url) => {
+      if (url.pathname === VIOLATIONS) return false;
+      asked += 1;
+      const metadata = { name: "x", namespace: "default", uid: "u", resourceVersion: "1" };
+      json(response, request.method === "POST" ? 409 : 200, { metadata });
+      return true;
+    });
+    await wait(30);
+    judge(podRecord("a"), judgedBy("p"));
+    await wait(400);
+    assert.ok(asked > 2 && asked < 30, `${asked} requests`);
+  });
+
   it("does not write for ever what the API server changes as it is written", async () => {
     await begin();
     server.faults.push((request, response, url) => {
