@@ -1,5 +1,6 @@
 import { RE2JS } from "re2js";
 import { conversionOf } from "./celConversions.ts";
+import { celOperand } from "./celValue.ts";
 
 /**
  * What @marcbachmann/cel-js leaves open: its loops and strings have no limit, and its `matches` is a backtracking JavaScript
@@ -71,6 +72,22 @@ export const redirectMatches = (root: object): void => {
   }
 };
 
+/** Keys that the library leaves out of the maps that an expression writes, which then equal others. */
+const LOST_KEYS = new Set<unknown>(["__proto__", "constructor", "prototype"]);
+
+/** Throws on a map that would not be what is written. */
+export const checkMaps = (root: object): void => {
+  for (const { op, args } of nodesOf(root)) {
+    if (op !== "map" || !Array.isArray(args)) continue;
+    for (const entry of args as readonly unknown[]) {
+      const key: unknown = Array.isArray(entry) ? entry[0] : undefined;
+      const written: unknown = typeof key === "object" && key !== null ? Reflect.get(key, "args") : undefined;
+      if (LOST_KEYS.has(written))
+        throw new Error(`the key ${JSON.stringify(written)} cannot be written in a map; compare the field itself`);
+    }
+  }
+};
+
 /** Operators that walk through their operands. */
 const COMPARING = new Set(["==", "!=", "in"]);
 
@@ -92,8 +109,9 @@ export const meter = (root: object, budget: Budget): void => {
       const convert = converted.get(node);
       const value = convert === undefined ? given : convert(given);
       if (typeof value === "string" || Array.isArray(value)) budget.spend(value.length >> 6);
-      if (compared.has(node)) budget.spend(weigh(value));
-      return value;
+      if (!compared.has(node)) return value;
+      budget.spend(weigh(value));
+      return celOperand(value);
     };
     node.evaluate = metered;
     if (node.op === "comprehension") endWithBudget(node.args, budget);

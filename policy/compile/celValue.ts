@@ -33,3 +33,32 @@ const copied = (value: object): object => {
 };
 
 const part = (value: unknown): unknown => (typeof value === "object" && value !== null ? copied(value) : value);
+
+/**
+ * An operand of a comparison, as @marcbachmann/cel-js can be given it: it looks for a field of one side with JavaScript's `in`, which finds
+ * `__proto__` in every object, so that `{"__proto__": {}}` would equal every map of one field. Objects without a prototype hold
+ * nothing but their own fields.
+ */
+export const celOperand = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value;
+  const known = bare.get(value);
+  if (known !== undefined) return known;
+  const made = withoutPrototype(value);
+  bare.set(value, made);
+  bare.set(made, made);
+  return made;
+};
+
+/** The same object each time: what is compared with itself is equal at once. */
+const bare = new WeakMap<object, object>();
+
+const withoutPrototype = (value: object): object => {
+  if (Array.isArray(value)) return value.map(celOperand);
+  if (value instanceof Map) return new Map([...value].map(([name, inner]) => [name, celOperand(inner)]));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Timestamps, durations and unsigned numbers are values of the library's own.
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  const made = Object.create(null) as object;
+  for (const [name, inner] of Object.entries(value)) Reflect.set(made, name, celOperand(inner));
+  return made;
+};

@@ -1,6 +1,6 @@
 import { Environment, type ParseResult } from "@marcbachmann/cel-js";
 import type { CompiledCondition } from "../compiledRules.ts";
-import { Budget, meter, RE2_MATCHES, re2Matches, redirectMatches } from "./celBudget.ts";
+import { Budget, checkMaps, meter, RE2_MATCHES, re2Matches, redirectMatches } from "./celBudget.ts";
 import { celValue } from "./celValue.ts";
 
 export type ConditionResult =
@@ -47,6 +47,7 @@ export const compileCondition = (expression: string, message?: string): Conditio
   let program: ParseResult;
   try {
     program = environment.parse(expression);
+    checkMaps(program.ast);
     redirectMatches(program.ast);
     const { valid, type, error } = program.check();
     if (!valid) return { status: "refused", message: summary(error) };
