@@ -1,3 +1,5 @@
+import { UnsignedInt } from "@marcbachmann/cel-js/evaluator";
+
 /**
  * JSON that somebody else wrote, as @marcbachmann/cel-js can be given it. The library tells types by `value.constructor`: an object with a
  * field of that name is of no type to it, and optional access (`predicate.?parameters.?debug`) takes the error for a missing field. One
@@ -41,6 +43,8 @@ const part = (value: unknown): unknown => (typeof value === "object" && value !=
  */
 export const celOperand = (value: unknown): unknown => {
   if (typeof value !== "object" || value === null) return value;
+  // Numbers of all kinds are compared by their value, which the library does not do inside lists and maps.
+  if (value instanceof UnsignedInt) return value.valueOf();
   const known = bare.get(value);
   if (known !== undefined) return known;
   const made = withoutPrototype(value);
