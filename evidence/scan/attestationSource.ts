@@ -13,7 +13,8 @@ type Found =
   | Extract<ScanOutcome, { status: "absent" | "unavailable" }>
   | { readonly status: "broken"; readonly message: string };
 
-const timeOf = (date: string | undefined): number => (date === undefined ? -Infinity : Date.parse(date));
+const timeOf = (date: string | undefined, otherwise = -Infinity): number =>
+  date === undefined ? otherwise : Date.parse(date);
 
 /**
  * The newest report that the trusted authorities signed for a digest; what nobody trusted signed does not count. Several of
@@ -37,9 +38,12 @@ const newestOf = (
   const unread = [...outcomes, ...reads].find((one) => one.status === "unavailable");
   if (unread !== undefined) return unread;
   const attested = reads.map((read, at) => ({ read, signed: timeOf(statements[at]?.proof.signedAt) }));
-  const usable = attested.flatMap(({ read, signed }) => (read.status === "ok" ? [{ scan: read, signed }] : []));
-  const time = Math.max(...usable.map(({ scan }) => timeOf(scan.report.scannedAt)));
-  const newest = usable.filter(({ scan }) => timeOf(scan.report.scannedAt) === time);
+  // A report without a date is as new as its signature.
+  const usable = attested.flatMap(({ read, signed }) =>
+    read.status === "ok" ? [{ scan: read, signed, time: timeOf(read.report.scannedAt, signed) }] : [],
+  );
+  const time = Math.max(...usable.map((one) => one.time));
+  const newest = usable.filter((one) => one.time === time);
   const signed = Math.max(...newest.map((one) => one.signed));
   const newer = attested.flatMap(({ read, signed: at }) =>
     read.status === "broken" && (read.scannedAt === undefined ? at > signed : timeOf(read.scannedAt) > time)

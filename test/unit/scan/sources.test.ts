@@ -11,7 +11,7 @@ import { parseScanList } from "../../../evidence/scan/readScans.ts";
 import { vulnerabilityReports } from "../../../evidence/scan/reportSource.ts";
 import { storedReport, type StoredReport } from "../../../evidence/scan/vulnerabilityReport.ts";
 import type { AttestationOutcome, ProvedStatement, ScanOutcome } from "../../../policy/facts.ts";
-import { cosignVuln, trivyReport, vulnerabilityReportObject, type Found } from "./reports.ts";
+import { cosignVuln, trivyReport, trivySarif, vulnerabilityReportObject, type Found } from "./reports.ts";
 
 const digestOf = (letter: string): string => `sha256:${letter.repeat(64)}`;
 const KEY = "trivy.scan.result";
@@ -235,6 +235,22 @@ describe("scan attestation", () => {
     );
     assert.equal(say(await ask(single(), { [digestOf("a")]: proved(old, cosignVuln(report("a"))) })), "all:0");
     assert.equal(say(await ask(single(), { [digestOf("a")]: proved(cosignVuln(report("a")), old) })), "all:0");
+  });
+  it("without a date is as new as its signature", async () => {
+    const signed = (predicate: unknown, signedAt: string): ProvedStatement => ({
+      predicateType: COSIGN_VULN,
+      predicate,
+      statement: {},
+      proof: { fingerprint: "f", signer: "f", signedAt },
+    });
+    const undated = { scanner: { result: trivySarif([{ ...BAD, package: "p", version: "1" }], "config-a") } };
+    for (const [at, expected] of [
+      ["2026-11-20T11:00:00Z", "all:1"],
+      ["2026-11-20T09:00:00Z", "all:0"],
+    ] as const) {
+      const value = [signed(cosignVuln(report("a")), "2026-11-20T10:00:01Z"), signed(undated, at)];
+      assert.equal(say(await ask(single(), { [digestOf("a")]: { status: "verified", value } })), expected);
+    }
   });
   it("is a mismatch where one of several of the same time is about another image", async () => {
     const two = proved(cosignVuln(report("a")), cosignVuln(report("b")));
