@@ -103,7 +103,7 @@ class Walk {
     const outcome = await repository.manifestByTag(tag, signal);
     if (outcome.status === "verified") await this.#visitLayers(outcome.value, "legacy");
     else if (outcome.status === "unavailable") this.#visitor.trouble(kind, outcome);
-    else if (outcome.status === "invalid") this.#visitor.broken(kind, outcome.message);
+    else if (outcome.status === "invalid") this.#visitor.broken(kind, `cannot be read: ${outcome.message}`);
   }
 
   async referrers(): Promise<void> {
@@ -112,7 +112,7 @@ class Walk {
     const later: Descriptor[] = [];
     for await (const page of repository.referrers(digest, signal)) {
       if (page.status === "unavailable") this.#visitor.trouble("either", page);
-      if (page.status === "invalid") this.#visitor.broken("either", page.message);
+      if (page.status === "invalid") this.#visitor.broken("either", `cannot be read: ${page.message}`);
       if (page.status !== "verified") continue;
       this.#wanted.effort.listed(page.value.length);
       const ours = page.value.filter(({ artifactType }) => formatOf(artifactType) !== "other");

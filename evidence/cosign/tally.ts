@@ -44,7 +44,10 @@ export class Tally {
       const attested = this.#answers.filter(
         ({ kind, answer }) => kind === "either" && answer.kind === "attestation",
       ).length;
-      const beside = attested === 0 ? "" : ` (${attested} attestations are no signature)`;
+      const beside =
+        attested === 0
+          ? ""
+          : ` (${attested === 1 ? "one attestation is" : `${attested} attestations are`} no signature)`;
       return { status: "absent", message: `no signature was found${beside}` };
     }
     const { reason, message } = this.#closest([...refusals, ...malformed], "signature");

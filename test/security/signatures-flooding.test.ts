@@ -216,6 +216,20 @@ describe("registries that fail", () => {
     }
   });
 
+  it("with places that break a format are named in a sentence", async () => {
+    const place = 'registry.example.com/app:sha256-aa.sig has the key "layers" twice';
+    for (const failing of ["manifestByTag", "referrers"] as const) {
+      const repository = new MemoryRepository();
+      repository.fail = (call) =>
+        call === failing ? { status: "invalid", reason: "ImageMalformed", message: place } : undefined;
+      const { findings } = await judge(evidenceUnderTest(), either, { repository, digest });
+      assert.ok(
+        findings[0]!.detail.includes(`the one signature there is cannot be read: ${place};`),
+        findings[0]!.detail,
+      );
+    }
+  });
+
   it("do not make a proved signature unproved", async () => {
     const clock = { now: Date.now() };
     const evidence = evidenceUnderTest(clock);
