@@ -22,6 +22,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 const PURE: ReadonlySet<string> = new Set([
   "node:crypto",
   "@marcbachmann/cel-js",
+  "@marcbachmann/cel-js/evaluator",
   "@sigstore/protobuf-specs",
   "@sigstore/verify",
   "lru-cache",
