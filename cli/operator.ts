@@ -11,6 +11,10 @@ export const operatorCommand = (): Command =>
     .action(run);
 
 const run = async (args: readonly string[]): Promise<void> => {
+  // Before what takes its time to load: the first process of a container does not even end by a signal that it does not listen to.
+  const told = new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
+  });
   const { readSettings } = await import("../operator/settings.ts");
   const result = readSettings(args, process.env);
   if (result.status === "help") {
@@ -28,9 +32,6 @@ const run = async (args: readonly string[]): Promise<void> => {
   const { runOperator } = await import("../operator/run.ts");
   const log = createWinston(result.settings);
   exitOnDefects(log);
-  const told = new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
-  });
   const operator = await runOperator(result.settings, { log });
   await told;
   await operator.stop();
