@@ -74,9 +74,27 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
 
   const inquire = (context: FactContext, inquiry: Inquiry): Answers | Promise<Answers> => {
     const asking = inquiry.wants.map((want) => ask(want, context, inquiry.digest, tools));
-    if (!asking.every(isKnown))
-      return Promise.all(asking.map(async (one) => one)).then((all) => find(all, inquiry, context));
-    return find(asking, inquiry, context);
+    if (asking.every(isKnown)) return find(asking, inquiry, context);
+    const known = asking.filter(isKnown);
+    const coming = asking.filter((one) => !isKnown(one)).map(async (one) => [await one]);
+    return findApart([known, ...coming], inquiry, context);
+  };
+
+  /** A key or a root that must be fetched first holds nobody else: others are looked for meanwhile, and may be enough. */
+  const findApart = async (
+    parts: readonly (readonly Asked[] | Promise<readonly Asked[]>)[],
+    inquiry: Inquiry,
+    context: FactContext,
+  ): Promise<Answers> => {
+    const answers = new Answers();
+    const satisfied = Promise.withResolvers<void>();
+    const found = parts.map(async (part) => {
+      answers.add(await find(await part, inquiry, context));
+      if (inquiry.enough(answers)) satisfied.resolve();
+    });
+    await Promise.race([satisfied.promise, Promise.all(found)]);
+    // A copy: what comes later is for the next who asks.
+    return new Answers().add(answers);
   };
 
   const find = (all: readonly Asked[], inquiry: Inquiry, context: FactContext): Answers | Promise<Answers> => {

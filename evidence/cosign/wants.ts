@@ -64,6 +64,13 @@ export class Answers implements CosignFacts {
   readonly signatures: Map<string, SignatureOutcome> = new Map();
   readonly attestations: Map<string, AttestationOutcome> = new Map();
 
+  /** Takes over what others have found, and gives itself. */
+  add({ signatures, attestations }: CosignFacts): this {
+    for (const [key, outcome] of signatures) this.signatures.set(key, outcome);
+    for (const [key, outcome] of attestations) this.attestations.set(key, outcome);
+    return this;
+  }
+
   has(want: Want): boolean {
     return (want.predicateType === undefined ? this.signatures : this.attestations).has(factKey(want));
   }

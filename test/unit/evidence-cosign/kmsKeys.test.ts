@@ -9,7 +9,7 @@ import { createKmsKeys, type KmsKeys, type KmsOptions } from "../../../evidence/
 import { fingerprintOfKey } from "../../../policy/compile/publicKeys.ts";
 import { eventually } from "../../e2e/harness/eventually.ts";
 import { MemoryRepository, readFixture } from "./memoryRepository.ts";
-import { byKey, compile, evidenceUnderTest, judge, reasonsOf, signedBy } from "./underTest.ts";
+import { byKey, compile, contextOf, evidenceUnderTest, findingsOf, judge, reasonsOf, signedBy } from "./underTest.ts";
 
 interface Reply {
   readonly status?: number;
@@ -386,6 +386,49 @@ describe("keys in key services", () => {
         cause: "kms",
         message: "the key could not be fetched in time",
       });
+    });
+  });
+
+  describe("that hang", () => {
+    const fixture = readFixture("cosign3-signature");
+    const { digest } = fixture;
+    const literal = byKey(fixture.publicKey, { name: "literal" });
+    const slow = {
+      ...byKey(""),
+      name: "slow",
+      key: { kms: "gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/k" },
+    };
+    const hanging = () =>
+      evidenceUnderTest(clock, { kms: keys({ gcp: { token: () => new Promise<string>(() => undefined) } }) });
+
+    it("hold no other policy's verdict: the signature that it asks for is found meanwhile", async () => {
+      const policies = [compile(signedBy(literal)), compile(signedBy(slow))];
+      const asking = {
+        repository: MemoryRepository.of("cosign3-signature"),
+        digest,
+        signal: AbortSignal.timeout(1_000),
+      };
+      const facts = await hanging().provider.gather(contextOf(policies, asking));
+      const reasons = policies.map((policy) => reasonsOf(findingsOf(policy, facts, asking)));
+      assert.deepEqual(reasons, [[], ["EvidenceUnavailable"]]);
+    });
+    it("nor excuse an image that has no signature of another", async () => {
+      const other = byKey(pem(p256), { name: "other" });
+      const policies = [compile(signedBy(other)), compile(signedBy(slow))];
+      const asking = {
+        repository: MemoryRepository.of("cosign3-signature"),
+        digest,
+        signal: AbortSignal.timeout(1_000),
+      };
+      const facts = await hanging().provider.gather(contextOf(policies, asking));
+      const reasons = policies.map((policy) => reasonsOf(findingsOf(policy, facts, asking)));
+      assert.deepEqual(reasons, [["SignatureUntrusted"], ["EvidenceUnavailable"]]);
+    });
+    it("are not waited for where another authority is enough", async () => {
+      const spec = signedBy(slow, literal);
+      const policy = compile({ ...spec, signatures: { authorities: ["slow", "literal"], count: 1 } });
+      const asking = { repository: MemoryRepository.of("cosign3-signature"), digest };
+      assert.deepEqual((await judge(hanging(), policy, asking)).findings, []);
     });
   });
 
