@@ -13,7 +13,8 @@ export interface ListRequest {
   readonly timeout: number;
   /** Runs on arrival, so that whole objects never pile up. `version` is the list's. */
   readonly onItem: (object: unknown, version: string) => void;
-  readonly onPage: () => void;
+  /** Before the items of the page. */
+  readonly onPage: (version: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -51,12 +52,12 @@ export async function listPages(request: ListRequest): Promise<ListResult> {
     const items = list["items"];
     if (!Array.isArray(items)) throw new KubeError("malformed", `list ${path}: the answer has no items`);
     version = asText(metadata["resourceVersion"]);
+    if (version === "") throw new KubeError("malformed", `list ${path}: the answer has no resourceVersion`);
+    onPage(version);
     for (const item of items) onItem(item, version);
     next = asText(metadata["continue"]) || undefined;
     const average = response.size / Math.max(1, items.length);
     limit = Math.min(pageSize, Math.max(SMALLEST_PAGE, Math.floor(PAGE_BYTES / average)));
-    onPage();
   } while (next !== undefined);
-  if (version === "") throw new KubeError("malformed", `list ${path}: the answer has no resourceVersion`);
   return { status: "ok", version };
 }

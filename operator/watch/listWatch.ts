@@ -166,7 +166,11 @@ export class ListWatch<T> {
       pageSize,
       timeout: this.#timing.page,
       onItem: (item, version) => seen.add(this.#put(item, version)),
-      onPage: () => this.#alive(),
+      // What is learned from here on of an older version would come after what this list says.
+      onPage: (version) => {
+        this.store.reached(version);
+        this.#alive();
+      },
       signal,
     });
     if (result.status === "absent") {
@@ -176,7 +180,6 @@ export class ListWatch<T> {
     }
     const version = result.status === "ok" ? result.version : undefined;
     for (const key of this.store.keys()) if (!seen.has(key)) this.store.delete(key, version);
-    if (version !== undefined) this.store.reached(version);
     this.#synced = true;
     this.#alive();
     // An empty cluster speaks, too: whoever waits for the first state need not know that there is nothing in it.

@@ -24,7 +24,7 @@ export interface Store<T> {
    * stands, a deletion among it, which would never be told again.
    */
   readonly learn: (key: string, value: T, version: string) => void;
-  /** Lists and the watch have told of everything up to this version. */
+  /** Lists and the watch tell of everything up to this version, or are about to. */
   readonly reached: (version: string) => void;
   readonly onChange: (listener: StoreListener<T>) => () => void;
   /** Called after every change, and when a list is complete; carries nothing. */

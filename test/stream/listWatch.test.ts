@@ -82,6 +82,39 @@ describe("list and watch", () => {
     assert.equal(pages.length, 3);
   });
 
+  it("believes a list over what is learned of an older version while its other pages come", async () => {
+    put("a", "of 101");
+    put("a", "of 102");
+    for (let index = 0; index < 600; index += 1) put(`pod-${index}`);
+    const watch: ListWatch<Row> = start();
+    server.faults.push((_request, _response, url) => {
+      if (url.searchParams.get("continue") !== null)
+        watch.store.learn("default/a", { name: "a", value: "of 101" }, "101");
+      return false;
+    });
+    await until("synced", () => watch.synced());
+    assert.equal(watch.store.get("default/a")?.value, "of 102");
+  });
+
+  it("takes the list of a restored cluster for all there is, also of what was learned a moment before", async () => {
+    put("a", "of the backup");
+    const watch = start();
+    await watching();
+    watch.store.reached("400");
+    watch.store.learn("default/a", { name: "a", value: "of a write that is lost" }, "500");
+    assert.equal(watch.store.get("default/a")?.value, "of a write that is lost");
+    let restored = false;
+    server.faults.push((_request, response, url) => {
+      if (restored || url.searchParams.get("watch") === null) return false;
+      restored = true;
+      json(response, 410, { kind: "Status", code: 410, reason: "Expired" });
+      return true;
+    });
+    server.reset(PODS);
+    await until("listed again", () => watch.counts.lists === 2 && server.watching(PODS) === 1);
+    assert.equal(watch.store.get("default/a")?.value, "of the backup");
+  });
+
   it("is not synced by half a list", async () => {
     for (let index = 0; index < 600; index += 1) put(`pod-${index}`);
     let broken = true;
