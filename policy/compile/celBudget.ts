@@ -3,8 +3,8 @@ import { conversionOf } from "./celConversions.ts";
 import { celOperand } from "./celValue.ts";
 
 /**
- * What @marcbachmann/cel-js leaves open: its loops and strings have no limit, and its `matches` is a backtracking JavaScript
- * expression. Both are closed on the parsed tree, before the type check binds it. The library's version is pinned, and
+ * What @marcbachmann/cel-js leaves open: its loops and strings have no limit, its `matches` is a backtracking JavaScript expression, and it
+ * converts and compares more than CEL does. All of it is closed on the parsed tree. The library's version is pinned, and
  * the tests of `condition.test.ts` fail where a new one no longer goes through here.
  */
 

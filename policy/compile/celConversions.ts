@@ -1,9 +1,9 @@
 import { parseRfc3339 } from "../rfc3339.ts";
 
 /**
- * What may be converted, where @marcbachmann/cel-js takes more than CEL does: `int("")` is 0 to it, `duration("h")` is nothing, the 30th of
- * February is a day in March, a time without a zone is local, and its expression for durations takes hours for 20,000
- * digits. A condition must err there instead of holding.
+ * What may be converted, where @marcbachmann/cel-js takes more than CEL does: `int("")` is 0 to it, `double("0x10")` is 16,
+ * `double("1e400")` has no end, `duration("h")` is nothing, the 30th of February is a day in March, a time without a zone is local, and its
+ * expression for durations takes hours for 20,000 digits. A condition must err there instead of holding.
  */
 const conversions: ReadonlyMap<string, (value: unknown) => unknown> = new Map([
   [
@@ -11,6 +11,7 @@ const conversions: ReadonlyMap<string, (value: unknown) => unknown> = new Map([
     (value: unknown) => (typeof value === "number" ? wholeNumber(value) : digits("int", /^[+-]?\d{1,19}$/, value)),
   ],
   ["uint", (value: unknown) => digits("uint", /^\d{1,20}$/, value)],
+  ["double", (value: unknown) => decimal(value)],
   ["timestamp", (value: unknown) => time(value)],
   ["duration", (value: unknown) => duration(value)],
 ]);
@@ -22,6 +23,16 @@ export const conversionOf = (name: unknown): ((value: unknown) => unknown) | und
 const digits = (name: string, form: RegExp, value: unknown): unknown => {
   if (typeof value === "string" && !form.test(value)) throw new Error(`${name}() cannot convert this text`);
   return value;
+};
+
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const NOT_FINITE = /^([+-]?inf(inity)?|nan)$/i;
+
+/** As Go's strconv.ParseFloat, which CEL reads with; without its hexadecimal numbers. */
+const decimal = (value: unknown): unknown => {
+  if (typeof value !== "string" || NOT_FINITE.test(value)) return value;
+  if (DECIMAL.test(value) && Number.isFinite(Number(value))) return value;
+  throw new Error("double() cannot convert this text");
 };
 
 /** The library makes an int without end of a double that is none. Both ends lie outside, as in CEL. */

@@ -68,6 +68,7 @@ describe("conditions", () => {
     'predicate.list == [1, 2, 3] && [timestamp("2026-01-01T00:00:00Z")] == [timestamp("2026-01-01T00:00:00Z")] && {"d": [1u]} == {"d": [1u]}',
     "2u in predicate.list && predicate.n in [1u] && predicate.list == [1.0, 2u, 3] && 1u == predicate.n",
     'matches(predicate.s, "^a.c$") && matches("abc", "b")',
+    'double("1.5") == 1.5 && double("-.5e1") == -5.0 && double("1.") == 1.0 && double("Infinity") > 1.0 && double(1) == 1.0',
     'int("+1") == 1 && int("-1") == -1 && int(1.9) == 1 && uint("1") == 1u',
     'timestamp(predicate.times.nanoseconds) == timestamp("2026-01-01T00:00:00.123Z") && timestamp(0) == timestamp("1970-01-01T00:00:00Z")',
     'timestamp("2024-02-29T23:59:59Z").getDate() == 29',
@@ -120,6 +121,9 @@ describe("conditions", () => {
     ['int("0b1") == 1', /the expression failed/],
     ["int(predicate.huge) > 0", /the expression failed/],
     ["uint(predicate.empty) == 0u", /the expression failed/],
+    ...["", " ", "0x10", "0b1", "0o7", "1e400", "1_0"].map(
+      (text) => [`double(${JSON.stringify(text)}) >= 0.0`, /the expression failed/] as const,
+    ),
     ['duration("h") == duration("0s")', /the expression failed/],
     ['duration(predicate.empty) < duration("1h")', /the expression failed/],
     ['duration("99999999999h") > duration("1h")', /the expression failed/],
