@@ -1,3 +1,4 @@
+import { parseRfc3339 } from "../../policy/rfc3339.ts";
 import { isObject, type JsonObject } from "../json.ts";
 
 /** Fields of scan reports: every accessor takes anything and gives the wanted type or nothing. */
@@ -39,14 +40,11 @@ export const asScore = (value: unknown): number | undefined => {
 export const highestOf = (scores: readonly number[]): number | undefined =>
   scores.reduce<number | undefined>((highest, score) => Math.max(highest ?? score, score), undefined);
 
-/** RFC 3339. Go's zero time means "no date". */
+/** RFC 3339, as it is written. Go's zero time means "no date". */
 export const asDate = (value: unknown): string | undefined => {
   const text = asText(value);
   if (text === undefined || text.startsWith("0001-01-01T")) return undefined;
-  return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i.test(text) &&
-    !Number.isNaN(Date.parse(text))
-    ? text
-    : undefined;
+  return parseRfc3339(text) === undefined ? undefined : text;
 };
 
 /** The `sha256:...` part of `repository@sha256:...`. */

@@ -1,4 +1,5 @@
 import { parsePackageUrl } from "../packageUrl.ts";
+import { parseRfc3339 } from "../rfc3339.ts";
 import { field } from "./field.ts";
 import type { PackageURL } from "packageurl-js";
 
@@ -87,6 +88,6 @@ export const vexStatements = (document: unknown): VexStatement[] =>
       products: products === undefined ? undefined : items(products).map(product),
       subcomponents: subcomponentsOf(statement),
       excuses: excuses(statement),
-      time: time === undefined ? Number.NaN : Date.parse(time),
+      time: parseRfc3339(time ?? "") ?? Number.NaN,
     };
   });

@@ -41,13 +41,17 @@ const isOfImages = ({ type }: PackageURL): boolean => type === "oci" || type ===
 const isImage = ({ id, url }: VexComponent, { digest, reference }: Image): Match => {
   if (url === undefined) return id === digest || id.endsWith(`@${digest}`) || (hasDigest(id) ? false : undefined);
   if (!isOfImages(url)) return false;
-  if (url.version !== undefined && (url.type === "oci" || hasDigest(url.version))) return url.version === digest;
-  const repository = url.qualifiers?.["repository_url"];
-  if (url.type === "oci" && repository === undefined) return url.name === reference.name.split("/").at(-1);
-  const named = parseReference(imageOfPackageUrl(url) ?? "");
-  if (named.status !== "ok" || named.reference.name !== reference.name) return false;
+  if (url.version !== undefined && hasDigest(url.version)) return url.version === digest;
+  if (!isRepository(url, reference)) return false;
   // Which image a tag names is not known here.
-  return url.version === undefined || undefined;
+  return url.version === undefined ? true : undefined;
+};
+
+const isRepository = (url: PackageURL, { name }: Reference): boolean => {
+  if (url.type === "oci" && url.qualifiers?.["repository_url"] === undefined)
+    return url.name === name.split("/").at(-1);
+  const named = parseReference(imageOfPackageUrl(url) ?? "");
+  return named.status === "ok" && named.reference.name === name;
 };
 
 const isPackage = ({ id, url }: VexComponent, vulnerable: PackageURL | undefined): Match => {

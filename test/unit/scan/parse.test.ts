@@ -278,7 +278,7 @@ describe("scan formats", () => {
   }
 
   it("has no date where Go's zero time or nonsense stands", () => {
-    for (const createdAt of ["0001-01-01T00:00:00Z", "", "yesterday", "2026-11-20"]) {
+    for (const createdAt of ["0001-01-01T00:00:00Z", "", "yesterday", "2026-11-20", "2026-02-30T00:00:00Z"]) {
       assert.equal(parsed(trivyReport([], { createdAt })).report.scannedAt, undefined, createdAt);
     }
   });
