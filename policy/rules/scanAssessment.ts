@@ -22,9 +22,12 @@ export interface ScanAssessment {
 /** Says whether VEX statements take a vulnerability off the count. */
 export type Excused = (vulnerability: Vulnerability) => boolean;
 
-/** Its own id first, then its aliases; in upper case, as ids are compared. */
-export const idsOf = (v: Vulnerability): readonly string[] =>
-  v.aliases === undefined ? [v.id.toUpperCase()] : [v.id, ...v.aliases].map((id) => id.toUpperCase());
+/** Its own id first, then its aliases. */
+const namesOf = (v: Vulnerability): readonly string[] => [v.id, ...(v.aliases ?? [])];
+
+/** In upper case, as ids are compared. */
+const idsOf = (v: Vulnerability): readonly string[] =>
+  v.aliases === undefined ? [v.id.toUpperCase()] : namesOf(v).map((id) => id.toUpperCase());
 
 const isCve = (id: string): boolean => id.startsWith("CVE-");
 
@@ -98,7 +101,7 @@ export const assessScan = (
   const naming = createNaming();
   const vulnerable: string[] = [];
   if (denied.length > 0) {
-    const names = naming(denied, (v) => idsOf(v).find((id) => rule.denyCVEs.has(id)) ?? v.id);
+    const names = naming(denied, (v) => namesOf(v).find((id) => rule.denyCVEs.has(id.toUpperCase())) ?? v.id);
     vulnerable.push(`${denied.length} denied by denyCVEs${names}`);
   }
   for (const severity of SEVERITIES) {

@@ -238,7 +238,7 @@ describe("scan rule", () => {
     assert.match(said({ maxVulnerabilities: { critical: 0 } }, advisory), /^1 critical \(ALAS-2021-1704 /);
     assert.match(said({ maxVulnerabilities: { critical: 0 } }, ghsa), /^1 critical \(CVE-2021-44228 /);
     assert.match(said({ denyCVEs: ["CVE-2021-45046"] }, advisory), /^1 denied by denyCVEs \(CVE-2021-45046 /);
-    assert.match(said({ denyCVEs: [ghsa.id] }, ghsa), /^1 denied by denyCVEs \(GHSA-JFH8-C2JP-5V3Q /i);
+    assert.match(said({ denyCVEs: [ghsa.id] }, ghsa), /^1 denied by denyCVEs \(GHSA-jfh8-c2jp-5v3q /);
   });
 
   it("holds its limits to the second and to the tenth", () => {
@@ -627,6 +627,7 @@ describe("scan rule", () => {
         statement({ products: [{ "@id": "pkg:oci/web?repository_url=docker.io%2Fevil%2Fweb" }] }),
         false,
       ],
+      ["this image by a tag", statement({ products: [{ "@id": "pkg:oci/web@v1" }] }), false],
       ["no product", statement({ products: undefined }), true],
       ["no list of products", statement({ products: {} }), false],
     ];
@@ -693,6 +694,14 @@ describe("scan rule", () => {
           { products: [{ "@id": "pkg:oci/web", subcomponents: [{ "@id": "pkg:npm/x@1" }] }] },
           true,
         ],
+        ["of this image by a tag", scanned, { products: [{ "@id": "pkg:oci/web@v1" }] }, false],
+        [
+          "of this repository by a tag",
+          scanned,
+          { products: [{ "@id": "pkg:docker/web@v1?repository_url=registry.company.com" }] },
+          false,
+        ],
+        ["of another image by a tag", scanned, { products: [{ "@id": "pkg:oci/api@v1" }] }, true],
         ["of another image", scanned, { products: [{ "@id": "pkg:oci/api" }] }, true],
         ["of another digest", unnamed, { products: [{ "@id": `x@sha256:${"b".repeat(64)}` }] }, true],
         [
@@ -711,11 +720,13 @@ describe("scan rule", () => {
         );
     });
     it("a statement without a time excuses nothing, and takes back what others excuse", () => {
-      const undated = (status: string): object => ({ statements: [statement({ status })] });
-      assert.deepEqual(reasons(judge(spec, [scanned], said(undated("fixed")))), ["ScanVulnerable"]);
-      assert.deepEqual(reasons(judge(spec, [scanned], said(document(statement({})), undated("affected")))), [
-        "ScanVulnerable",
-      ]);
+      // The last one would be the 2nd of March to JavaScript, and local time the one before.
+      for (const timestamp of [undefined, "yesterday", "2026-11-11T00:00:00", "2026-02-30T00:00:00Z"]) {
+        const undated = (status: string): object => ({ timestamp, statements: [statement({ status })] });
+        assert.deepEqual(reasons(judge(spec, [scanned], said(undated("fixed")))), ["ScanVulnerable"]);
+        const both = said(document(statement({})), undated("affected"));
+        assert.deepEqual(reasons(judge(spec, [scanned], both)), ["ScanVulnerable"]);
+      }
     });
     it("is read anew when the evidence changes, though the report and the rule are the same", () => {
       const { rule } = compileScan(spec, AUTHORITIES, false);
