@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { orAborted } from "../../orAborted.ts";
 import type { CloudProvider } from "../../registry/settings.ts";
 import type { Credential, CredentialSource } from "../credential.ts";
 import { acrToken, isAcrHost } from "./acr.ts";
@@ -23,12 +24,14 @@ const PROVIDERS: Readonly<
 
 /** A token is renewed so long before it ends. */
 const MARGIN = 60_000;
-/** A cloud's library may wait much longer than an admission can. */
+/** Milliseconds. A cloud's library may wait much longer than an admission can. */
 const PATIENCE = 5_000;
+const TOO_LATE = "the cloud did not give a credential in time";
 
 export function createCloudCredentials(
   enabled: readonly CloudProvider[],
   fetchers: Partial<Record<CloudProvider, FetchCloudToken>> = {},
+  patience: number = PATIENCE,
 ): CloudCredentials {
   const tokens = new Map<string, Promise<CloudToken>>();
   const current = async (host: string, fetch: FetchCloudToken): Promise<Credential> => {
@@ -38,7 +41,9 @@ export function createCloudCredentials(
       if (token !== undefined && token.expires - MARGIN > Date.now()) return token.credential;
       if (tokens.get(host) === kept) tokens.delete(host);
     }
-    const fetched = tokens.get(host) ?? fetch(host, AbortSignal.timeout(PATIENCE));
+    const limit = AbortSignal.timeout(patience);
+    // Ends with its time, whatever the library does: everybody who comes would wait for one that hangs, for as long as we run.
+    const fetched = tokens.get(host) ?? orAborted(fetch(host, limit), limit, TOO_LATE);
     tokens.set(host, fetched);
     return (await fetched).credential;
   };
@@ -49,22 +54,13 @@ export function createCloudCredentials(
       const id = createHash("sha256").update(`${provider} ${host}`).digest("base64url");
       return {
         id,
-        get: async (signal) => ended(current(host, fetchers[provider] ?? PROVIDERS[provider].fetch), signal),
+        get: async (signal) =>
+          orAborted(
+            current(host, fetchers[provider] ?? PROVIDERS[provider].fetch),
+            AbortSignal.any([signal, AbortSignal.timeout(patience)]),
+            TOO_LATE,
+          ),
       };
     },
   };
-}
-
-/** The libraries do not all take a signal. */
-async function ended<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
-    const abort = (): void => reject(new Error("the cloud did not give a credential in time"));
-    if (limit.aborted) abort();
-    limit.addEventListener("abort", abort, { once: true });
-    work
-      .then(resolve, reject)
-      .finally(() => limit.removeEventListener("abort", abort))
-      .catch(() => undefined);
-  });
 }

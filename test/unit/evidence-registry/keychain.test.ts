@@ -344,6 +344,14 @@ describe("cloud registries", () => {
     );
     await assert.rejects(async () => source?.get(AbortSignal.timeout(20)), /in time/);
   });
+  it("one that hung is asked again", async () => {
+    let asked = 0;
+    const late = { credential: { username: "late", password: "x" }, expires: Date.now() + 3_600_000 };
+    const acr = async (): Promise<typeof late> => (++asked === 1 ? new Promise(() => undefined) : late);
+    const source = createCloudCredentials(["acr"], { acr }, 20).source("team.azurecr.io");
+    await assert.rejects(async () => source?.get(new AbortController().signal), /in time/);
+    assert.equal((await source?.get(new AbortController().signal))?.username, "late");
+  });
   it("serve only what a policy names, after everything else", async () => {
     const keychains = createKeychains({ settings: { readPullSecrets: false }, cloud: all() });
     const keychain = await keychains.open({ subject: pod("x"), policies: [] }, AbortSignal.timeout(1000));
