@@ -18,7 +18,8 @@ export const fingerprintsOf = (
   }
   if (authority.kms === undefined) return authority.keys.map(({ fingerprint }) => fingerprint).toSorted();
   const held = kms.peek(authority.kms);
-  return held === undefined ? undefined : [held.key.fingerprint];
+  if (held !== undefined) return [held.key.fingerprint];
+  return kms.isGone(authority.kms) ? [] : undefined;
 };
 
 const known = new LRUCache<string, readonly string[]>({ max: 64 });

@@ -42,7 +42,7 @@ export const fetchAwsKey = async (
     });
     if (PublicKey === undefined || KeyUsage !== "SIGN_VERIFY")
       throw new KmsError("unusable", "the key is not for signing");
-    return createPublicKey({ key: Buffer.from(PublicKey), format: "der", type: "spki" });
+    return publicKeyOf(PublicKey);
   } catch (error) {
     if (error instanceof KmsError) throw error;
     const name = error instanceof Error ? error.name : "";
@@ -51,5 +51,13 @@ export const fetchAwsKey = async (
       : new KmsError("unavailable", "AWS KMS could not be asked", error);
   } finally {
     client.destroy();
+  }
+};
+
+const publicKeyOf = (der: Uint8Array): KeyObject => {
+  try {
+    return createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" });
+  } catch (error) {
+    throw new KmsError("unusable", "the key does not parse", error);
   }
 };

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { KmsKey } from "../../policy/compile/kmsUri.ts";
 import { field, textField } from "../json.ts";
-import { requestJson } from "./requestJson.ts";
+import { requestJson, type ReadRefusal } from "./requestJson.ts";
 import { KmsError } from "./kmsError.ts";
 
 export interface GcpOptions {
@@ -25,13 +25,19 @@ export const fetchGcpKey = async (
   const headers = { authorization: `Bearer ${await bearer(token)}` };
   const get = async (path: string): Promise<unknown> => requestJson(`${endpoint}/v1/${path}`, { headers }, signal);
   const name = `${key}/cryptoKeyVersions/${version ?? (await newestVersion(key, get))}`;
-  const pem = textField(await get(`${name}/publicKey`), "pem");
+  const pem = textField(await requestJson(`${endpoint}/v1/${name}/publicKey`, { headers }, signal, readRefusal), "pem");
   try {
     return createPublicKey(pem ?? "");
   } catch (error) {
     throw new KmsError("unusable", "the key is not for signing", error);
   }
 };
+
+/** A version that is disabled or destroyed is no outage: whoever took it back wants it out of force. */
+const readRefusal: ReadRefusal = (status, answer) =>
+  status === 400 && textField(field(answer, "error"), "status") === "FAILED_PRECONDITION"
+    ? new KmsError("unusable", "this version of the key is not enabled")
+    : undefined;
 
 const newestVersion = async (key: string, get: (path: string) => Promise<unknown>): Promise<string> => {
   const versions: number[] = [];

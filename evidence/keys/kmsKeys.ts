@@ -4,6 +4,7 @@ import { parseKmsUri, type KmsKey } from "../../policy/compile/kmsUri.ts";
 import { checkKey } from "../../policy/compile/publicKeys.ts";
 import type { Outcome } from "../../policy/outcome.ts";
 import { younger } from "../cache/younger.ts";
+import { orAborted } from "../orAborted.ts";
 import { untilAborted } from "../untilAborted.ts";
 import { fetchAwsKey, type AwsOptions } from "./awsKey.ts";
 import { fetchAzureKey, type AzureOptions } from "./azureKey.ts";
@@ -23,6 +24,8 @@ export interface KmsOptions {
   readonly onFailure: (uri: string, error: unknown) => void;
   /** A key is another one than before, known for the first time, or gone. */
   readonly onChange?: () => void;
+  /** Milliseconds of one attempt, for tests. */
+  readonly attempt?: number;
 }
 
 /** Public keys in key management services, fetched when an authority first needs them. Private keys are never touched. */
@@ -32,6 +35,8 @@ export interface KmsKeys {
    * Starts a renewal that is due.
    */
   readonly peek: (uri: string) => { readonly key: TrustedKey; readonly fresh: boolean } | undefined;
+  /** Whether the service said that there is no such key, or none that may be used: nobody is trusted by it. */
+  readonly isGone: (uri: string) => boolean;
   /**
    * Never rejects. `unavailable` (kms): the service cannot be asked and the last key is too old to be trusted with a new
    * verdict. `invalid`: there is no such key, or none that may be used.
@@ -56,7 +61,7 @@ interface Entry {
 }
 
 export const createKmsKeys = (options: KmsOptions): KmsKeys => {
-  const { clock, onFailure, onChange = () => undefined } = options;
+  const { clock, onFailure, onChange = () => undefined, attempt = ATTEMPT } = options;
   const entries = new Map<string, Entry>();
   const entryOf = (uri: string): Entry => {
     const known = entries.get(uri);
@@ -67,9 +72,11 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
   };
 
   const renew = async (uri: string, entry: Entry): Promise<void> => {
-    const before = entry.known?.key.fingerprint;
+    const before = trustOf(entry);
     try {
-      const checked = checkKey(await fetchKey(uri, options, AbortSignal.timeout(ATTEMPT)));
+      const limit = AbortSignal.timeout(attempt);
+      // Ends with its time, whatever a cloud's library does: a key whose attempt hangs would not be asked for again.
+      const checked = checkKey(await orAborted(fetchKey(uri, options, limit), limit, "the key service hangs"));
       if (checked.status === "refused") throw new KmsError("unusable", `it is ${checked.message}`);
       entry.known = { key: checked.key, at: clock() };
       entry.failure = undefined;
@@ -82,7 +89,7 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
       entry.due = clock() + RETRY;
     } finally {
       entry.flight = undefined;
-      if (entry.known?.key.fingerprint !== before) onChange();
+      if (trustOf(entry) !== before) onChange();
     }
   };
   const renewIfDue = (uri: string, entry: Entry): void => {
@@ -97,6 +104,7 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
       renewIfDue(uri, entry);
       return entry.known && { key: entry.known.key, fresh: usable(entry) !== undefined };
     },
+    isGone: (uri) => isGone(entryOf(uri)),
     get: async (uri, signal) => {
       const entry = entryOf(uri);
       renewIfDue(uri, entry);
@@ -109,6 +117,12 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
     },
   };
 };
+
+const isGone = ({ failure }: Entry): boolean => failure?.status === "invalid";
+
+/** What somebody who shows it would be told of. */
+const trustOf = (entry: Entry): string | undefined =>
+  entry.known?.key.fingerprint ?? (isGone(entry) ? "gone" : undefined);
 
 const failureOf = (error: unknown): Exclude<Outcome<TrustedKey, "KeyInvalid">, { status: "verified" }> =>
   error instanceof KmsError && error.code === "unusable"

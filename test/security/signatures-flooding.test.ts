@@ -336,7 +336,7 @@ describe("what is kept of signatures", () => {
       throw new Error("was contacted");
     };
     const evidence = evidenceUnderTest(undefined, {
-      kms: { peek: nobody, get: nobody },
+      kms: { peek: nobody, isGone: nobody, get: nobody },
       roots: { peek: nobody, get: nobody },
     });
     const repository = new MemoryRepository();

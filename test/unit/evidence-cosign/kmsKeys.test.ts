@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fingerprintsOf } from "../../../evidence/cosign/fingerprints.ts";
 import { createKmsKeys, type KmsKeys, type KmsOptions } from "../../../evidence/keys/kmsKeys.ts";
 import { fingerprintOfKey } from "../../../policy/compile/publicKeys.ts";
 import { eventually } from "../../e2e/harness/eventually.ts";
@@ -116,6 +117,10 @@ describe("keys in key services", () => {
       // The path is the whole URL, unless another test's mock of TUF repositories has replaced node:http by its own.
       assert.equal(proxy.seen[0]?.headers["host"], "kms.invalid");
     });
+    it("that do not parse are unusable", async () => {
+      const { host } = await start(() => ({ body: { KeyUsage: "SIGN_VERIFY", PublicKey: "AAAA" } }));
+      assert.match(await say(keys({ aws: { plainHttp: [host] } }), uri(host)), /^invalid: .*does not parse/);
+    });
     it("that are not there, or are for encryption, are unusable", async () => {
       const running = await start(() => ({ status: 400, body: { __type: "NotFoundException", message: "no" } }));
       const aws = { plainHttp: [running.host] };
@@ -155,6 +160,20 @@ describe("keys in key services", () => {
           : { body: { cryptoKeyVersions: [version(9)], nextPageToken: "2" } };
       });
       assert.equal(await say(keys({ gcp: { endpoint: url, token } }), `gcpkms://${name}`), fingerprintOfKey(p256));
+    });
+    it("of a version that was disabled are unusable, and what it was trusted for ends", async () => {
+      const running = await start(() => ({ body: { pem: pem(p256) } }));
+      const store = keys({ gcp: { endpoint: running.url, token } });
+      const uri = `gcpkms://${name}/versions/1`;
+      await say(store, uri);
+      const message = "cryptoKeyVersions/1 is not enabled, current state is: DISABLED.";
+      running.reply = () => ({ status: 400, body: { error: { code: 400, message, status: "FAILED_PRECONDITION" } } });
+      clock.now += 6 * 60_000;
+      store.peek(uri);
+      await eventually(() => assert.equal(store.peek(uri), undefined));
+      assert.match(await say(store, uri), /^invalid: .*not enabled/);
+      running.reply = () => ({ status: 400, body: { error: { code: 400, status: "INVALID_ARGUMENT" } } });
+      assert.match(await say(keys({ gcp: { endpoint: running.url, token } }), uri), /^unavailable kms: /);
     });
     it("that are not there are unusable, others unavailable", async () => {
       const running = await start(() => ({ status: 404, body: {} }));
@@ -371,6 +390,38 @@ describe("keys in key services", () => {
         await renewed();
         await eventually(async () => assert.equal(told, expected));
       }
+    });
+
+    it("and asked for again after an attempt that hung", async () => {
+      let asked = 0;
+      const token = (): Promise<string> => (++asked === 1 ? new Promise(() => undefined) : Promise.resolve("t"));
+      const { url } = await start(() => ({ body: { pem: pem(p256) } }));
+      const uri = "gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/k/versions/1";
+      const store = keys({ gcp: { endpoint: url, token }, attempt: 20 });
+      assert.match(await say(store, uri), /^unavailable kms: /);
+      clock.now += 3_000;
+      assert.equal(await say(store, uri), fingerprintOfKey(p256));
+    });
+
+    it("for the status, and one that is gone is shown to be trusted no longer", async () => {
+      let told = 0;
+      const running = await start(() => answer(p256));
+      const kms = keys({ ...vaultAt(running.url), onChange: () => (told += 1) });
+      const roots = { peek: () => undefined, get: () => Promise.reject(new Error("asks for no root")) };
+      const { authorities } = compile(signedBy({ ...byKey(""), key: { kms: "hashivault://k" } }));
+      const prints = () => [...authorities.values()].map((one) => fingerprintsOf(one, { kms, roots }));
+      assert.deepEqual(prints(), [undefined], "not known yet");
+      await eventually(() => assert.deepEqual(prints(), [[fingerprintOfKey(p256)]]));
+      running.reply = () => ({ status: 404, body: {} });
+      clock.now += 6 * 60_000;
+      prints();
+      await eventually(() => assert.equal(told, 2));
+      assert.deepEqual(prints(), [[]]);
+      // An operator that starts beside a key that is gone has to say so, too.
+      const restarted = keys({ ...vaultAt(running.url), onChange: () => (told += 1) });
+      await say(restarted, "hashivault://k");
+      assert.equal(told, 3);
+      assert.equal(restarted.isGone("hashivault://k"), true);
     });
 
     it("while nobody waits longer than the deadline", async () => {
