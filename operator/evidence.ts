@@ -5,6 +5,7 @@ import type { ClusterReads } from "../evidence/credentials/clusterReads.ts";
 import type { Gather, ResolveDigest } from "../evidence/gather.ts";
 import { createKmsKeys } from "../evidence/keys/kmsKeys.ts";
 import type { EvidenceMetrics } from "../evidence/metrics.ts";
+import { createAddressFilter } from "../evidence/registry/addresses.ts";
 import type { ReportsByDigest } from "../evidence/scan/reportSource.ts";
 import { createScanProvider } from "../evidence/scan/scanProvider.ts";
 import { createTrustRoots } from "../evidence/trust/trustRoots.ts";
@@ -64,6 +65,11 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
     roots: createTrustRoots({
       cacheDirectory: trustRootCache,
       publicGoodUpdates,
+      filter: createAddressFilter({
+        allowed: settings.registry.allowedAddresses,
+        serviceRanges: settings.registry.serviceRanges,
+        learned: serviceRanges,
+      }),
       clock: now,
       onChange: onTrustChanged,
       onFailure: (mirror, error) => log.warn("a trust root could not be renewed", { mirror, error: messageOf(error) }),

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { TrustRootSource } from "../../policy/authority.ts";
 import type { Outcome } from "../../policy/outcome.ts";
+import { createAddressFilter, type AddressFilter } from "../registry/addresses.ts";
 import { untilAborted } from "../untilAborted.ts";
 import { embeddedRoot, PUBLIC_GOOD_MIRROR } from "./embeddedRoot.ts";
 import { fetchTufRoot, type TufRepository } from "./fetchTufRoot.ts";
@@ -23,6 +24,8 @@ export interface TrustRootOptions {
   readonly clock: () => number;
   /** A root that could not be renewed, for the log. */
   readonly onFailure: (mirror: string, error: unknown) => void;
+  /** Which addresses a mirror may not redirect to; what the registries' own default refuses where it is absent. */
+  readonly filter?: AddressFilter;
   /** A root is another one than before, or known for the first time. */
   readonly onChange?: () => void;
   /** For tests. */
@@ -48,6 +51,7 @@ interface Entry {
   known: KnownRoot | undefined;
   /** When to ask again. */
   due: number;
+  /** Of the renewal under way: resolves with the first root that it has. Undefined: none is under way. */
   flight: Promise<void> | undefined;
 }
 
@@ -58,6 +62,7 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
     clock,
     onFailure,
     fetchRoot = fetchTufRoot,
+    filter = createAddressFilter({ allowed: [], serviceRanges: [] }),
     onChange = () => undefined,
   } = options;
   const entries = new Map<string, Entry>();
@@ -91,10 +96,14 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
   };
 
   /** One fetch at a time for each root. What is on disk comes first, so that a restart beside a dead mirror does no harm. */
-  const renew = (entry: Entry): Promise<void> => {
+  const renew = (entry: Entry): void => {
+    const known = Promise.withResolvers<void>();
+    entry.flight = known.promise;
     const attempt = async (fromCache: boolean): Promise<boolean> => {
       try {
-        entry.known = knownRoot(await fetchRoot(entry.repository, cacheDirectory, fromCache));
+        entry.known = knownRoot(await fetchRoot(entry.repository, cacheDirectory, fromCache, filter));
+        // Nobody waits for news while there is a root: the mirror may hang.
+        known.resolve();
         return true;
       } catch (error) {
         onFailure(entry.repository.mirror, error);
@@ -109,17 +118,17 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
       if (entry.known?.provisional === true) entry.known = { json: entry.known.json, hash: entry.known.hash };
       entry.due = clock() + (renewed ? RENEWAL : RETRY);
       entry.flight = undefined;
+      known.resolve();
       if (entry.known?.hash !== before?.hash || entry.known?.provisional !== before?.provisional) onChange();
     };
-    entry.flight ??= run();
-    return entry.flight;
+    void run();
   };
 
   const peek: TrustRoots["peek"] = (source) => {
     if (source.type === "document") return documentOf(source.json);
     const entry = entryOf(source);
     // Renewed behind the answer: what is known stays good while its repository cannot be reached.
-    if (entry.flight === undefined && clock() >= entry.due) void renew(entry);
+    if (entry.flight === undefined && clock() >= entry.due) renew(entry);
     return entry.known;
   };
 

@@ -10,7 +10,8 @@ export interface TrustRootNeeds {
 }
 
 const MEDIA_TYPE = /^application\/vnd\.dev\.sigstore\.trustedroot(\+json;version=0\.[12]|\.v0\.[12]\+json)$/;
-const MAX_BYTES = 1024 * 1024;
+/** Of a `trusted_root.json`. */
+export const MAX_ROOT_BYTES: number = 1024 * 1024;
 const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
 
 /**
@@ -18,7 +19,7 @@ const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
  * anything, `{}` and strings included, and would leave an authority that refuses everything without saying why.
  */
 export const checkTrustRoot = (text: string, needs: TrustRootNeeds): string | undefined => {
-  if (text.length > MAX_BYTES) return `is larger than ${MAX_BYTES} bytes`;
+  if (text.length > MAX_ROOT_BYTES) return `is larger than ${MAX_ROOT_BYTES} bytes`;
   const json = parse(text);
   if (typeof json !== "object" || json === null || Array.isArray(json)) return "is not a JSON object";
   const mediaType: unknown = Object.hasOwn(json, "mediaType") ? Reflect.get(json, "mediaType") : undefined;

@@ -1,8 +1,8 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
-import { mkdtemp, rm, readdir } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdtemp, rm, readdir, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initializeTUFRepo, tufHandlers } from "@tufjs/repo-mock";
@@ -13,6 +13,8 @@ import { sigstoreInstance } from "./sigstoreInstance.ts";
 
 interface TufServer {
   readonly mirror: string;
+  /** Answers instead of the repository where it gives true. */
+  instead: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly root: string;
   readonly paths: readonly string[];
   readonly close: () => Promise<void>;
@@ -23,16 +25,18 @@ const tufServer = async (target: string): Promise<TufServer> => {
   const repository = initializeTUFRepo([{ name: "trusted_root.json", content: Buffer.from(target) }]);
   const handlers = new Map(tufHandlers(repository, { metadataPathPrefix: "" }).map(({ path, fn }) => [path, fn]));
   const paths: string[] = [];
+  const running: Pick<TufServer, "instead"> = { instead: () => false };
   const server: Server = createServer((request, response) => {
     const path = request.url ?? "";
     paths.push(path);
+    if (running.instead(request, response)) return;
     const { statusCode, response: body } = handlers.get(path)?.() ?? { statusCode: 404, response: "" };
     response.writeHead(statusCode).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // Bound to an address, so it has one.
   const { port } = server.address() as AddressInfo;
-  return {
+  return Object.assign(running, {
     mirror: `http://127.0.0.1:${port}`,
     root: JSON.stringify(repository.rootMeta.toJSON()),
     paths,
@@ -41,7 +45,7 @@ const tufServer = async (target: string): Promise<TufServer> => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
-  };
+  });
 };
 
 describe("trust roots", () => {
@@ -169,10 +173,94 @@ describe("trust roots", () => {
   it("that TUF serves are checked like all others", async () => {
     const server = await tufServer("{}");
     await assert.rejects(
-      fetchTufRoot({ mirror: server.mirror, root: server.root }, cacheDirectory, false),
+      fetchTufRoot({ mirror: server.mirror, root: server.root }, cacheDirectory, false, () => undefined),
       /mediaType/,
     );
     await server.close();
+  });
+
+  it("survive a cache that was left half written, whichever file it is", async () => {
+    const server = await tufServer(document);
+    const source = { type: "tuf", mirror: server.mirror, root: server.root } as const;
+    await roots().get(source, never);
+    const files = (await readdir(cacheDirectory, { recursive: true })).filter((path) => path.endsWith(".json"));
+    assert.ok(files.some((path) => path.endsWith("root.json")));
+    for (const file of files)
+      for (const text of ["", "{", "{}"]) {
+        await writeFile(join(cacheDirectory, file), text);
+        const outcome = await roots().get(source, never);
+        assert.equal(outcome.status === "verified" && outcome.value.json, document, `${file}: ${text}`);
+      }
+    await server.close();
+  }).timeout(20_000);
+
+  it("that are on disk are there at once, beside a mirror that hangs", async () => {
+    const source = { type: "tuf", mirror: "https://tuf.invalid", root: "{}" } as const;
+    const store = roots({
+      fetchRoot: async (_, __, fromCache) => (fromCache ? document : new Promise(() => undefined)),
+    });
+    assert.equal((await store.get(source, never)).status, "verified");
+  });
+
+  it("too large to be one are not downloaded", async () => {
+    const server = await tufServer("x".repeat(2 * 1024 * 1024));
+    const outcome = await roots().get({ type: "tuf", mirror: server.mirror, root: server.root }, never);
+    assert.equal(outcome.status, "unavailable");
+    assert.deepEqual(
+      server.paths.filter((path) => path.includes("trusted_root")),
+      [],
+    );
+    await server.close();
+  });
+
+  it("are fetched where a mirror redirects to, unless that is a refused address", async () => {
+    const server = await tufServer(document);
+    const other = await tufServer(document);
+    const source = { type: "tuf", mirror: server.mirror, root: server.root } as const;
+    // The same address as the mirror's, but under a name that the policy does not write.
+    const elsewhere = other.mirror.replace("127.0.0.1", "localhost");
+    server.instead = ({ url }, response) => {
+      response.writeHead(302, { location: `${elsewhere}${url}` }).end();
+      return true;
+    };
+    assert.equal((await roots().get(source, never)).status, "unavailable");
+    assert.deepEqual(other.paths, [], "nothing was sent there");
+    server.instead = ({ url = "" }, response) => {
+      if (url.startsWith("/moved")) return false;
+      response.writeHead(302, { location: `${server.mirror}/moved${url}` }).end();
+      return true;
+    };
+    await roots().get(source, never);
+    assert.ok(server.paths.includes("/moved/timestamp.json"));
+    await Promise.all([server.close(), other.close()]);
+  });
+
+  it("are read through the environment's proxy", async () => {
+    const server = await tufServer(document);
+    const tunnels: string[] = [];
+    const proxy = createServer().on("connect", ({ url = "" }: IncomingMessage, socket) => {
+      tunnels.push(url);
+      const onward = connect(Number(new URL(server.mirror).port), "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        onward.pipe(socket).pipe(onward);
+      });
+      onward.on("error", () => socket.destroy());
+      socket.on("error", () => onward.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const before = process.env["HTTP_PROXY"];
+    // Bound to an address, so it has one.
+    process.env["HTTP_PROXY"] = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      const outcome = await roots().get({ type: "tuf", mirror: "http://tuf.invalid", root: server.root }, never);
+      assert.equal(outcome.status === "verified" && outcome.value.json, document);
+      assert.equal(tunnels[0], "tuf.invalid:80");
+    } finally {
+      if (before === undefined) delete process.env["HTTP_PROXY"];
+      else process.env["HTTP_PROXY"] = before;
+      proxy.close();
+      await server.close();
+    }
   });
 
   it("do not hold anybody past the deadline", async () => {
