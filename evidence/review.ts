@@ -109,7 +109,7 @@ export function createReview(
     const first = subject.images[MOST_USES];
     if (first !== undefined) {
       // Every policy that matches the object: nobody looked whether it is about one of those images.
-      const detail = `is one of ${subject.images.length} images of the object, of which ${MOST_USES} were judged; use fewer containers`;
+      const detail = `is one of more than ${MOST_USES} images of the object, and was not judged; use fewer containers`;
       findings.push(...policies.map((policy) => unaskedFinding(policy, subject, first, detail, "reference")));
     }
     if (questions.length === 0) return decide(findings, digests);

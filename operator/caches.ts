@@ -9,6 +9,7 @@ import {
   type ExceptionRecord,
   type PolicyRecord,
 } from "./resources/policies.ts";
+import type { LabelBound } from "./resources/podBounds.ts";
 import { createPodProjection, samePod, type PodRecord } from "./resources/pods.ts";
 import { projectViolation, sameViolation, type ViolationRecord } from "./violations/violationRecord.ts";
 import { ListWatch, type ListWatchTiming } from "./watch/listWatch.ts";
@@ -22,6 +23,8 @@ export interface Caches {
   readonly pods: ListWatch<PodRecord>;
   /** Keeps these annotations of pods from now on. Resolves when all pods are known with them. */
   readonly keepAnnotations: (keys: ReadonlySet<string>) => Promise<void>;
+  /** Keeps these labels of pods that have very many. Resolves when all such pods are known with them. */
+  readonly keepLabels: (keys: ReadonlySet<string>) => Promise<void>;
   readonly start: () => void;
   readonly stop: () => Promise<void>;
 }
@@ -38,6 +41,7 @@ const GROUP = "imagesecurity.dev";
 
 export function createCaches({ client, log, onAlive, timing }: CachesOptions): Caches {
   let annotations: ReadonlySet<string> = new Set();
+  const labels: LabelBound = { keys: new Set(), cut: false };
   const common = (resource: string) => ({
     resource,
     client,
@@ -75,7 +79,7 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
   const pods = new ListWatch<PodRecord>({
     ...common("pods"),
     path: "/api/v1/pods",
-    project: createPodProjection(() => annotations),
+    project: createPodProjection(() => annotations, labels),
     same: samePod,
   });
   const all = [policies, exceptions, violations, namespaces, pods];
@@ -90,6 +94,12 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
       annotations = keys;
       // What is kept too much goes with the pods' next events.
       if (news) await pods.refresh();
+    },
+    keepLabels: async (keys) => {
+      const news = [...keys].some((key) => !labels.keys.has(key));
+      labels.keys = keys;
+      // Hardly ever: no cluster has such pods but for somebody who means it badly.
+      if (news && labels.cut) await pods.refresh();
     },
     start: () => {
       for (const watch of all) watch.start();

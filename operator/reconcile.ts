@@ -14,6 +14,7 @@ import type { Leadership } from "./leadership.ts";
 import type { Log } from "./log.ts";
 import { annotationKeys, type PolicySet } from "./policySet.ts";
 import type { PodRecord } from "./resources/pods.ts";
+import { selectedLabels } from "./resources/selectedLabels.ts";
 import type { Settings } from "./settings.ts";
 import type { Fingerprints } from "./status/policyStatus.ts";
 import { StatusWriter } from "./status/statusWriter.ts";
@@ -117,6 +118,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     observe: async (snapshot) => {
       if (!snapshot.leading || !leadership.mayWrite()) return;
       await caches.keepAnnotations(annotationKeys(snapshot.set.audited));
+      await caches.keepLabels(selectedLabels(caches.policies.store.values(), caches.exceptions.store.values()));
       await Promise.race([options.prepared(), delay(PREPARATION_MS, undefined, { ref: false })]);
       if (!leadership.mayWrite()) return;
       auditor.begin();

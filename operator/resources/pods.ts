@@ -4,6 +4,7 @@ import type { ImageUse, Subject } from "../../policy/subject.ts";
 import { subjectOf } from "../../policy/subjectOf.ts";
 import { createInterner } from "./interner.ts";
 import { sameLabels } from "./namespaces.ts";
+import { boundedImages, boundedLabels, boundedName, boundedSecrets, type LabelBound } from "./podBounds.ts";
 
 /** What decides about a pod besides its labels. Shared: equal contents are the same object, whatever the pods' labels are. */
 export interface PodContent {
@@ -44,6 +45,7 @@ const REMEMBERED = 8_192;
  */
 export function createPodProjection(
   annotations: () => ReadonlySet<string>,
+  labelBound: LabelBound = { keys: new Set(), cut: false },
 ): (object: unknown, known?: PodRecord) => PodRecord {
   const contents = createInterner<PodContent>(REMEMBERED);
   const labels = createInterner<Subject["labels"]>(REMEMBERED);
@@ -64,9 +66,10 @@ export function createPodProjection(
     const fresh = {
       annotations: kept,
       serviceAccount: subject.serviceAccount,
-      imagePullSecrets: subject.imagePullSecrets,
-      images: subject.images,
+      imagePullSecrets: boundedSecrets(subject.imagePullSecrets),
+      images: boundedImages(subject.images),
     };
+    const keptLabels = boundedLabels(subject.labels, labelBound);
     const content =
       known !== undefined && sameContent(known.content, fresh)
         ? known.content
@@ -82,9 +85,9 @@ export function createPodProjection(
         ? {}
         : { controller: controllers.intern(`${controller.kind}/${controller.name}`, () => controller) }),
       labels:
-        known !== undefined && sameLabels(known.labels, subject.labels)
+        known !== undefined && sameLabels(known.labels, keptLabels)
           ? known.labels
-          : labels.intern(JSON.stringify(subject.labels), () => subject.labels),
+          : labels.intern(shortKey(JSON.stringify(keptLabels)), () => keptLabels),
       content,
     };
   };
@@ -150,16 +153,20 @@ function contentKey({ annotations, serviceAccount, imagePullSecrets, images }: P
     imagePullSecrets,
     images.map(({ container, path, image, imageID }) => [container, path, image, imageID ?? null]),
   ]);
-  // An annotation with a scan report is a quarter of a mebibyte: too much for a key.
-  return text.length <= LONGEST_KEY ? text : createHash("sha256").update(text).digest("hex");
+  return shortKey(text);
 }
+
+/** An annotation with a scan report is a quarter of a mebibyte: too much for a key. */
+const shortKey = (text: string): string =>
+  text.length <= LONGEST_KEY ? text : createHash("sha256").update(text).digest("hex");
 
 const LONGEST_KEY = 2_048;
 
 function controllerOf(references: unknown): PodController | undefined {
   for (const entry of asList(references)) {
     const owner = asObject(entry);
-    if (owner["controller"] === true) return { kind: asText(owner["kind"]), name: asText(owner["name"]) };
+    if (owner["controller"] === true)
+      return { kind: boundedName(asText(owner["kind"])), name: boundedName(asText(owner["name"])) };
   }
   return undefined;
 }

@@ -110,6 +110,30 @@ describe("the operator's caches", () => {
     assert.deepEqual(kept("c"), {});
   });
 
+  it("keep of a pod with very many labels those that policies select by, and ask anew only where there is one", async () => {
+    const pod = (name: string, many: number): void => {
+      const labels: Record<string, string> = { tier: "web" };
+      for (let index = 0; index < many; index += 1) labels[`junk-${index}`] = "x";
+      server.put("/api/v1/pods", {
+        metadata: { name, namespace: "default", uid: `uid-${name}`, labels },
+        spec: { containers: [{ name: "main", image: "nginx" }] },
+      });
+    };
+    pod("few", 50);
+    caches.start();
+    await until("synced", () => caches.pods.synced());
+    const { lists } = caches.pods.counts;
+    await caches.keepLabels(new Set(["team"]));
+    assert.equal(caches.pods.counts.lists, lists, "nothing was left out");
+    pod("many", 8_000);
+    await until("it came", () => caches.pods.store.size() === 2);
+    const kept = (name: string): object => caches.pods.store.get(`default/${name}`)?.labels ?? {};
+    assert.equal(Object.keys(kept("few")).length, 51);
+    assert.deepEqual(kept("many"), {});
+    await caches.keepLabels(new Set(["team", "tier"]));
+    assert.deepEqual(kept("many"), { tier: "web" });
+  });
+
   it("tell of every sign of life", async () => {
     define();
     for (const resource of ["imagesecuritypolicies", "imagesecurityexceptions", "violations"]) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createInterner } from "../../../operator/resources/interner.ts";
 import { createPodProjection, podSubject, samePod } from "../../../operator/resources/pods.ts";
+import { selectedLabels } from "../../../operator/resources/selectedLabels.ts";
 import { subjectOf } from "../../../policy/subjectOf.ts";
 
 const pod = (name: string, changes: { spec?: object; status?: object; metadata?: object } = {}): object => ({
@@ -110,6 +111,79 @@ describe("pods as they are kept", () => {
     for (const nonsense of [null, [], "x", { containers: 1 }, { containers: [null, 1, {}] }]) {
       assert.doesNotThrow(() => project({ metadata: { name: "a", uid: "1" }, spec: nonsense, status: nonsense }));
     }
+  });
+});
+
+describe("a pod as large as a request may be, of a tenant who wants the operator's memory", () => {
+  const SIZE = 1_000_000;
+  const long = "x".repeat(SIZE);
+  const digest = `sha256:${"a".repeat(64)}`;
+  const many = (count: number): readonly object[] =>
+    Array.from({ length: count }, (_, index) => ({ name: `c${index}`, image: `evil.example.com/x:${index}` }));
+  const kept = (changes: Parameters<typeof pod>[1]) => createPodProjection(() => new Set())(pod("a", changes));
+
+  it("is kept small, whatever makes it large", () => {
+    const labels = Object.fromEntries(Array.from({ length: 8_000 }, (_, index) => [`l${index}`, "v".repeat(60)]));
+    const table: readonly (readonly [string, Parameters<typeof pod>[1], number])[] = [
+      ["an image", { spec: { containers: [{ name: "web", image: long }] } }, 3_000],
+      ["an imageID", { status: { containerStatuses: [{ name: "web", imageID: long }] } }, 3_000],
+      ["labels", { metadata: { labels } }, 3_000],
+      ["pull secrets", { spec: { imagePullSecrets: many(10_000) } }, 10_000],
+      ["an owner", { metadata: { ownerReferences: [{ kind: long, name: long, controller: true }] } }, 3_000],
+      ["containers", { spec: { containers: many(8_000) } }, 600_000],
+    ];
+    for (const [what, changes, most] of table) {
+      const { length } = JSON.stringify(kept(changes));
+      assert.ok(length <= most, `${what}: ${length}`);
+    }
+  });
+
+  it("is judged as the whole: no image that is cut could be read, and an imageID ends in its digest", () => {
+    const { images } = kept({ spec: { containers: [{ name: "web", image: long }] } }).content;
+    const image = images.find(({ container }) => container === "web");
+    assert.equal(image?.parsed.status, "malformed");
+    const running = kept({ status: { containerStatuses: [{ name: "web", imageID: `${long}@${digest}` }] } });
+    assert.match(running.content.images.find(({ container }) => container === "web")?.imageID ?? "", /@sha256:a{64}$/);
+    // One more than are judged: that there were more is a finding.
+    assert.equal(kept({ spec: { containers: many(8_000), initContainers: [] } }).content.images.length, 1_025);
+  });
+
+  it("keeps the labels that policies and exceptions select by", () => {
+    const labels = Object.fromEntries(Array.from({ length: 8_000 }, (_, index) => [`l${index}`, "x"]));
+    const record = { name: "p", namespace: "", uid: "1", resourceVersion: "1", generation: 1 };
+    const match = { namespaces: ["*"] };
+    const spec = { policies: ["*"], rules: ["All" as const], reason: "r", expires: "2027-01-01T00:00:00Z" };
+    const keys = selectedLabels(
+      [
+        {
+          ...record,
+          policy: {
+            apiVersion: "imagesecurity.dev/v1",
+            kind: "ImageSecurityPolicy",
+            metadata: { name: "p" },
+            spec: { match: { objectSelector: { matchLabels: { l1: "x" } } } },
+          },
+        },
+      ],
+      [
+        {
+          ...record,
+          exception: {
+            apiVersion: "imagesecurity.dev/v1",
+            kind: "ImageSecurityException",
+            metadata: { name: "e" },
+            spec: {
+              ...spec,
+              match: { ...match, objectSelector: { matchExpressions: [{ key: "l2", operator: "Exists" }] } },
+            },
+          },
+        },
+      ],
+    );
+    const bound = { keys, cut: false };
+    const project = createPodProjection(() => new Set(), bound);
+    assert.deepEqual(project(pod("a", { metadata: { labels } })).labels, { l1: "x", l2: "x" });
+    assert.ok(bound.cut);
   });
 });
 
