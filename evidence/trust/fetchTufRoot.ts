@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Updater } from "tuf-js";
 import { checkTrustRoot, MAX_ROOT_BYTES } from "../../policy/compile/trustRoot.ts";
@@ -14,6 +14,7 @@ export interface TufRepository {
 }
 
 const TARGET = "trusted_root.json";
+const TARGETS = "targets";
 
 /**
  * Fetches `trusted_root.json` by TUF: `fromCache` asks the mirror only where what is kept on disk does not hold any more.
@@ -33,14 +34,28 @@ export const fetchTufRoot = async (
   const fetcher = new TufFetcher(mirror, filter);
   try {
     const cache = join(cacheDirectory, name);
-    const open = (): Promise<Updater> => openUpdater(mirror, root ?? embeddedTufRoot(), cache, fromCache, fetcher);
-    // A root.json that a crash or a full disk left half written, no renewal would mend. One that was bad from the beginning fails again.
-    const updater = await open().catch(async (error: unknown) => {
-      // The system's own errors say nothing of the content, which may be all that is left beside a dead mirror.
-      if (error instanceof Error && "code" in error) throw error;
-      await rm(cache, { recursive: true, force: true });
-      return open();
-    });
+    const initial = join(cache, "root.json");
+    await mkdir(join(cache, TARGETS), { recursive: true });
+    const begin = (): Promise<void> => keep(initial, root ?? embeddedTufRoot());
+    await access(initial).catch(begin);
+    const open = (): Updater =>
+      new Updater({
+        metadataBaseUrl: mirror,
+        metadataDir: cache,
+        targetBaseUrl: `${mirror}/${TARGETS}`,
+        targetDir: join(cache, TARGETS),
+        forceCache: fromCache,
+        fetcher,
+      });
+    const updater = await Promise.resolve()
+      .then(open)
+      .catch(async (error: unknown) => {
+        // The system's own errors say nothing of the content.
+        if (error instanceof Error && "code" in error) throw error;
+        // A root.json that a crash or a full disk left half written: the updater mends all other files, and never this one.
+        await begin();
+        return open();
+      });
     const text = await readTarget(updater);
     const wrong = checkTrustRoot(text, {
       certificateAuthorities: false,
@@ -52,27 +67,6 @@ export const fetchTufRoot = async (
   } finally {
     await fetcher.close();
   }
-};
-
-const openUpdater = async (
-  mirror: string,
-  root: string,
-  cache: string,
-  forceCache: boolean,
-  fetcher: TufFetcher,
-): Promise<Updater> => {
-  const targetDir = join(cache, "targets");
-  await mkdir(targetDir, { recursive: true });
-  const path = join(cache, "root.json");
-  await access(path).catch(() => keep(path, root));
-  return new Updater({
-    metadataBaseUrl: mirror,
-    metadataDir: cache,
-    targetBaseUrl: `${mirror}/targets`,
-    targetDir,
-    forceCache,
-    fetcher,
-  });
 };
 
 const readTarget = async (updater: Updater): Promise<string> => {
