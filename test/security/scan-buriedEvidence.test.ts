@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { PolicySpec } from "../../crds/types.ts";
 import type { AnswerAge } from "../../evidence/attestations.ts";
-import type { FactContext, Gather } from "../../evidence/gather.ts";
+import type { FactContext, Gather, ProvidedFacts } from "../../evidence/gather.ts";
 import { createReview } from "../../evidence/review.ts";
 import { readScansHere } from "../../evidence/scan/readScans.ts";
 import { createScanProvider } from "../../evidence/scan/scanProvider.ts";
@@ -89,8 +89,8 @@ class Gate {
   }
 
   /** Looks for what the policy's own rules ask. */
-  async rules(spec: PolicySpec, { digest }: Image): Promise<void> {
-    await this.#evidence.provider.gather(contextOf([compile(spec)], { repository: this.repository, digest }));
+  async rules(spec: PolicySpec, { digest }: Image): Promise<ProvidedFacts> {
+    return this.#evidence.provider.gather(contextOf([compile(spec)], { repository: this.repository, digest }));
   }
 
   /** But the image's config, which comes first. */
@@ -296,6 +296,37 @@ describe("evidence of scans and bases of which a part could not be read", () => 
     const gate = await gateWith(image, VULN, scanned([], "09"), scanned([BAD], "10"));
     assert.equal(await gate.verdict({ ...attested, onUnavailable: "deny" }, image.digest), "deny EvidenceUnavailable");
     gate.repository.fail = () => undefined;
+    assert.equal(await gate.verdict(attested, image.digest), "deny ScanVulnerable");
+  });
+
+  it("nor do older ones in every format", async () => {
+    const gate = await gateWith(image, VULN, scanned([], "09"));
+    const clean = { scanner: { uri: "pkg:generic/scanner", result: [] }, metadata: { scanFinishedOn: at("09") } };
+    await gate.attest(image.digest, IN_TOTO, clean);
+    await gate.attest(image.digest, VULN, scanned([BAD], "10"));
+    gate.loseLast();
+    assert.equal(await gate.verdict({ ...attested, onUnavailable: "deny" }, image.digest), "deny EvidenceUnavailable");
+  });
+
+  it("an attestations rule makes do with what could be read", async () => {
+    const gate = await gateWith(image, VULN);
+    for (const hour of ["09", "10"]) await gate.attest(image.digest, VULN, scanned([], hour), at(hour));
+    gate.loseLast();
+    const rule = { predicateType: VULN, authorities: ["ci"] };
+    const { attestations = new Map() } = await gate.rules({ authorities, attestations: [rule] }, image);
+    assert.deepEqual(
+      [...attestations.values()].map(({ status }) => status),
+      ["verified"],
+    );
+  });
+
+  it("a newer scan counts at once where the clock was set back", async () => {
+    const gate = new Gate();
+    gate.push(image);
+    await gate.attest(image.digest, VULN, scanned([], "09"));
+    assert.equal(await gate.verdict(attested, image.digest), "allow");
+    await gate.attest(image.digest, VULN, scanned([BAD], "10"));
+    gate.clock.now -= 3_600_000;
     assert.equal(await gate.verdict(attested, image.digest), "deny ScanVulnerable");
   });
 

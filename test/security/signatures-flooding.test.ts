@@ -273,6 +273,17 @@ describe("registries that fail", () => {
     clock.now += 3_600_000;
     assert.deepEqual(reasonsOf((await judge(evidence, either, { repository, digest })).findings), ["SignatureMissing"]);
   });
+
+  it("that lost a signature are believed at once where the clock was set back", async () => {
+    const clock = { now: Date.now() };
+    const evidence = evidenceUnderTest(clock);
+    const repository = both();
+    assert.deepEqual((await judge(evidence, either, { repository, digest })).findings, []);
+    repository.lists.clear();
+    repository.tags.clear();
+    clock.now -= 3_600_000;
+    assert.deepEqual(reasonsOf((await judge(evidence, either, { repository, digest })).findings), ["SignatureMissing"]);
+  });
 });
 
 describe("what is kept of signatures", () => {

@@ -175,6 +175,15 @@ describe("what is kept", () => {
     });
   }
 
+  it("an outage of HEAD is one: GET is not asked as well", async () => {
+    await using s = await scene({ misbehave: [{ when: { method: "HEAD" }, as: status(503) }] });
+    await s.app.manifest(image.digest, patient());
+    s.readers.tick(600_001);
+    assert.equal((await s.app.manifest(image.digest, patient())).status, "verified");
+    assert.deepEqual([...new Set(s.asked())], ["GET manifests/IMAGE", "HEAD manifests/IMAGE"]);
+    assert.equal(s.asked().lastIndexOf("GET manifests/IMAGE"), 0);
+  });
+
   it("a tag is asked again within seconds, and a moved one is read", async () => {
     await using s = await scene();
     await s.app.resolveTag("v1", patient());
