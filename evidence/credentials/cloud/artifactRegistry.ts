@@ -4,7 +4,7 @@ import type { CloudToken } from "./cloudToken.ts";
 export const isArtifactRegistryHost = (host: string): boolean =>
   /^(?:[a-z0-9-]+\.)?gcr\.io$/.test(host) || /^[a-z0-9-]+-docker\.pkg\.dev$/.test(host);
 
-/** Google's access tokens live an hour, and the library renews them early by itself. */
+/** Google's access tokens live an hour, but the metadata server gives out one that it has until it has five minutes left. */
 const LIFE = 10 * 60_000;
 
 /** With Google's application default credentials: workload identity, service account file, metadata server. */
@@ -16,7 +16,9 @@ export async function artifactRegistryToken(_host: string): Promise<CloudToken> 
       "https://www.googleapis.com/auth/cloud-platform.read-only",
     ],
   });
-  const token = await auth.getAccessToken();
+  const client = await auth.getClient();
+  const { token } = await client.getAccessToken();
   if (token === undefined || token === null || token === "") throw new Error("Google gave no access token");
-  return { credential: { username: "oauth2accesstoken", password: token }, expires: Date.now() + LIFE };
+  const expires = Math.min(Date.now() + LIFE, client.credentials.expiry_date ?? Infinity);
+  return { credential: { username: "oauth2accesstoken", password: token }, expires };
 }

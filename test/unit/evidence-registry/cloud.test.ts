@@ -83,13 +83,11 @@ describe("the clouds' own libraries, against stand-ins on loopback", () => {
     await withEnvironment(aws, async () => assert.rejects(ecrToken(ECR, soon()), /no token/));
   });
 
-  it("Artifact Registry: a token of the metadata server", async () => {
+  it("Artifact Registry: a token of the metadata server, and until when it is good", async () => {
     cloud = await startCloud(({ url }) => ({
       headers: { "metadata-flavor": "Google" },
       json:
-        url?.includes("/token") === true
-          ? { access_token: "google-token", expires_in: 3600, token_type: "Bearer" }
-          : {},
+        url?.includes("/token") === true ? { access_token: "google-token", expires_in: 300, token_type: "Bearer" } : {},
     }));
     const google = {
       GCE_METADATA_HOST: cloud.host,
@@ -98,6 +96,8 @@ describe("the clouds' own libraries, against stand-ins on loopback", () => {
     };
     const token = await withEnvironment(google, async () => artifactRegistryToken("europe-docker.pkg.dev"));
     assert.deepEqual(token.credential, { username: "oauth2accesstoken", password: "google-token" });
+    // The metadata server gives out what it has: here one with five minutes left.
+    assert.ok(token.expires <= Date.now() + 300_000, `${token.expires - Date.now()}`);
   }).timeout(20_000);
 
   it("ACR: an Entra token is exchanged at the registry for its own", async () => {
