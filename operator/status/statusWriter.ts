@@ -109,8 +109,7 @@ export class StatusWriter {
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecuritypolicies/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
-    if (stored !== undefined) learn(policies, name, projectPolicy(stored.body));
-    else if (policies.get(name)?.uid === record.uid) policies.delete(name);
+    takeOver(policies, name, record, stored === undefined ? undefined : projectPolicy(stored.body));
     if (stored?.written !== true) throw new Error("the policy changed meanwhile");
     const message = trustChange(before, authorityStatuses(policy, before, fingerprints));
     if (message !== undefined) onTrustChanged(record, message);
@@ -141,8 +140,7 @@ export class StatusWriter {
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecurityexceptions/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
-    if (stored !== undefined) learn(exceptions, name, projectException(stored.body));
-    else if (exceptions.get(name)?.uid === record.uid) exceptions.delete(name);
+    takeOver(exceptions, name, record, stored === undefined ? undefined : projectException(stored.body));
     if (stored?.written !== true) throw new Error("the exception changed meanwhile");
   }
 
@@ -173,8 +171,16 @@ export class StatusWriter {
   }
 }
 
-const learn = <T extends { readonly resourceVersion: string }>(store: Store<T>, name: string, record: T): void =>
-  store.learn(name, record, record.resourceVersion);
+/** Has the store know what stands where `before` stood; undefined: it is gone, and another may stand in its place. */
+const takeOver = <T extends { readonly uid: string; readonly resourceVersion: string }>(
+  store: Store<T>,
+  name: string,
+  before: T,
+  after: T | undefined,
+): void => {
+  if (after !== undefined) store.learn(name, after, after.resourceVersion);
+  else if (store.get(name)?.uid === before.uid) store.delete(name);
+};
 
 /** Whether a status has all that is wanted of it, and nothing that is to be taken away. */
 const isSame = (wanted: object, before: object): boolean =>

@@ -339,6 +339,27 @@ describe("keeping Violations", () => {
     });
   }
 
+  it("deletes as well what was made anew before the answer came that the old one is deleted", async () => {
+    await begin();
+    judge(podRecord("a"), judgedBy("p"));
+    await settled();
+    let late = false;
+    const [key = ""] = [...watch.store.keys()];
+    server.faults.push(async (request, response) => {
+      if (request.method !== "DELETE" || late) return false;
+      late = true;
+      const old = server.get(VIOLATIONS, key);
+      assert.ok(old !== undefined);
+      server.delete(VIOLATIONS, key);
+      server.put(VIOLATIONS, { ...old, metadata: { ...old.metadata, uid: "another" } });
+      await until("told of it", () => watch.store.get(key)?.uid === "another");
+      json(response, 200, old);
+      return true;
+    });
+    judge(podRecord("a"), []);
+    await until("deleted", () => late && server.get(VIOLATIONS, key) === undefined && stored().length === 0);
+  });
+
   it("asks ever more rarely about what is there and the watch says is not", async () => {
     await begin();
     await until("watched", () => server.watching(VIOLATIONS) === 1);

@@ -92,7 +92,7 @@ describe("scan formats", () => {
     );
   });
 
-  it("reads severities of SARIF from where each tool puts them, not from the level", () => {
+  it("reads severities of SARIF from where each tool puts them, before the level", () => {
     const trivy = parsed(
       trivySarif(
         [{ ...LOG4SHELL }, { ...LOG4SHELL, package: "other", severity: "LOW", fixed: undefined as never }],
@@ -152,7 +152,7 @@ describe("scan formats", () => {
       },
     ]) as { runs: [{ tool: { driver: { rules: { properties: object }[] } }; results: object[] }] };
     rule.runs[0].tool.driver.rules[0]!.properties = { "security-severity": "9.8", purls: ["pkg:deb/openssl@3.0.1"] };
-    const said = (level: string, ...messages: readonly string[]): unknown[] => {
+    const said = (level: string | undefined, ...messages: readonly string[]): unknown[] => {
       rule.runs[0].results = messages.map((text) => ({ ruleId: "CVE-2021-44228-openssl", level, message: { text } }));
       return parsed(rule).report.vulnerabilities.map((v) => [v.severity, v.package, v.installedVersion, v.purl]);
     };
@@ -177,7 +177,8 @@ describe("scan formats", () => {
       ["high", "openssl", "1.1.1", undefined],
       ["high", "openssl", "3.0.1", "pkg:deb/openssl@3.0.1"],
     ]);
-    assert.deepEqual(said("note", reports("3.0.1")), [["low", "openssl", "3.0.1", "pkg:deb/openssl@3.0.1"]]);
+    for (const level of ["note", undefined])
+      assert.deepEqual(said(level, reports("3.0.1")), [["low", "openssl", "3.0.1", "pkg:deb/openssl@3.0.1"]]);
   });
 
   it("knows no level of SARIF by an object's own names", () => {
