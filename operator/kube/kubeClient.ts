@@ -13,6 +13,8 @@ export interface KubeRequest {
   readonly signal?: AbortSignal;
   /** Milliseconds; default 30,000. */
   readonly timeout?: number;
+  /** Bytes of the answer's body; more is `tooLarge`, and not read any further. */
+  readonly mostBytes?: number;
 }
 
 export interface KubeResponse {
@@ -31,7 +33,7 @@ export type KubeMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** The API server, with the credentials of a kubeconfig. Every HTTP status is a value; only the lack of an answer rejects. */
 export interface KubeClient {
-  /** Rejects with KubeError `network`, `timeout` or `malformed`, or with the signal's reason. */
+  /** Rejects with KubeError `network`, `timeout`, `malformed` or `tooLarge`, or with the signal's reason. */
   readonly request: (method: KubeMethod, path: string, options?: KubeRequest) => Promise<KubeResponse>;
   /** A body that is read as it comes, for watches. The signal ends it. */
   readonly open: (path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<KubeStream>;
@@ -107,7 +109,8 @@ export function createKubeClient(config: KubeConfig): KubeClient {
         body: options.body === undefined ? null : JSON.stringify(options.body),
         signal,
       });
-      const text = await answer.body.text();
+      const text =
+        options.mostBytes === undefined ? await answer.body.text() : await textOf(answer.body, options.mostBytes);
       if (answer.statusCode === 401 && access !== undefined) access = { ...access, until: 0 };
       return { status: answer.statusCode, body: parse(text, answer.statusCode), size: text.length };
     } catch (error) {
@@ -171,6 +174,18 @@ async function dispatcherFor(config: KubeConfig, options: RequestOptions): Promi
   if (proxy !== undefined && proxy !== "") return new ProxyAgent({ uri: proxy, requestTls: tls, allowH2: false });
   // Keep-alive probes find a connection whose other end is gone, long before a silent watch would.
   return new Agent({ connect: { ...tls, keepAlive: true, keepAliveInitialDelay: 10_000 }, allowH2: false });
+}
+
+/** Leaving the loop ends the connection: nobody waits for what is not wanted. */
+async function textOf(body: AsyncIterable<Uint8Array>, mostBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > mostBytes) throw new KubeError("tooLarge", `the API server's answer is longer than ${mostBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function parse(text: string, status: number): unknown {

@@ -1,8 +1,9 @@
 /**
- * `network`: no answer (refused, reset, name not found, TLS). `timeout`: none in time. `malformed`: an answer that is no JSON.
+ * `network`: no answer (refused, reset, name not found, TLS). `timeout`: none in time. `malformed`: an answer that is no JSON. `tooLarge`: one of more bytes than were
+ * asked for.
  * `status`: the API server said no; `status` and `reason` are its own.
  */
-export type KubeErrorCode = "network" | "timeout" | "malformed" | "status";
+export type KubeErrorCode = "network" | "timeout" | "malformed" | "tooLarge" | "status";
 
 /** Talking to the API server failed. */
 export class KubeError extends Error {

@@ -1,4 +1,4 @@
-import { statusError, type KubeClient } from "../kube/kubeClient.ts";
+import { statusError, type KubeClient, type KubeResponse } from "../kube/kubeClient.ts";
 import { KubeError } from "../kube/kubeError.ts";
 import { asObject, asText } from "../kube/object.ts";
 
@@ -28,23 +28,25 @@ export type ListResult =
  * the peak), and no page holds the event loop for long.
  */
 const PAGE_BYTES = 1024 * 1024;
-const SMALLEST_PAGE = 20;
+const SMALLEST_PAGE = 8;
+/** What one page may hold: 500 of the largest objects, which anybody who makes pods can make, are more than a string can. */
+const MOST_PAGE_BYTES = 32 * 1024 * 1024;
 
 /**
  * Reads a collection page by page: a list of 80,000 pods in one is more than a string can hold. Rejects with KubeError for whatever is
  * not a complete list.
  */
 export async function listPages(request: ListRequest): Promise<ListResult> {
-  const { client, path, fieldSelector, pageSize, timeout, onItem, onPage, signal } = request;
+  const { path, pageSize, onItem, onPage } = request;
   let next: string | undefined;
   let limit = pageSize;
   let version = "";
-  do {
-    const response = await client.request("GET", path, {
-      query: { limit: String(limit), continue: next, fieldSelector },
-      signal,
-      timeout,
-    });
+  for (;;) {
+    const response = await pageOf(request, limit, next);
+    if (response === undefined) {
+      limit = Math.max(1, Math.floor(limit / SMALLER));
+      continue;
+    }
     if (response.status === 404) return { status: "absent", error: statusError("list", path, response) };
     if (response.status !== 200) throw statusError("list", path, response);
     const list = asObject(response.body);
@@ -58,6 +60,28 @@ export async function listPages(request: ListRequest): Promise<ListResult> {
     next = asText(metadata["continue"]) || undefined;
     const average = response.size / Math.max(1, items.length);
     limit = Math.min(pageSize, Math.max(SMALLEST_PAGE, Math.floor(PAGE_BYTES / average)));
-  } while (next !== undefined);
-  return { status: "ok", version };
+    if (next === undefined) return { status: "ok", version };
+  }
+}
+
+/** How many times fewer objects are asked for where a page is too large. */
+const SMALLER = 8;
+
+/** undefined: the page is too large, and has to hold fewer objects. */
+async function pageOf(
+  { client, path, fieldSelector, timeout, signal }: ListRequest,
+  limit: number,
+  next: string | undefined,
+): Promise<KubeResponse | undefined> {
+  try {
+    return await client.request("GET", path, {
+      query: { limit: String(limit), continue: next, fieldSelector },
+      signal,
+      timeout,
+      mostBytes: MOST_PAGE_BYTES,
+    });
+  } catch (error) {
+    if (error instanceof KubeError && error.code === "tooLarge" && limit > 1) return undefined;
+    throw error;
+  }
 }

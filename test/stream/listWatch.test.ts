@@ -82,6 +82,18 @@ describe("list and watch", () => {
     assert.equal(pages.length, 3);
   });
 
+  it("reads objects as large as anybody can make them, without a page that is larger than memory", async () => {
+    for (let index = 0; index < 40; index += 1) put(`pod-${index}`, "x".repeat(1_000_000));
+    const watch = start({ project: (object) => ({ name: metadataOf(object).name, value: "" }) });
+    await until("synced", () => watch.synced());
+    assert.equal(watch.store.size(), 40);
+    assert.equal(watch.counts.lists, 1);
+    const limits = server.requests.flatMap(({ query }) => /limit=(\d+)/.exec(query)?.[1] ?? []);
+    // The first page was given up at 32 MiB, and asked for again with fewer in it.
+    assert.deepEqual(limits.slice(0, 2), ["500", "62"]);
+    assert.equal(limits.at(-1), "8");
+  });
+
   it("believes a list over what is learned of an older version while its other pages come", async () => {
     put("a", "of 101");
     put("a", "of 102");
