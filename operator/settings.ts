@@ -96,7 +96,7 @@ export function readSettings(
   return { status: "ok", settings: assemble(read.values, env) };
 }
 
-/** The defaults, changed by what is given; for the sandbox and for tests. */
+/** The defaults, changed by what is given; for tests. */
 export function defaultSettings(changes: Partial<Settings> = {}): Settings {
   const read = readValues(OPTIONS, [], {});
   if (read.status === "invalid") throw new Error(read.messages.join("; "));

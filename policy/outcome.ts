@@ -1,17 +1,15 @@
 /** Why evidence could not be had; a closed set, it is a metric label. */
-export const UNAVAILABLE_CAUSES = [
-  "timeout",
-  "network",
-  "tls",
-  "unauthorised",
-  "rateLimited",
-  "serverError",
-  "overloaded",
-  "kms",
-  "trustRoot",
-  "cluster",
-] as const;
-export type UnavailableCause = (typeof UNAVAILABLE_CAUSES)[number];
+export type UnavailableCause =
+  | "timeout"
+  | "network"
+  | "tls"
+  | "unauthorised"
+  | "rateLimited"
+  | "serverError"
+  | "overloaded"
+  | "kms"
+  | "trustRoot"
+  | "cluster";
 
 /**
  * What became of one piece of evidence (design.md section 2). *Denied* and *could not tell* stay apart all the way:

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
  * Bytes of the largest review that is taken: object and old object of 3 MiB each, as etcd's request limit and the API
  * server's own (`MaxRequestBodyBytes`) let them be, and what stands around them.
  */
-export const LARGEST_BODY: number = 7 * 1024 * 1024;
+const LARGEST_BODY: number = 7 * 1024 * 1024;
 
 export type Body =
   | { readonly status: "ok"; readonly text: string; readonly bytes: number }

@@ -75,7 +75,7 @@ const NO_ENTRIES: { readonly status: "sound"; readonly remaining: readonly Trans
   remaining: [],
 };
 
-export const identityMatches = (identity: CompiledIdentity, { issuer, subject, claims }: LeafCertificate): boolean =>
+const identityMatches = (identity: CompiledIdentity, { issuer, subject, claims }: LeafCertificate): boolean =>
   identity.issuer(issuer) &&
   identity.subject(subject) &&
   Object.entries(identity.claims).every(([name, value]) => claims.get(name) === value);

@@ -37,11 +37,6 @@ export class Workload {
     return undefined;
   }
 
-  /** Pods that a complete audit has still to look at. */
-  passSize(): number {
-    return this.#pass.size;
-  }
-
   size(): number {
     return this.#urgent.size + this.#concerned.size + this.#pass.size;
   }

@@ -7,8 +7,8 @@ import { asObject } from "../kube/object.ts";
 import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
 import { violationName } from "./violationName.ts";
 
-export const POLICY_LABEL = "imagesecurity.dev/policy";
-export const EXEMPTED_LABEL = "imagesecurity.dev/exempted";
+const POLICY_LABEL = "imagesecurity.dev/policy";
+const EXEMPTED_LABEL = "imagesecurity.dev/exempted";
 
 /** The bounds of the CRD. What is longer is cut, so that a Violation is never refused for what a pod's author wrote. */
 const MOST_FINDINGS = 1_024;

@@ -4,7 +4,7 @@ import { KubeError } from "../kube/kubeError.ts";
  * An object may be 3 MiB in etcd and grows a little as JSON. A line that is longer is not the API server speaking,
  * and must not fill the memory.
  */
-export const MAX_LINE_BYTES: number = 16 * 1024 * 1024;
+const MAX_LINE_BYTES: number = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 

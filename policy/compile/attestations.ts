@@ -21,7 +21,7 @@ const SHORT_NAMES = new Map([
 ]);
 
 /** The predicate type that a policy means: a URI as it stands, a short name in full. */
-export const fullPredicateType = (written: string): string => SHORT_NAMES.get(written) ?? written;
+const fullPredicateType = (written: string): string => SHORT_NAMES.get(written) ?? written;
 
 export interface CompiledAttestations {
   readonly rules: readonly AttestationRule[];

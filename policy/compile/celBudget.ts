@@ -16,7 +16,7 @@ const MAX_PATTERN = 1024;
 export const RE2_MATCHES = "re2Matches";
 
 /** An evaluation used up its work: the statement is too large for the expression. */
-export class BudgetError extends Error {
+class BudgetError extends Error {
   override readonly name = "BudgetError";
 }
 

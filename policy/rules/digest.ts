@@ -108,7 +108,7 @@ function judgeDrift(
   return judgePresence(tag, tagName(reference)).map((one) => ({ ...one, ...soften }));
 }
 
-export function digestRequired(reference: Reference): RuleFinding {
+function digestRequired(reference: Reference): RuleFinding {
   const found = reference.tag === undefined ? "has neither tag nor digest" : "uses a tag";
   const write = `${reference.name}@sha256:...`;
   return finding("DigestRequired", `${found}; write ${write} (crane digest ${reference.original})`);

@@ -182,7 +182,7 @@ export function makeRawManifest(mediaType: string, value: unknown, algorithm?: D
 }
 
 /** The descriptor of what has bytes; a descriptor stays as it is. */
-export function describeContent(part: Content | Descriptor): Descriptor {
+function describeContent(part: Content | Descriptor): Descriptor {
   const { mediaType, digest } = part;
   return "bytes" in part ? { mediaType, digest, size: part.bytes.length } : part;
 }

@@ -24,9 +24,9 @@ export interface IssuedPair {
 
 const DAY = 86_400_000;
 /** Milliseconds that a certificate authority is valid: ten years. */
-export const CA_LIFETIME: number = 3_650 * DAY;
+const CA_LIFETIME: number = 3_650 * DAY;
 /** Milliseconds that a serving certificate is valid: one year. */
-export const SERVING_LIFETIME: number = 365 * DAY;
+const SERVING_LIFETIME: number = 365 * DAY;
 /** Milliseconds: both are valid from a little before now on, for clocks that go behind. */
 const BACKDATED = 3_600_000;
 

@@ -4,7 +4,7 @@ import { expiryOf, isAuthority, isServing, sameCertificate, type Material } from
 const DAY = 86_400_000;
 
 /** Milliseconds before its end at which a certificate is replaced: 90 days. */
-export const RENEW_EARLY: number = 90 * DAY;
+const RENEW_EARLY: number = 90 * DAY;
 
 /**
  * Milliseconds that the authority before stays in the bundle. Every replica reads the Secret twice a minute and changes

@@ -11,7 +11,7 @@ export function isDigest(text: string): boolean {
 }
 
 /** The algorithm of a digest for which `isDigest` holds. */
-export function algorithmOf(digest: string): DigestAlgorithm {
+function algorithmOf(digest: string): DigestAlgorithm {
   return digest.startsWith("sha512:") ? "sha512" : "sha256";
 }
 
