@@ -18,7 +18,7 @@ export interface CredentialSource {
   readonly get: (signal: AbortSignal) => Credential | undefined | Promise<Credential | undefined>;
 }
 
-/** A credential that may exist could not be read from the cluster: not the same as being refused. */
+/** A credential that may exist could not be read from the cluster, or is not given by its cloud any more: not the same as being refused. */
 export class CredentialUnreadable extends Error {
   override readonly name = "CredentialUnreadable";
 }

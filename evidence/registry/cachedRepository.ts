@@ -5,7 +5,7 @@ import type { CredentialSource } from "../credentials/credential.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import { digestAlgorithm } from "./digest.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Failure, isUnauthorised, malformed, type Unavailable } from "./failure.ts";
+import { type Failure, isUnauthorised, isUnread, malformed, type Unavailable } from "./failure.ts";
 import { mergeReferrers } from "./referrers.ts";
 import type { ReferrerLists } from "./referrerLists.ts";
 import type { Call, RegistryClient } from "./registryClient.ts";
@@ -201,18 +201,23 @@ export class CachedRepository implements RepositoryReader {
     const known = this.#peek(asked);
     if (known?.status === "verified") return known;
     let best: Failure | undefined;
+    let unread: Failure | undefined;
     for (const source of this.#byAccess()) {
       const outcome = await this.#services.keeper.ask(asked(source), signal);
       if (outcome.status === "verified") {
         this.#letIn(source);
         return outcome;
       }
+      if (isUnread(outcome)) {
+        unread ??= outcome;
+        continue;
+      }
       const final = outcome.status === "absent" ? this.#wasLetIn(source) : !isUnauthorised(outcome);
       if (final) return outcome;
       // Not there for one credential, hidden from another: that it is not there is the answer that somebody gave.
       if (best === undefined || outcome.status === "absent") best = outcome;
     }
-    return best ?? malformed(`${this.name} cannot be asked`);
+    return unread ?? best ?? malformed(`${this.name} cannot be asked`);
   }
 
   #letIn(source: CredentialSource): void {

@@ -20,3 +20,7 @@ export const unavailable = (cause: UnavailableCause, message: string): Unavailab
 
 export const isUnauthorised = (outcome: { readonly status: string; readonly cause?: UnavailableCause }): boolean =>
   outcome.status === "unavailable" && outcome.cause === "unauthorised";
+
+/** A credential could not be had, so that the registry was not asked with it: another may be let in, and a refusal of that one is no answer. */
+export const isUnread = (outcome: { readonly status: string; readonly cause?: UnavailableCause }): boolean =>
+  outcome.status === "unavailable" && outcome.cause === "cluster";

@@ -3,7 +3,7 @@ import type { Outcome } from "../../policy/outcome.ts";
 import { type Flight, SingleFlight } from "../cache/singleFlight.ts";
 import { younger } from "../cache/younger.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
-import { type Failure, isUnauthorised, malformed, unavailable } from "./failure.ts";
+import { type Failure, isUnauthorised, isUnread, malformed, unavailable } from "./failure.ts";
 import type { ReferrersPage } from "./registryClient.ts";
 import type { ContentReason, Descriptor } from "./repository.ts";
 import type { CacheTimes, RegistryLimits } from "./settings.ts";
@@ -73,6 +73,7 @@ export class ReferrerLists {
   ): AsyncGenerator<Outcome<readonly Descriptor[], ContentReason>> {
     const { metrics } = this.#options;
     let refusal: Failure | undefined;
+    let unread: Failure | undefined;
     for (const source of sources) {
       const before = this.#lists.get(source.key);
       const list = this.#usable(before) ?? this.#start(source.key, before);
@@ -96,6 +97,10 @@ export class ReferrerLists {
         refusal ??= end;
         continue;
       }
+      if (index === 0 && isUnread(end) && list.previous === undefined) {
+        unread ??= end;
+        continue;
+      }
       if (index === 0 && end.status === "absent" && !source.letIn) continue;
       if (end.status === "absent") return;
       if (end.status === "unavailable") metrics.unavailable("referrers", end.cause);
@@ -107,9 +112,10 @@ export class ReferrerLists {
       for (const page of list.previous.pages) yield { status: "verified", value: page };
       return;
     }
-    if (refusal === undefined) return;
-    metrics.unavailable("referrers", "unauthorised");
-    yield refusal;
+    const failed = unread ?? refusal;
+    if (failed === undefined) return;
+    if (failed.status === "unavailable") metrics.unavailable("referrers", failed.cause);
+    yield failed;
   }
 
   #enter(list: List): void {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { orAborted } from "../../orAborted.ts";
 import type { CloudProvider } from "../../registry/settings.ts";
-import type { Credential, CredentialSource } from "../credential.ts";
+import { type Credential, CredentialUnreadable, type CredentialSource } from "../credential.ts";
 import { acrToken, isAcrHost } from "./acr.ts";
 import { artifactRegistryToken, isArtifactRegistryHost } from "./artifactRegistry.ts";
 import type { CloudToken, FetchCloudToken } from "./cloudToken.ts";
@@ -34,6 +34,22 @@ export function createCloudCredentials(
   patience: number = PATIENCE,
 ): CloudCredentials {
   const tokens = new Map<string, Promise<CloudToken>>();
+  /** The last token of each host: it says that there is an identity for this host, which does not go away by itself. */
+  const had = new Map<string, CloudToken>();
+  const renewed = async (host: string, fetch: FetchCloudToken): Promise<CloudToken> => {
+    const limit = AbortSignal.timeout(patience);
+    try {
+      // Ends with its time, whatever the library does: everybody who comes would wait for one that hangs, for as long as we run.
+      const token = await orAborted(fetch(host, limit), limit, TOO_LATE);
+      had.set(host, token);
+      return token;
+    } catch (error) {
+      const last = had.get(host);
+      if (last === undefined) throw error;
+      if (last.expires > Date.now()) return last;
+      throw new CredentialUnreadable("the cloud gives no credential any more", { cause: error });
+    }
+  };
   const current = async (host: string, fetch: FetchCloudToken): Promise<Credential> => {
     const kept = tokens.get(host);
     if (kept !== undefined) {
@@ -41,9 +57,7 @@ export function createCloudCredentials(
       if (token !== undefined && token.expires - MARGIN > Date.now()) return token.credential;
       if (tokens.get(host) === kept) tokens.delete(host);
     }
-    const limit = AbortSignal.timeout(patience);
-    // Ends with its time, whatever the library does: everybody who comes would wait for one that hangs, for as long as we run.
-    const fetched = tokens.get(host) ?? orAborted(fetch(host, limit), limit, TOO_LATE);
+    const fetched = tokens.get(host) ?? renewed(host, fetch);
     tokens.set(host, fetched);
     return (await fetched).credential;
   };
@@ -55,11 +69,7 @@ export function createCloudCredentials(
       return {
         id,
         get: async (signal) =>
-          orAborted(
-            current(host, fetchers[provider] ?? PROVIDERS[provider].fetch),
-            AbortSignal.any([signal, AbortSignal.timeout(patience)]),
-            TOO_LATE,
-          ),
+          orAborted(current(host, fetchers[provider] ?? PROVIDERS[provider].fetch), signal, TOO_LATE),
       };
     },
   };

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
-import { ANONYMOUS, type Credential, literalSource } from "../../../evidence/credentials/credential.ts";
+import { createCloudCredentials } from "../../../evidence/credentials/cloud/cloudCredentials.ts";
+import type { CloudToken } from "../../../evidence/credentials/cloud/cloudToken.ts";
+import {
+  ANONYMOUS,
+  type Credential,
+  type CredentialSource,
+  literalSource,
+} from "../../../evidence/credentials/credential.ts";
 import type { CachedRepository } from "../../../evidence/registry/cachedRepository.ts";
 import type { RegistrySettings } from "../../../evidence/registry/settings.ts";
 import type { BearerSettings } from "../../../sandbox/registry/auth/bearerAuth.ts";
 import type { Users } from "../../../sandbox/registry/auth/permissions.ts";
-import { makeImage } from "../../../sandbox/registry/images.ts";
+import { makeArtifact, makeImage } from "../../../sandbox/registry/images.ts";
 import { withBody } from "../../../sandbox/registry/api/reply.ts";
 import { challenge, status } from "../../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../../sandbox/registry/push.ts";
@@ -279,4 +286,57 @@ describe("challenges that lead nowhere", () => {
       assert.equal(await s.read(alice), expected);
     });
   }
+});
+
+describe("a cloud that gives its credential no more", () => {
+  const password = { username: "alice", password: "wonder" };
+  /** As a cloud's identity: it works until it is told not to. */
+  const identity = (): { down: boolean; source: CredentialSource } => {
+    const state = { down: false };
+    const acr = async (): Promise<CloudToken> =>
+      state.down ? Promise.reject(new Error("no identity")) : { credential: password, expires: 0 };
+    const source = createCloudCredentials(["acr"], { acr }).source("team.azurecr.io");
+    assert.ok(source);
+    return Object.assign(state, { source });
+  };
+
+  it("does not end what was read before: it is no refusal by the registry", async () => {
+    await using s = await scene({ auth: { type: "basic", users } });
+    const cloud = identity();
+    // The first page of the list: the fallback tag is not there, and absences do not survive.
+    const referrers = async (): Promise<string> => {
+      for await (const page of s.app(cloud.source, ANONYMOUS).referrers(image.digest, patient()))
+        return page.status === "unavailable" ? page.cause : page.status;
+      return "nothing";
+    };
+    const layers = [{ mediaType: "text/plain", bytes: "signature" }];
+    addToStore(s.place.store, "team/app", makeArtifact({ artifactType: "application/x-sig", subject: image, layers }));
+    assert.equal(await s.read(cloud.source, ANONYMOUS), "verified");
+    assert.equal(await referrers(), "verified");
+    cloud.down = true;
+    s.readers.tick(3_600_000);
+    assert.equal(await s.read(cloud.source, ANONYMOUS), "verified");
+    assert.equal(await referrers(), "verified");
+  });
+  it("is an outage for what was not read before, and ends nothing of what was proved with it", async () => {
+    await using s = await scene({ auth: { type: "basic", users } });
+    const cloud = identity();
+    await s.read(cloud.source, ANONYMOUS);
+    cloud.down = true;
+    const outcome = await s.app(cloud.source, ANONYMOUS).manifestByTag("v1", patient());
+    assert.equal(outcome.status === "unavailable" && outcome.cause, "cluster");
+  });
+  it("does not hide what everybody may read", async () => {
+    await using s = await scene({});
+    const cloud = identity();
+    await cloud.source.get(patient());
+    cloud.down = true;
+    assert.equal(await s.read(cloud.source, ANONYMOUS), "verified");
+  });
+  it("is as none at all where it never gave one: the registry's refusal counts", async () => {
+    await using s = await scene({ auth: { type: "basic", users } });
+    const cloud = identity();
+    cloud.down = true;
+    assert.equal(await s.read(bob, cloud.source, ANONYMOUS), "unauthorised");
+  });
 });
