@@ -136,7 +136,7 @@ export interface Digest {
   readonly allowTag?: boolean;
   /** true: the registry must serve this digest, and the bytes that it serves must hash to it. Of an image named by a tag alone, the tag must exist. */
   readonly verify?: boolean;
-  /** Whether the operator turns name:tag into name:tag@digest on admission. Pods: in Pods only, so that the objects that GitOps tools compare keep their tags. All: in pod templates as well. Under dryrun nothing is pinned. */
+  /** Whether the operator turns name:tag into name:tag@digest on admission. Pods: in Pods only, so that the objects that GitOps tools compare keep their tags. All: in pod templates as well, but not in ReplicaSets that a controller made. Under dryrun nothing is pinned. */
   readonly pin?: "Never" | "Pods" | "All";
   /** What to do about name:tag@digest whose tag now names another digest, and, in audits, about a running container whose image is not what its tag names now. Report: a warning at admission, a violation in audits. Deny: as the enforcementAction says. */
   readonly tagDrift?: "Ignore" | "Report" | "Deny";
