@@ -40,7 +40,6 @@ export async function listPages(request: ListRequest): Promise<ListResult> {
   const { path, pageSize, onItem, onPage } = request;
   let next: string | undefined;
   let limit = pageSize;
-  let version = "";
   for (;;) {
     const response = await pageOf(request, limit, next);
     if (response === undefined) {
@@ -53,7 +52,7 @@ export async function listPages(request: ListRequest): Promise<ListResult> {
     const metadata = asObject(list["metadata"]);
     const items = list["items"];
     if (!Array.isArray(items)) throw new KubeError("malformed", `list ${path}: the answer has no items`);
-    version = asText(metadata["resourceVersion"]);
+    const version = asText(metadata["resourceVersion"]);
     if (version === "") throw new KubeError("malformed", `list ${path}: the answer has no resourceVersion`);
     onPage(version);
     for (const item of items) onItem(item, version);
