@@ -62,7 +62,7 @@ const isPackage = ({ id, url }: VexComponent, vulnerable: PackageURL | undefined
 
 /**
  * Whether a statement is about a package of the image. What cannot be told (a package where the report has no package URLs, a CPE, a
- * product by a name of its author's own) excuses nothing, and takes back what others excuse.
+ * product by a name of its author's own, an image by a tag) excuses nothing, and takes back what others excuse.
  */
 const concerns = (statement: VexStatement, vulnerable: PackageURL | undefined, image: Image): boolean => {
   const among = (...named: readonly VexProduct["subcomponents"][]): Match => {
