@@ -161,9 +161,10 @@ const compileTrustRoot = (
   if (tuf === undefined) {
     const read = readText(document, path, resolve, fields);
     if (read.status === "fault") return read;
-    const wrong = checkTrustRoot(read.text, needs);
+    const json = withoutMark(read.text);
+    const wrong = checkTrustRoot(json, needs);
     return wrong === undefined
-      ? ok({ type: "document", json: read.text })
+      ? ok({ type: "document", json })
       : fault("TrustRootInvalid", read.path, `trusted_root.json ${wrong}`);
   }
   if (Object.values(document).some((one) => one !== undefined))
@@ -174,6 +175,7 @@ const compileTrustRoot = (
     url === undefined ||
     !/^https?:$/.test(url.protocol) ||
     url.username !== "" ||
+    url.password !== "" ||
     url.search !== "" ||
     url.hash !== ""
   )
@@ -184,10 +186,14 @@ const compileTrustRoot = (
     );
   const read = readText(tuf.root, `${path}.tuf.root`, resolve, "secretRef, configMapRef and inline");
   if (read.status === "fault") return read;
-  return isTufRoot(read.text)
-    ? ok({ type: "tuf", mirror, root: read.text })
+  const root = withoutMark(read.text);
+  return isTufRoot(root)
+    ? ok({ type: "tuf", mirror, root })
     : fault("TrustRootInvalid", read.path, "is not a root.json of a TUF repository");
 };
+
+/** Some editors begin a file with a byte order mark, which JSON does not have. */
+const withoutMark = (text: string): string => (text.startsWith("\uFEFF") ? text.slice(1) : text);
 
 const isTufRoot = (text: string): boolean => {
   try {

@@ -55,15 +55,24 @@ const missing = (root: TrustedRoot, needs: TrustRootNeeds): string | undefined =
   return undefined;
 };
 
-/** The library takes a missing beginning for the beginning of time, although the format demands one. */
+/** The library takes a missing beginning for the beginning of time, although the format demands one, and a time that is none for never. */
 const unbounded = (root: TrustedRoot): string | undefined => {
-  for (const list of ["certificateAuthorities", "timestampAuthorities"] as const) {
-    const index = root[list].findIndex(({ validFor }) => validFor?.start === undefined);
-    if (index >= 0) return `${list}[${index}] has no validFor.start`;
-  }
-  for (const list of ["tlogs", "ctlogs"] as const) {
-    const index = root[list].findIndex(({ publicKey }) => publicKey?.validFor?.start === undefined);
-    if (index >= 0) return `${list}[${index}].publicKey has no validFor.start`;
+  const parts = [
+    ...(["certificateAuthorities", "timestampAuthorities"] as const).flatMap((list) =>
+      root[list].map(({ validFor }, index) => ({ name: `${list}[${index}]`, validFor })),
+    ),
+    ...(["tlogs", "ctlogs"] as const).flatMap((list) =>
+      root[list].map(({ publicKey }, index) => ({
+        name: `${list}[${index}].publicKey`,
+        validFor: publicKey?.validFor,
+      })),
+    ),
+  ];
+  for (const { name, validFor } of parts) {
+    if (validFor?.start === undefined) return `${name} has no validFor.start`;
+    for (const side of ["start", "end"] as const)
+      if (validFor[side] !== undefined && Number.isNaN(validFor[side].getTime()))
+        return `${name} has a validFor.${side} that is no time; write it as 2026-01-31T00:00:00Z`;
   }
   return undefined;
 };

@@ -152,6 +152,12 @@ describe("authorities", () => {
       compileOne({ keyless: { identities: [identity] }, trustRoot: { inline: sigstore.trustedRoot } }),
       "ok keyless",
     );
+    const marked = { inline: `\ufeff${sigstore.trustedRoot}` };
+    assert.equal(
+      compileOne({ keyless: { identities: [identity] }, trustRoot: marked }),
+      "ok keyless",
+      "a byte order mark",
+    );
   });
 
   it("say what is wrong with them, and where", () => {
@@ -240,6 +246,19 @@ describe("authorities", () => {
       ],
       [
         { ...trusted, trustRoot: { tuf: { mirror: "ftp://x", root: { inline: "{}" } } } },
+        /^TrustRootInvalid .*tuf.mirror: /,
+      ],
+      [
+        {
+          ...trusted,
+          trustRoot: root((json) =>
+            Object.assign(json.certificateAuthorities[0]!["validFor"] as object, { end: "tomorrow" }),
+          ),
+        },
+        /^TrustRootInvalid .*certificateAuthorities\[0\] has a validFor.end that is no time/,
+      ],
+      [
+        { ...trusted, trustRoot: { tuf: { mirror: "https://:password@x", root: { inline: "{}" } } } },
         /^TrustRootInvalid .*tuf.mirror: /,
       ],
       [
