@@ -28,9 +28,8 @@ export type ListResult =
  * the peak), and no page holds the event loop for long.
  */
 const PAGE_BYTES = 1024 * 1024;
-const SMALLEST_PAGE = 8;
 /** What one page may hold: 500 of the largest objects, which anybody who makes pods can make, are more than a string can. */
-const MOST_PAGE_BYTES = 32 * 1024 * 1024;
+const MOST_PAGE_BYTES = 8 * 1024 * 1024;
 
 /**
  * Reads a collection page by page: a list of 80,000 pods in one is more than a string can hold. Rejects with KubeError for whatever is
@@ -58,7 +57,7 @@ export async function listPages(request: ListRequest): Promise<ListResult> {
     for (const item of items) onItem(item, version);
     next = asText(metadata["continue"]) || undefined;
     const average = response.size / Math.max(1, items.length);
-    limit = Math.min(pageSize, Math.max(SMALLEST_PAGE, Math.floor(PAGE_BYTES / average)));
+    limit = Math.min(pageSize, Math.max(1, Math.floor(PAGE_BYTES / average)));
     if (next === undefined) return { status: "ok", version };
   }
 }

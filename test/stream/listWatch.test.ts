@@ -89,9 +89,9 @@ describe("list and watch", () => {
     assert.equal(watch.store.size(), 40);
     assert.equal(watch.counts.lists, 1);
     const limits = server.requests.flatMap(({ query }) => /limit=(\d+)/.exec(query)?.[1] ?? []);
-    // The first page was given up at 32 MiB, and asked for again with fewer in it.
+    // The first page was given up at 8 MiB, and asked for again with fewer in it.
     assert.deepEqual(limits.slice(0, 2), ["500", "62"]);
-    assert.equal(limits.at(-1), "8");
+    assert.equal(limits.at(-1), "1");
   });
 
   it("believes a list over what is learned of an older version while its other pages come", async () => {
