@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Updater } from "tuf-js";
 import { checkTrustRoot, MAX_ROOT_BYTES } from "../../policy/compile/trustRoot.ts";
@@ -35,6 +35,8 @@ export const fetchTufRoot = async (
   try {
     const cache = join(cacheDirectory, name);
     const initial = join(cache, "root.json");
+    await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
+    await checkOwner(cacheDirectory);
     await mkdir(join(cache, TARGETS), { recursive: true });
     const begin = (): Promise<void> => keep(initial, root ?? embeddedTufRoot());
     await access(initial).catch(begin);
@@ -76,6 +78,13 @@ const readTarget = async (updater: Updater): Promise<string> => {
   if (target.length > MAX_ROOT_BYTES) throw new Error(`${TARGET} is larger than ${MAX_ROOT_BYTES} bytes`);
   const path = (await updater.findCachedTarget(target)) ?? (await updater.downloadTarget(target));
   return readFile(path, "utf8");
+};
+
+/** What is on disk is trusted as a beginning, and the place has a name that others on the machine can know. */
+const checkOwner = async (directory: string): Promise<void> => {
+  const { uid } = await stat(directory);
+  if (uid !== 0 && uid !== process.getuid?.())
+    throw new Error(`${directory} belongs to another user; name a folder of your own with --trust-root-cache`);
 };
 
 const keep = async (path: string, text: string): Promise<void> => {

@@ -1,6 +1,6 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
-import { mkdtemp, rm, readdir, writeFile } from "node:fs/promises";
+import { chown, mkdtemp, rm, readdir, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -199,6 +199,21 @@ describe("trust roots", () => {
       fetchRoot: async (_, __, fromCache) => (fromCache ? document : new Promise(() => undefined)),
     });
     assert.equal((await store.get(source, never)).status, "verified");
+  });
+
+  it("are not begun from what another user of the machine may have put there", async () => {
+    const server = await tufServer(document);
+    const fetched = (): Promise<string> => fetchTufRoot(server, cacheDirectory, false, () => undefined);
+    assert.equal(await fetched(), document);
+    const { getuid } = process;
+    // Who may give a folder away does so; for others, we become somebody else.
+    await chown(cacheDirectory, 65_534, 65_534).catch(() => (process.getuid = () => 65_535));
+    try {
+      await assert.rejects(fetched(), /belongs to another user; name a folder of your own with --trust-root-cache/);
+    } finally {
+      if (getuid !== undefined) process.getuid = getuid;
+      await server.close();
+    }
   });
 
   it("too large to be one are not downloaded", async () => {
