@@ -1,17 +1,12 @@
 import { KubeError } from "../kube/kubeError.ts";
-
-/**
- * An object may be 3 MiB in etcd and grows a little as JSON. A line that is longer is not the API server speaking,
- * and must not fill the memory.
- */
-const MAX_LINE_BYTES: number = 16 * 1024 * 1024;
+import { LARGEST_OBJECT } from "./largestObject.ts";
 
 const NEWLINE = 0x0a;
 
 /** The JSON values of a newline-delimited body, as they come. Rejects with KubeError `malformed` for what is no JSON. */
 export async function* jsonLines(
   body: AsyncIterable<Uint8Array>,
-  limit: number = MAX_LINE_BYTES,
+  limit: number = LARGEST_OBJECT,
 ): AsyncGenerator<unknown, void> {
   let kept: Uint8Array[] = [];
   let size = 0;

@@ -1,6 +1,7 @@
 import { statusError, type KubeClient, type KubeResponse } from "../kube/kubeClient.ts";
 import { KubeError } from "../kube/kubeError.ts";
 import { asObject, asText } from "../kube/object.ts";
+import { LARGEST_OBJECT } from "./largestObject.ts";
 
 export interface ListRequest {
   readonly client: KubeClient;
@@ -28,7 +29,7 @@ export type ListResult =
  * the peak), and no page holds the event loop for long.
  */
 const PAGE_BYTES = 1024 * 1024;
-/** What one page may hold: 500 of the largest objects, which anybody who makes pods can make, are more than a string can. */
+/** What a page of several may hold: 500 of the largest objects, which anybody who makes pods can make, are more than a string can. */
 const MOST_PAGE_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -76,7 +77,7 @@ async function pageOf(
       query: { limit: String(limit), continue: next, fieldSelector },
       signal,
       timeout,
-      mostBytes: MOST_PAGE_BYTES,
+      mostBytes: limit === 1 ? LARGEST_OBJECT : MOST_PAGE_BYTES,
     });
   } catch (error) {
     if (error instanceof KubeError && error.code === "tooLarge" && limit > 1) return undefined;

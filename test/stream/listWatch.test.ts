@@ -94,6 +94,14 @@ describe("list and watch", () => {
     assert.equal(limits.at(-1), "1");
   });
 
+  it("reads an object that escapes make larger than a page", async () => {
+    // 1.5 MiB of such text in etcd.
+    put("a", "\u0001".repeat(1_500_000));
+    const watch = start({ project: (object) => ({ name: metadataOf(object).name, value: "" }) });
+    await until("synced", () => watch.synced());
+    assert.equal(watch.store.size(), 1);
+  });
+
   it("believes a list over what is learned of an older version while its other pages come", async () => {
     put("a", "of 101");
     put("a", "of 102");
