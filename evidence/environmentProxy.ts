@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { EnvHttpProxyAgent } from "undici";
-import { createProxyChoice, type ProxyChoice } from "./registry/proxy.ts";
+import { createProxyChoice, proxyIn, type ProxyChoice } from "./registry/proxy.ts";
 
 /**
  * The clouds' APIs are reached as their own tools reach them: through HTTPS_PROXY, HTTP_PROXY and NO_PROXY. (Registries have their
@@ -23,12 +23,4 @@ export const proxyAgents = (): { readonly httpAgent: HttpAgent; readonly httpsAg
 });
 
 /** The same for what connects by itself. Throws where the environment names no proxy that can be used. */
-export const proxyOfEnvironment = (env: Readonly<Record<string, string | undefined>> = process.env): ProxyChoice => {
-  const http = env["HTTP_PROXY"] ?? env["http_proxy"];
-  const https = env["HTTPS_PROXY"] ?? env["https_proxy"];
-  return createProxyChoice({
-    ...(http === undefined ? {} : { http }),
-    ...(https === undefined ? {} : { https }),
-    none: (env["NO_PROXY"] ?? env["no_proxy"] ?? "").split(","),
-  });
-};
+export const proxyOfEnvironment = (): ProxyChoice => createProxyChoice(proxyIn(process.env));

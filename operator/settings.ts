@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { VaultOptions } from "../evidence/keys/vaultKey.ts";
+import { proxyIn } from "../evidence/registry/proxy.ts";
 import { CLOUD_PROVIDERS, type RegistrySettings } from "../evidence/registry/settings.ts";
 import { describeOptions } from "./settings/help.ts";
 import { OPTIONS, type OptionValues } from "./settings/options.ts";
@@ -125,9 +126,9 @@ function contradictions(values: OptionValues): readonly string[] {
 }
 
 function assemble(values: OptionValues, env: Readonly<Record<string, string | undefined>>): Settings {
-  const http = values.httpProxy ?? env["HTTP_PROXY"] ?? env["http_proxy"];
-  const https = values.httpsProxy ?? env["HTTPS_PROXY"] ?? env["https_proxy"];
-  const none = values.noProxy ?? splitList(env["NO_PROXY"] ?? env["no_proxy"] ?? "");
+  const around = proxyIn(env);
+  const http = values.httpProxy ?? around.http;
+  const https = values.httpsProxy ?? around.https;
   return {
     ...(values.kubeconfig === undefined ? {} : { kubeconfig: values.kubeconfig }),
     namespace: values.namespace,
@@ -165,7 +166,7 @@ function assemble(values: OptionValues, env: Readonly<Record<string, string | un
       proxy: {
         ...(http === undefined || http === "" ? {} : { http }),
         ...(https === undefined || https === "" ? {} : { https }),
-        none,
+        none: values.noProxy ?? around.none,
       },
       cloudCredentials: CLOUD_PROVIDERS.filter((provider) => values.cloudCredentials.includes(provider)),
       concurrency: values.registryConcurrency,
@@ -211,9 +212,3 @@ function apiServerAddress(host: string | undefined): readonly string[] {
   const family = isIP(host ?? "");
   return host === undefined || family === 0 ? [] : [`${host}/${family === 4 ? 32 : 128}`];
 }
-
-const splitList = (text: string): readonly string[] =>
-  text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");

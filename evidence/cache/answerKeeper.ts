@@ -55,10 +55,10 @@ export class AnswerKeeper {
   peek<T>(question: Pick<AccessQuestion<T>, "key" | "time" | "load">): Outcome<T, ContentReason> | undefined {
     const answered = this.#options.cache.answers.get(question.key);
     if (answered === undefined) return undefined;
-    const { outcome, at, quietUntil = 0 } = answered;
+    const { outcome, at, quietSince = -Infinity } = answered;
     const now = this.#options.clock();
     if (outcome.status !== "verified") return younger(at, now, this.#options.times.negative) ? outcome : undefined;
-    if (!younger(at, now, question.time) && !younger(quietUntil - QUIET, now, QUIET)) return undefined;
+    if (!younger(at, now, question.time) && !younger(quietSince, now, QUIET)) return undefined;
     const value = question.load(outcome.digest);
     return value === undefined ? undefined : { status: "verified", value };
   }
@@ -88,7 +88,7 @@ export class AnswerKeeper {
     }
     metrics.cacheRequest(question.kind, "stale");
     const answered = this.#options.cache.answers.get(question.key);
-    if (answered !== undefined) answered.quietUntil = this.#options.clock() + QUIET;
+    if (answered !== undefined) answered.quietSince = this.#options.clock();
     return { status: "verified", value: stale.value };
   }
 

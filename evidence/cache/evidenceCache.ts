@@ -9,8 +9,8 @@ export interface Answered {
     | Exclude<Failure, { status: "unavailable" }>;
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** Until then a stale answer is used without asking again: the last refresh failed. */
-  quietUntil?: number;
+  /** When the last refresh failed: for a moment the stale answer is used without asking again. */
+  quietSince?: number;
 }
 
 const KiB = 1024;

@@ -1,7 +1,8 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { KmsKey } from "../../policy/compile/kmsUri.ts";
 import { proxyAgents } from "../environmentProxy.ts";
 import { KmsError } from "./kmsError.ts";
+import { publicKeyOf } from "./publicKeyOf.ts";
 
 export interface AwsOptions {
   /** Private endpoints (`host[:port]`) that are asked over plain HTTP; all others over HTTPS. */
@@ -42,7 +43,7 @@ export const fetchAwsKey = async (
     });
     if (PublicKey === undefined || KeyUsage !== "SIGN_VERIFY")
       throw new KmsError("unusable", "the key is not for signing");
-    return publicKeyOf(PublicKey);
+    return publicKeyOf({ key: Buffer.from(PublicKey), format: "der", type: "spki" }, "the key does not parse");
   } catch (error) {
     if (error instanceof KmsError) throw error;
     const name = error instanceof Error ? error.name : "";
@@ -51,13 +52,5 @@ export const fetchAwsKey = async (
       : new KmsError("unavailable", "AWS KMS could not be asked", error);
   } finally {
     client.destroy();
-  }
-};
-
-const publicKeyOf = (der: Uint8Array): KeyObject => {
-  try {
-    return createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" });
-  } catch (error) {
-    throw new KmsError("unusable", "the key does not parse", error);
   }
 };

@@ -1,8 +1,9 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { KmsKey } from "../../policy/compile/kmsUri.ts";
 import { field, isObject, textField } from "../json.ts";
 import { requestJson } from "./requestJson.ts";
 import { KmsError } from "./kmsError.ts";
+import { publicKeyOf } from "./publicKeyOf.ts";
 
 export interface AzureOptions {
   /** An access token for a scope; default: the credentials of where the operator runs (workload or managed identity). */
@@ -42,11 +43,7 @@ export const fetchAzureKey = async (
   // Keys in an HSM have the type `EC-HSM` or `RSA-HSM`.
   const kty = textField(jwk, "kty")?.replace(/-HSM$/, "") ?? "";
   const parts = (kty === "RSA" ? ["n", "e"] : ["crv", "x", "y"]).map((part) => [part, textField(jwk, part) ?? ""]);
-  try {
-    return createPublicKey({ key: { kty, ...Object.fromEntries(parts) }, format: "jwk" });
-  } catch (error) {
-    throw new KmsError("unusable", "the key is not for signing", error);
-  }
+  return publicKeyOf({ key: { kty, ...Object.fromEntries(parts) }, format: "jwk" }, "the key is not for signing");
 };
 
 const bearer = async (token: (scope: string) => Promise<string>, scope: string): Promise<string> => {

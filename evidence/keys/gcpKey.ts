@@ -1,8 +1,9 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { KmsKey } from "../../policy/compile/kmsUri.ts";
 import { field, textField } from "../json.ts";
 import { requestJson, type ReadRefusal } from "./requestJson.ts";
 import { KmsError } from "./kmsError.ts";
+import { publicKeyOf } from "./publicKeyOf.ts";
 
 export interface GcpOptions {
   /** Base URL of the API (default: Google's). */
@@ -26,11 +27,7 @@ export const fetchGcpKey = async (
   const get = async (path: string): Promise<unknown> => requestJson(`${endpoint}/v1/${path}`, { headers }, signal);
   const name = `${key}/cryptoKeyVersions/${version ?? (await newestVersion(key, get))}`;
   const pem = textField(await requestJson(`${endpoint}/v1/${name}/publicKey`, { headers }, signal, readRefusal), "pem");
-  try {
-    return createPublicKey(pem ?? "");
-  } catch (error) {
-    throw new KmsError("unusable", "the key is not for signing", error);
-  }
+  return publicKeyOf(pem ?? "", "the key is not for signing");
 };
 
 /** A version that is disabled or destroyed is no outage: whoever took it back wants it out of force. */

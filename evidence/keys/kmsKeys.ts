@@ -56,7 +56,9 @@ const ATTEMPT = 10_000;
 interface Entry {
   known: { readonly key: TrustedKey; readonly at: number } | undefined;
   failure: Exclude<Outcome<TrustedKey, "KeyInvalid">, { status: "verified" }> | undefined;
-  due: number;
+  /** When the last attempt ended, and how long there is none after it; milliseconds. */
+  tried: number;
+  pause: number;
   flight: Promise<void> | undefined;
 }
 
@@ -66,7 +68,7 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
   const entryOf = (uri: string): Entry => {
     const known = entries.get(uri);
     if (known !== undefined) return known;
-    const entry: Entry = { known: undefined, failure: undefined, due: 0, flight: undefined };
+    const entry: Entry = { known: undefined, failure: undefined, tried: -Infinity, pause: 0, flight: undefined };
     entries.set(uri, entry);
     return entry;
   };
@@ -80,20 +82,21 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
       if (checked.status === "refused") throw new KmsError("unusable", `it is ${checked.message}`);
       entry.known = { key: checked.key, at: clock() };
       entry.failure = undefined;
-      entry.due = clock() + FRESH;
+      entry.pause = FRESH;
     } catch (error) {
       onFailure(uri, error);
       entry.failure = failureOf(error);
       // The service said that the key is gone: what was trusted before is not any more.
       if (entry.failure.status === "invalid") entry.known = undefined;
-      entry.due = clock() + RETRY;
+      entry.pause = RETRY;
     } finally {
+      entry.tried = clock();
       entry.flight = undefined;
       if (trustOf(entry) !== before) onChange();
     }
   };
   const renewIfDue = (uri: string, entry: Entry): void => {
-    if (entry.flight === undefined && !younger(entry.due - FRESH, clock(), FRESH)) entry.flight = renew(uri, entry);
+    if (entry.flight === undefined && !younger(entry.tried, clock(), entry.pause)) entry.flight = renew(uri, entry);
   };
   const usable = (entry: Entry): TrustedKey | undefined =>
     entry.known !== undefined && younger(entry.known.at, clock(), USABLE) ? entry.known.key : undefined;

@@ -1,9 +1,10 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { KmsKey } from "../../policy/compile/kmsUri.ts";
 import { field, textField } from "../json.ts";
 import { requestJson } from "./requestJson.ts";
 import { KmsError } from "./kmsError.ts";
+import { publicKeyOf } from "./publicKeyOf.ts";
 
 /** Where HashiCorp Vault or OpenBao is, and how the operator is known there. */
 export interface VaultOptions {
@@ -39,16 +40,9 @@ export const fetchVaultKey = async (
   const version = field(field(data, "keys"), String(latest));
   const key = textField(version, "public_key");
   if (key === undefined) throw new KmsError("unusable", "the key is not for signing");
-  try {
-    if (textField(version, "name") !== "ed25519" && textField(data, "type") !== "ed25519") return createPublicKey(key);
-    return createPublicKey({
-      key: Buffer.concat([ED25519_SPKI, Buffer.from(key, "base64")]),
-      format: "der",
-      type: "spki",
-    });
-  } catch (error) {
-    throw new KmsError("unusable", "the key does not parse", error);
-  }
+  const isRaw = textField(version, "name") === "ed25519" || textField(data, "type") === "ed25519";
+  const der = Buffer.concat([ED25519_SPKI, Buffer.from(key, "base64")]);
+  return publicKeyOf(isRaw ? { key: der, format: "der", type: "spki" } : key, "the key does not parse");
 };
 
 const tokenOf = async (

@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { type Failure, isUnauthorised, isUnread, malformed, type Unavailable } from "./failure.ts";
 import { mergeReferrers } from "./referrers.ts";
 import type { ReferrerLists } from "./referrerLists.ts";
-import type { Call, RegistryClient } from "./registryClient.ts";
+import type { Call, ManifestHead, RegistryClient } from "./registryClient.ts";
 import type { ContentReason, Descriptor, Manifest, RepositoryReader } from "./repository.ts";
 import type { CacheTimes } from "./settings.ts";
 
@@ -100,7 +100,7 @@ export class CachedRepository implements RepositoryReader {
   }
 
   #manifest(digest: string, source: CredentialSource): AccessQuestion<Manifest> {
-    const { client, cache, times } = this.#services;
+    const { cache, times } = this.#services;
     return {
       kind: "manifest",
       key: this.#key(source, "manifest", digest),
@@ -108,17 +108,9 @@ export class CachedRepository implements RepositoryReader {
       load: (found) => cache.manifests.get(found),
       digestOf: (manifest) => manifest.digest,
       late: `${this.#endpoint.registry} did not answer in time for ${this.name}@${digest}`,
-      fetch: async (flight, known) => {
-        const call = this.#call(source, flight);
-        const held = known === undefined ? undefined : cache.manifests.get(known);
-        if (held !== undefined) {
-          const head = await client.manifestHead(call, digest);
-          if (isOutage(head)) return head;
-          // A page to log in answers 200 as well.
-          if (head.status === "verified" && head.value.confirms(digest)) return { status: "verified", value: held };
-        }
-        return this.#hold(await client.manifest(call, digest), source);
-      },
+      // A page to log in answers 200 as well.
+      fetch: async (flight, known) =>
+        this.#read(this.#call(source, flight), digest, known, (head) => head.confirms(digest)),
     };
   }
 
@@ -127,7 +119,7 @@ export class CachedRepository implements RepositoryReader {
    * which registries do not count as a pull.
    */
   #tag(tag: string, source: CredentialSource): AccessQuestion<Manifest> {
-    const { client, cache, times } = this.#services;
+    const { cache, times } = this.#services;
     return {
       kind: "tag",
       key: this.#key(source, "tag", tag),
@@ -135,17 +127,26 @@ export class CachedRepository implements RepositoryReader {
       load: (found) => cache.manifests.get(found),
       digestOf: (manifest) => manifest.digest,
       late: `${this.#endpoint.registry} did not answer in time for ${this.name}:${tag}`,
-      fetch: async (flight, known) => {
-        const call = this.#call(source, flight);
-        const held = known === undefined ? undefined : cache.manifests.get(known);
-        if (held !== undefined) {
-          const head = await client.manifestHead(call, tag);
-          if (isOutage(head)) return head;
-          if (head.status === "verified" && head.value.names(held.digest)) return { status: "verified", value: held };
-        }
-        return this.#hold(await client.manifest(call, tag), source);
-      },
+      fetch: async (flight, known) =>
+        this.#read(this.#call(source, flight), tag, known, (head, { digest }) => head.names(digest)),
     };
+  }
+
+  /** The manifest that is held under the `known` digest, where HEAD says that it is still the same, else what GET gives. */
+  async #read(
+    call: Call,
+    reference: string,
+    known: string | undefined,
+    isSame: (head: ManifestHead, held: Manifest) => boolean,
+  ): Promise<Outcome<Manifest, ContentReason>> {
+    const { client, cache } = this.#services;
+    const held = known === undefined ? undefined : cache.manifests.get(known);
+    if (held !== undefined) {
+      const head = await client.manifestHead(call, reference);
+      if (isOutage(head)) return head;
+      if (head.status === "verified" && isSame(head.value, held)) return { status: "verified", value: held };
+    }
+    return this.#hold(await client.manifest(call, reference), call.source);
   }
 
   /** Read once by each credential, also where another has read it before: only the bytes are kept together. */

@@ -26,6 +26,18 @@ function exemption(entry: string): (host: string, port: string) => boolean {
   };
 }
 
+/** What an environment says of proxies. */
+export function proxyIn(env: Readonly<Record<string, string | undefined>>): RegistrySettings["proxy"] {
+  const http = env["HTTP_PROXY"] ?? env["http_proxy"];
+  const https = env["HTTPS_PROXY"] ?? env["https_proxy"];
+  const none = (env["NO_PROXY"] ?? env["no_proxy"] ?? "").split(",").map((entry) => entry.trim());
+  return {
+    ...(http === undefined ? {} : { http }),
+    ...(https === undefined ? {} : { https }),
+    none: none.filter((entry) => entry !== ""),
+  };
+}
+
 /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Loopback is never sent to a proxy. */
 export function createProxyChoice(proxy: RegistrySettings["proxy"]): ProxyChoice {
   const [http, https] = [proxy.http, proxy.https].map((url) =>

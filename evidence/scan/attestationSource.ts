@@ -1,3 +1,4 @@
+import { buriedAmong } from "../../policy/buried.ts";
 import type { AttestationOutcome, ProvedStatement, ScanCoverage, ScanOutcome } from "../../policy/facts.ts";
 import { all, chain, type Maybe } from "../maybe.ts";
 import { bindingTo } from "./binding.ts";
@@ -33,8 +34,8 @@ const newestOf = (
   reads: readonly ScanRead[],
 ): Found => {
   // The newest may be under it, and other sources must not decide because somebody buried this one.
-  const buried = outcomes.find((outcome) => outcome.status === "invalid" && outcome.buried === true);
-  if (buried?.status === "invalid") return { status: "broken", message: buried.message };
+  const buried = buriedAmong(outcomes);
+  if (buried !== undefined) return { status: "broken", message: buried };
   const unread = [...outcomes, ...reads].find((one) => one.status === "unavailable");
   if (unread !== undefined) return unread;
   const attested = reads.map((read, at) => ({ read, signed: timeOf(statements[at]?.proof.signedAt) }));

@@ -34,30 +34,17 @@ export const fetchTufRoot = async (
   const fetcher = new TufFetcher(mirror, filter);
   try {
     const cache = join(cacheDirectory, name);
-    const initial = join(cache, "root.json");
     await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
     await checkOwner(cacheDirectory);
     await mkdir(join(cache, TARGETS), { recursive: true });
-    const begin = (): Promise<void> => keep(initial, root ?? embeddedTufRoot());
-    await access(initial).catch(begin);
-    const open = (): Updater =>
-      new Updater({
-        metadataBaseUrl: mirror,
-        metadataDir: cache,
-        targetBaseUrl: `${mirror}/${TARGETS}`,
-        targetDir: join(cache, TARGETS),
-        forceCache: fromCache,
-        fetcher,
-      });
-    const updater = await Promise.resolve()
-      .then(open)
-      .catch(async (error: unknown) => {
-        // The system's own errors say nothing of the content.
-        if (error instanceof Error && "code" in error) throw error;
-        // A root.json that a crash or a full disk left half written: the updater mends all other files, and never this one.
-        await begin();
-        return open();
-      });
+    const updater = await openUpdater(root ?? embeddedTufRoot(), {
+      metadataBaseUrl: mirror,
+      metadataDir: cache,
+      targetBaseUrl: `${mirror}/${TARGETS}`,
+      targetDir: join(cache, TARGETS),
+      forceCache: fromCache,
+      fetcher,
+    });
     const text = await readTarget(updater);
     const wrong = checkTrustRoot(text, {
       certificateAuthorities: false,
@@ -68,6 +55,23 @@ export const fetchTufRoot = async (
     return text;
   } finally {
     await fetcher.close();
+  }
+};
+
+const openUpdater = async (
+  root: string,
+  options: ConstructorParameters<typeof Updater>[0] & { readonly metadataDir: string },
+): Promise<Updater> => {
+  const initial = join(options.metadataDir, "root.json");
+  await access(initial).catch(async () => keep(initial, root));
+  try {
+    return new Updater(options);
+  } catch (error) {
+    // The system's own errors say nothing of the content.
+    if (error instanceof Error && "code" in error) throw error;
+    // A root.json that a crash or a full disk left half written: the updater mends all other files, and never this one.
+    await keep(initial, root);
+    return new Updater(options);
   }
 };
 

@@ -1,7 +1,6 @@
 /**
- * `network`: no answer (refused, reset, name not found, TLS). `timeout`: none in time. `malformed`: an answer that is no JSON. `tooLarge`: one of more bytes than were
- * asked for.
- * `status`: the API server said no; `status` and `reason` are its own.
+ * `network`: no answer (refused, reset, name not found, TLS). `timeout`: none in time. `malformed`: an answer that is no JSON.
+ * `tooLarge`: one of more bytes than were to be read. `status`: the API server said no; `status` and `reason` are its own.
  */
 export type KubeErrorCode = "network" | "timeout" | "malformed" | "tooLarge" | "status";
 

@@ -1,4 +1,5 @@
 import { attestationKey } from "../attestationKey.ts";
+import { buriedAmong } from "../buried.ts";
 import type { AuthoritySet, BaseImagesRule } from "../compiledRules.ts";
 import type { BaseClaim, ImageFacts } from "../facts.ts";
 import type { Reason, RuleFinding } from "../finding.ts";
@@ -20,8 +21,8 @@ const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<re
   const outcomes = trusted.flatMap(({ id }) =>
     PROVENANCE_PREDICATES.flatMap((type) => facts.attestations.get(attestationKey(type, id)) ?? []),
   );
-  const buried = outcomes.find((outcome) => outcome.status === "invalid" && outcome.buried === true);
-  if (buried?.status === "invalid") return { status: "invalid", reason: "BaseImageUnknown", message: buried.message };
+  const buried = buriedAmong(outcomes);
+  if (buried !== undefined) return { status: "invalid", reason: "BaseImageUnknown", message: buried };
   const proved = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
   if (proved.length > 0) {
     const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
