@@ -19,9 +19,13 @@ COPY --from=packages /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json ./
+COPY async ./async
+COPY json ./json
+COPY kube ./kube
 COPY crds ./crds
 COPY policy ./policy
 COPY evidence ./evidence
+COPY engine ./engine
 COPY webhook ./webhook
 COPY operator ./operator
 COPY cli ./cli

@@ -3,12 +3,12 @@
  * registry counts what it is asked. Bar: one manifest read and one lookup of signatures for each digest.
  */
 import { generateKeyPairSync } from "node:crypto";
-import { createReview } from "../evidence/review.ts";
+import { createReview } from "../engine/review.ts";
 import { startEvidence } from "../operator/evidence.ts";
-import { SILENT } from "../operator/log.ts";
-import { readSettings } from "../operator/settings.ts";
+import { SILENT } from "../kube/log.ts";
+import { readSettings } from "../operator/settings/settings.ts";
 import { compilePolicy } from "../policy/compile/policy.ts";
-import { subjectOf } from "../policy/subjectOf.ts";
+import { subjectOf } from "../policy/subject/subjectOf.ts";
 import { makeImage } from "../sandbox/registry/images.ts";
 import { addToStore } from "../sandbox/registry/push.ts";
 import { startRegistry } from "../sandbox/registry/server.ts";

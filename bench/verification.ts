@@ -3,10 +3,10 @@
  * clock. What is measured is the proof of one signature from its bytes to the verdict, without the registry.
  */
 import { availableParallelism } from "node:os";
-import { examine, type Question } from "../evidence/cosign/examine.ts";
-import type { Candidate } from "../evidence/cosign/candidate.ts";
-import type { Signer } from "../evidence/cosign/proof.ts";
-import { createExaminer } from "../evidence/workers/examiner.ts";
+import { examine, type Question } from "../evidence/sigstore/verify/examine.ts";
+import type { Candidate } from "../evidence/sigstore/find/candidate.ts";
+import type { Signer } from "../evidence/sigstore/proof.ts";
+import { createExaminer } from "../evidence/sigstore/verify/examiner.ts";
 import {
   keyHand,
   payloadOf,
@@ -14,7 +14,7 @@ import {
   sigstoreInstance,
   statementOf,
   type Hand,
-} from "../test/unit/evidence-cosign/sigstoreInstance.ts";
+} from "../test/unit/evidence/sigstore/sigstoreInstance.ts";
 
 const seconds = Number(process.argv[2] ?? 2);
 const digest = `sha256:${"a".repeat(64)}`;

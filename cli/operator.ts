@@ -15,7 +15,7 @@ const run = async (args: readonly string[]): Promise<void> => {
   const told = new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
   });
-  const { readSettings } = await import("../operator/settings.ts");
+  const { readSettings } = await import("../operator/settings/settings.ts");
   const result = readSettings(args, process.env);
   if (result.status === "help") {
     process.stdout.write(result.text);
@@ -27,8 +27,8 @@ const run = async (args: readonly string[]): Promise<void> => {
     return;
   }
   // Loaded here: help and refused flags need none of it.
-  const { createWinston } = await import("../operator/logging.ts");
-  const { exitOnDefects } = await import("../operator/defects.ts");
+  const { createWinston } = await import("../operator/metrics/logging.ts");
+  const { exitOnDefects } = await import("../operator/metrics/defects.ts");
   const { runOperator } = await import("../operator/run.ts");
   const log = createWinston(result.settings);
   exitOnDefects(log);

@@ -1,6 +1,6 @@
 import type { CompiledAuthority } from "../policy/authority.ts";
-import type { AttestationOutcome } from "../policy/facts.ts";
-import type { FactContext } from "./gather.ts";
+import type { AttestationOutcome } from "../policy/facts/facts.ts";
+import type { FactContext } from "./provider.ts";
 
 /** A question about a digest: which statements of this type did this authority sign? */
 export interface AttestationWant {

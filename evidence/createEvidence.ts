@@ -1,10 +1,10 @@
-import type { ClusterReads } from "./credentials/clusterReads.ts";
-import { createCloudCredentials } from "./credentials/cloud/cloudCredentials.ts";
-import { createKeychains } from "./credentials/keychain.ts";
-import { createGather, type Gathering } from "./createGather.ts";
-import type { FactProvider } from "./gather.ts";
+import type { ClusterReads } from "./registry/auth/clusterReads.ts";
+import { createCloudCredentials } from "./registry/auth/cloud/cloudCredentials.ts";
+import { createKeychains } from "./registry/auth/keychain.ts";
+import { createGather, type Gathering } from "./gather/createGather.ts";
+import type { FactProvider } from "./provider.ts";
 import type { EvidenceMetrics } from "./metrics.ts";
-import type { Network } from "./registry/network.ts";
+import type { Network } from "./registry/http/network.ts";
 import { createRegistry } from "./registry/registry.ts";
 import { CLOUD_PROVIDERS, type RegistrySettings } from "./registry/settings.ts";
 

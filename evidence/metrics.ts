@@ -1,4 +1,4 @@
-import type { UnavailableCause } from "../policy/outcome.ts";
+import type { UnavailableCause } from "../policy/facts/outcome.ts";
 
 /** What evidence tells the metrics (design.md section 6); `operator/metrics.ts` implements it with prom-client. */
 export interface EvidenceMetrics {

@@ -1,6 +1,6 @@
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
-import type { ResolveDigest } from "../evidence/gather.ts";
-import type { Review } from "../evidence/review.ts";
+import type { ResolveDigest } from "../evidence/provider.ts";
+import type { Review } from "../engine/review.ts";
 import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
 import { WebhookInstallation } from "../webhook/installation.ts";
@@ -9,14 +9,14 @@ import { AdmissionServer } from "../webhook/server.ts";
 import { createValidate } from "../webhook/validate.ts";
 import { measured } from "../webhook/measured.ts";
 import type { NamespaceLabels } from "../webhook/namespaceLabels.ts";
-import type { KubeClient } from "./kube/kubeClient.ts";
-import { statusError } from "./kube/kubeClient.ts";
-import { asObject } from "./kube/object.ts";
-import type { Log } from "./log.ts";
-import type { OperatorMetrics } from "./metrics.ts";
-import type { PolicySet } from "./policySet.ts";
-import { projectNamespace, type NamespaceRecord } from "./resources/namespaces.ts";
-import type { Settings } from "./settings.ts";
+import type { KubeClient } from "../kube/kubeClient.ts";
+import { statusError } from "../kube/kubeClient.ts";
+import { asObject } from "../kube/object.ts";
+import type { Log } from "../kube/log.ts";
+import type { OperatorMetrics } from "./metrics/metrics.ts";
+import type { PolicySet } from "./policies/policySet.ts";
+import { projectNamespace, type NamespaceRecord } from "./cluster/namespaces.ts";
+import type { Settings } from "./settings/settings.ts";
 
 export interface AdmissionOptions {
   readonly settings: Settings;

@@ -1,20 +1,20 @@
 import { createEvidence } from "../evidence/createEvidence.ts";
-import { createCosignEvidence } from "../evidence/cosign/cosignEvidence.ts";
-import { fingerprintsOf } from "../evidence/cosign/fingerprints.ts";
-import type { ClusterReads } from "../evidence/credentials/clusterReads.ts";
-import type { Gather, ResolveDigest } from "../evidence/gather.ts";
-import { createKmsKeys } from "../evidence/keys/kmsKeys.ts";
+import { createCosignEvidence } from "../evidence/sigstore/cosignEvidence.ts";
+import { fingerprintsOf } from "../evidence/sigstore/fingerprints.ts";
+import type { ClusterReads } from "../evidence/registry/auth/clusterReads.ts";
+import type { Gather, ResolveDigest } from "../evidence/provider.ts";
+import { createKmsKeys } from "../evidence/trust/keys/kmsKeys.ts";
 import type { EvidenceMetrics } from "../evidence/metrics.ts";
-import { createAddressFilter } from "../evidence/registry/addresses.ts";
-import type { ReportsByDigest } from "../evidence/scan/reportSource.ts";
+import { createAddressFilter } from "../evidence/registry/http/addresses.ts";
+import type { ReportsByDigest } from "../evidence/scan/sources/reportSource.ts";
 import { createScanProvider } from "../evidence/scan/scanProvider.ts";
 import { createTrustRoots } from "../evidence/trust/trustRoots.ts";
-import { createExaminer } from "../evidence/workers/examiner.ts";
-import { createScanReader } from "../evidence/workers/scanReader.ts";
-import { messageOf } from "./kube/kubeError.ts";
+import { createExaminer } from "../evidence/sigstore/verify/examiner.ts";
+import { createScanReader } from "../evidence/scan/scanReader.ts";
+import { messageOf } from "../kube/kubeError.ts";
 import type { CompiledAuthority } from "../policy/authority.ts";
-import type { Log } from "./log.ts";
-import type { Settings } from "./settings.ts";
+import type { Log } from "../kube/log.ts";
+import type { Settings } from "./settings/settings.ts";
 
 export interface OperatorEvidenceOptions {
   readonly settings: Pick<Settings, "registry" | "proofs">;

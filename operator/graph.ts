@@ -9,7 +9,7 @@ import {
   type Stream,
 } from "@thi.ng/rstream";
 import { comp, dedupe, mapcat } from "@thi.ng/transducers";
-import type { PolicySet } from "./policySet.ts";
+import type { PolicySet } from "./policies/policySet.ts";
 
 /** Told of every error in a stream's function; the stream goes on. */
 export type OnStreamError = (id: string, error: unknown) => void;

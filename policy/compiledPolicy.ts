@@ -1,7 +1,7 @@
-import type { EnforcementAction, RuleName } from "./finding.ts";
-import type { ImagePattern } from "./pattern.ts";
-import type { Reference } from "./reference.ts";
-import type { Subject } from "./subject.ts";
+import type { EnforcementAction, RuleName } from "./finding/finding.ts";
+import type { ImagePattern } from "./image/pattern.ts";
+import type { Reference } from "./image/reference.ts";
+import type { Subject } from "./subject/subject.ts";
 import type { CompiledAuthority } from "./authority.ts";
 import type {
   AttestationRule,

@@ -1,6 +1,6 @@
 import type { CompiledAuthority } from "./authority.ts";
-import type { ImagePattern } from "./pattern.ts";
-import type { Severity } from "./scanReport.ts";
+import type { ImagePattern } from "./image/pattern.ts";
+import type { Severity } from "./facts/scanReport.ts";
 
 /** A list of image patterns; `faulty` says which of them could not be read. */
 export interface PatternList {

@@ -1,13 +1,13 @@
-import { softer } from "./action.ts";
+import { softer } from "./finding/action.ts";
 import type { CompiledPolicy } from "./compiledPolicy.ts";
-import type { ImageFacts } from "./facts.ts";
-import type { EnforcementAction, Finding, FindingAction, RuleFinding, RuleName } from "./finding.ts";
-import { message } from "./message.ts";
+import type { ImageFacts } from "./facts/facts.ts";
+import type { EnforcementAction, Finding, FindingAction, RuleFinding, RuleName } from "./finding/finding.ts";
+import { message } from "./finding/message.ts";
 import { contentRules, judgeContent, tagNotPinned, type JudgingContext } from "./rules/content.ts";
 import { digestAsks, judgeDigestContent, judgeDigestForm } from "./rules/digest.ts";
 import { judgeReference } from "./rules/reference.ts";
 import { judgeRegistries } from "./rules/registries.ts";
-import type { ImageUse, Subject } from "./subject.ts";
+import type { ImageUse, Subject } from "./subject/subject.ts";
 
 export type { JudgingContext };
 

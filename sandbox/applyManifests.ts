@@ -1,9 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
-import type { KubeClient } from "../operator/kube/kubeClient.ts";
-import { statusError } from "../operator/kube/kubeClient.ts";
-import { asList, asObject, asText, metadataOf, type JsonObject } from "../operator/kube/object.ts";
+import type { KubeClient } from "../kube/kubeClient.ts";
+import { statusError } from "../kube/kubeClient.ts";
+import { asList, asObject, asText, metadataOf, type JsonObject } from "../kube/object.ts";
 
 /** What the others need comes first; the rest in the order of the files. */
 const earlyKinds = ["Namespace", "ServiceAccount", "Secret", "ConfigMap"];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KubeClient } from "../operator/kube/kubeClient.ts";
-import { asList, asObject, asText, metadataOf, type JsonObject } from "../operator/kube/object.ts";
+import type { KubeClient } from "../kube/kubeClient.ts";
+import { asList, asObject, asText, metadataOf, type JsonObject } from "../kube/object.ts";
 
 const policiesPath = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";
 

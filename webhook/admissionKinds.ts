@@ -1,4 +1,4 @@
-import type { JsonObject } from "../policy/imagesOf.ts";
+import type { JsonObject } from "../policy/subject/imagesOf.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 
 /** By `group/kind`: the resource whose objects carry images, in the one version that the webhook rules ask for. */

@@ -1,4 +1,4 @@
-import type { Finding } from "../policy/finding.ts";
+import type { Finding } from "../policy/finding/finding.ts";
 
 /**
  * What the API server's audit log keeps of a decision. Keys are names of at most 63 characters (the API server puts the

@@ -1,4 +1,4 @@
-import type { Finding } from "../policy/finding.ts";
+import type { Finding } from "../policy/finding/finding.ts";
 
 /** What admission tells the metrics (design.md section 6); `operator/metrics.ts` implements it with prom-client. */
 export interface AdmissionMetrics {

@@ -1,9 +1,9 @@
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
-import type { ResolveDigest } from "../evidence/gather.ts";
-import { MOST_IMAGES } from "../evidence/review.ts";
-import type { Outcome } from "../policy/outcome.ts";
-import type { ImageUse } from "../policy/subject.ts";
-import { subjectOf } from "../policy/subjectOf.ts";
+import type { ResolveDigest } from "../evidence/provider.ts";
+import { MOST_IMAGES } from "../engine/review.ts";
+import type { Outcome } from "../policy/facts/outcome.ts";
+import type { ImageUse } from "../policy/subject/subject.ts";
+import { subjectOf } from "../policy/subject/subjectOf.ts";
 import { classifyRequest } from "./admissionKinds.ts";
 import { allowed, type AdmissionResponse } from "./admissionResponse.ts";
 import { untilOverdue } from "./deadline.ts";

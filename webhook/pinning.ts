@@ -1,9 +1,9 @@
-import { MOST_USES } from "../evidence/review.ts";
+import { MOST_USES } from "../engine/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { policiesFor, staticFindings } from "../policy/evaluate.ts";
-import type { Reference } from "../policy/reference.ts";
+import type { Reference } from "../policy/image/reference.ts";
 import { tagState } from "../policy/rules/tagState.ts";
-import type { ImageUse, Subject } from "../policy/subject.ts";
+import type { ImageUse, Subject } from "../policy/subject/subject.ts";
 import { isDenial } from "./respond.ts";
 
 /** One image to be pinned. */

@@ -1,5 +1,5 @@
-import type { Finding } from "../policy/finding.ts";
-import { asObject } from "../policy/imagesOf.ts";
+import type { Finding } from "../policy/finding/finding.ts";
+import { asObject } from "../policy/subject/imagesOf.ts";
 import { allowed, denied, type AdmissionResponse } from "./admissionResponse.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 import { auditAnnotations } from "./auditAnnotations.ts";

@@ -1,4 +1,4 @@
-import type { Subject } from "../policy/subject.ts";
+import type { Subject } from "../policy/subject/subject.ts";
 
 /**
  * Whether an update leaves nothing for a policy to object to anew: no image that was not there, the same labels and

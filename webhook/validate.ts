@@ -1,10 +1,10 @@
-import { MOST_USES, type Review } from "../evidence/review.ts";
+import { MOST_USES, type Review } from "../engine/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
-import type { Decision } from "../policy/decision.ts";
-import { shown } from "../policy/message.ts";
-import { newFindings } from "../policy/newFindings.ts";
-import type { Subject } from "../policy/subject.ts";
-import { subjectOf } from "../policy/subjectOf.ts";
+import type { Decision } from "../policy/finding/decision.ts";
+import { shown } from "../policy/finding/message.ts";
+import { newFindings } from "../policy/finding/newFindings.ts";
+import type { Subject } from "../policy/subject/subject.ts";
+import { subjectOf } from "../policy/subject/subjectOf.ts";
 import { classifyRequest } from "./admissionKinds.ts";
 import { allowed, unjudgeable } from "./admissionResponse.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";

@@ -1,13 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { PolicySpec } from "../../crds/types.ts";
-import type { Gather } from "../../evidence/gather.ts";
-import { createReview } from "../../evidence/review.ts";
-import { keepHeapSmall } from "../../operator/heap.ts";
-import { createCaches } from "../../operator/caches.ts";
-import { createKubeClient } from "../../operator/kube/kubeClient.ts";
-import { SILENT } from "../../operator/log.ts";
-import type { PolicySet } from "../../operator/policySet.ts";
+import type { Gather } from "../../evidence/provider.ts";
+import { createReview } from "../../engine/review.ts";
+import { keepHeapSmall } from "../../operator/metrics/heap.ts";
+import { createCaches } from "../../operator/cluster/caches.ts";
+import { createKubeClient } from "../../kube/kubeClient.ts";
+import { SILENT } from "../../kube/log.ts";
+import type { PolicySet } from "../../operator/policies/policySet.ts";
 import { createReconciler } from "../../operator/reconcile.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 

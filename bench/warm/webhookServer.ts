@@ -1,11 +1,11 @@
 /** The operator's webhook as it runs: its server, engine, evidence, metrics and log; only the cluster behind it is missing. */
 import type { PolicySpec } from "../../crds/types.ts";
-import { RecentlyClean } from "../../evidence/recentlyClean.ts";
-import { createReview } from "../../evidence/review.ts";
+import { RecentlyClean } from "../../engine/recentlyClean.ts";
+import { createReview } from "../../engine/review.ts";
 import { startEvidence } from "../../operator/evidence.ts";
-import { createWinston } from "../../operator/logging.ts";
-import { createMetrics } from "../../operator/metrics.ts";
-import { readSettings } from "../../operator/settings.ts";
+import { createWinston } from "../../operator/metrics/logging.ts";
+import { createMetrics } from "../../operator/metrics/metrics.ts";
+import { readSettings } from "../../operator/settings/settings.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 import { createMutate } from "../../webhook/mutate.ts";
 import { measured } from "../../webhook/measured.ts";

@@ -1,9 +1,13 @@
-import type { Outcome, UnavailableCause } from "../../policy/outcome.ts";
+import type { Flight } from "../../async/singleFlight.ts";
+import type { Outcome, UnavailableCause } from "../../policy/facts/outcome.ts";
 import type { ContentReason } from "./repository.ts";
 
 /** Every end of a question to a registry but the good one. */
 export type Failure = Exclude<Outcome<never, ContentReason>, { readonly status: "verified" }>;
 export type Unavailable = Extract<Failure, { readonly status: "unavailable" }>;
+
+/** A question to a registry under way. `last`: what the newest attempt came to, while it is still tried. */
+export type RegistryFlight = Flight<Unavailable>;
 
 export const absent = (message: string): Failure => ({ status: "absent", message });
 

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../policy/outcome.ts";
+import type { Outcome } from "../../policy/facts/outcome.ts";
 import { malformed } from "./failure.ts";
 import { IMAGE_TYPES, INDEX_TYPES, mediaTypeOf, OCI_INDEX } from "./mediaTypes.ts";
 import type { ContentReason, Descriptor, Manifest } from "./repository.ts";

@@ -1,9 +1,17 @@
 import { LRUCache } from "lru-cache";
-import type { Outcome } from "../../policy/outcome.ts";
-import { type Flight, SingleFlight } from "../cache/singleFlight.ts";
-import { younger } from "../cache/younger.ts";
+import type { Outcome } from "../../policy/facts/outcome.ts";
+import { SingleFlight } from "../../async/singleFlight.ts";
+import { younger } from "../../async/younger.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
-import { type Failure, isUnauthorised, isUnread, malformed, unavailable } from "./failure.ts";
+import {
+  type Failure,
+  isUnauthorised,
+  isUnread,
+  malformed,
+  unavailable,
+  type RegistryFlight,
+  type Unavailable,
+} from "./failure.ts";
 import type { ReferrersPage } from "./registryClient.ts";
 import type { ContentReason, Descriptor } from "./repository.ts";
 import type { CacheTimes, RegistryLimits } from "./settings.ts";
@@ -15,7 +23,7 @@ export interface ListSource {
   readonly key: string;
   /** This credential has proved access: that it finds no list is no refusal in disguise. */
   readonly letIn: boolean;
-  readonly fetch: (flight: Flight, page: URL | undefined) => Promise<PageOutcome>;
+  readonly fetch: (flight: RegistryFlight, page: URL | undefined) => Promise<PageOutcome>;
 }
 
 /** A list as far as it was read. Shared by everybody who reads it with the same credential. */
@@ -51,7 +59,7 @@ export interface ReferrerListsOptions {
 export class ReferrerLists {
   readonly #options: ReferrerListsOptions;
   readonly #lists: LRUCache<string, List>;
-  readonly #flights = new SingleFlight<PageOutcome>();
+  readonly #flights = new SingleFlight<PageOutcome, Unavailable>();
   #count = 0;
   /** Bytes of the lists that somebody reads: the cache's bound does not hold for these. */
   #inHand = 0;
@@ -200,7 +208,7 @@ export class ReferrerLists {
     this.#lists.set(source.key, list);
   }
 
-  async #fetch(source: ListSource, list: List, flight: Flight): Promise<PageOutcome> {
+  async #fetch(source: ListSource, list: List, flight: RegistryFlight): Promise<PageOutcome> {
     try {
       return await source.fetch(flight, list.next);
     } catch {

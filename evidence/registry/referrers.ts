@@ -1,4 +1,4 @@
-import type { Outcome } from "../../policy/outcome.ts";
+import type { Outcome } from "../../policy/facts/outcome.ts";
 import { digestTag } from "./digest.ts";
 import { malformed } from "./failure.ts";
 import type { ContentReason, Descriptor, Manifest } from "./repository.ts";

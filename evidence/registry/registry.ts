@@ -1,22 +1,22 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { LRUCache } from "lru-cache";
-import { parseHost } from "../../policy/host.ts";
-import { AnswerKeeper } from "../cache/answerKeeper.ts";
-import { EvidenceCache } from "../cache/evidenceCache.ts";
-import type { CredentialSource } from "../credentials/credential.ts";
+import { parseHost } from "../../policy/image/host.ts";
+import { AnswerKeeper } from "./cache/answerKeeper.ts";
+import { EvidenceCache } from "./cache/evidenceCache.ts";
+import type { CredentialSource } from "./auth/credential.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
-import { createAddressFilter } from "./addresses.ts";
-import { Authenticator } from "./authenticator.ts";
-import { CachedRepository } from "./cachedRepository.ts";
-import { createConnector } from "./dialer.ts";
-import { type Network, SYSTEM_NETWORK } from "./network.ts";
+import { createAddressFilter } from "./http/addresses.ts";
+import { Authenticator } from "./auth/authenticator.ts";
+import { CachedRepository } from "./cache/cachedRepository.ts";
+import { createConnector } from "./http/dialer.ts";
+import { type Network, SYSTEM_NETWORK } from "./http/network.ts";
 import { type Endpoint, endpointOf, namesHost, placeUrl } from "./endpoint.ts";
-import { createProxyChoice } from "./proxy.ts";
+import { createProxyChoice } from "./http/proxy.ts";
 import { ReferrerLists } from "./referrerLists.ts";
 import { RegistryClient } from "./registryClient.ts";
 import { CACHE_TIMES, REGISTRY_LIMITS, type RegistrySettings } from "./settings.ts";
-import { Transport } from "./transport.ts";
+import { Transport } from "./http/transport.ts";
 
 /** All registries, through one cache, one connection pool and one set of limits. */
 export interface Registry {

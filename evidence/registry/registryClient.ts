@@ -1,23 +1,22 @@
 import { setImmediate } from "node:timers/promises";
-import type { Outcome } from "../../policy/outcome.ts";
-import type { Flight } from "../cache/singleFlight.ts";
-import type { CredentialSource } from "../credentials/credential.ts";
-import type { Authenticator } from "./authenticator.ts";
+import type { Outcome } from "../../policy/facts/outcome.ts";
+import type { CredentialSource } from "./auth/credential.ts";
+import type { Authenticator } from "./auth/authenticator.ts";
 import { digestAlgorithm, Digester } from "./digest.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { absent, type Failure, malformed, mismatch } from "./failure.ts";
-import { JsonScan, parseScanned } from "./json.ts";
+import { absent, type Failure, malformed, mismatch, type RegistryFlight } from "./failure.ts";
+import { JsonScan, parseScanned } from "../../json/parse.ts";
 import { readManifest, readReferrersPage } from "./manifest.ts";
 import { IMAGE_TYPES, INDEX_TYPES, MANIFEST_ACCEPT, mediaTypeOf, OCI_INDEX } from "./mediaTypes.ts";
 import type { ContentReason, Descriptor, Manifest } from "./repository.ts";
 import type { RegistryLimits } from "./settings.ts";
-import type { Answer, Question, Sink } from "./transport.ts";
+import type { Answer, Question, Sink } from "./http/transport.ts";
 
 /** Whom to ask, with what, for how long. */
 export interface Call {
   readonly endpoint: Endpoint;
   readonly source: CredentialSource;
-  readonly flight: Flight;
+  readonly flight: RegistryFlight;
 }
 
 /** What a registry says of a manifest without sending it. */

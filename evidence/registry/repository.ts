@@ -1,4 +1,4 @@
-import type { Outcome } from "../../policy/outcome.ts";
+import type { Outcome } from "../../policy/facts/outcome.ts";
 
 /** An OCI descriptor as a registry or a manifest gives it: a hint until its bytes are hashed. */
 export interface Descriptor {

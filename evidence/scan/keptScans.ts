@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
-import type { ScanOutcome } from "../../policy/facts.ts";
-import { SingleFlight, type Flight } from "../cache/singleFlight.ts";
-import type { Maybe } from "../maybe.ts";
+import type { ScanOutcome } from "../../policy/facts/facts.ts";
+import { SingleFlight, type Flight } from "../../async/singleFlight.ts";
+import type { Maybe } from "../../async/maybe.ts";
 import { createSharing } from "./sharedVulnerabilities.ts";
 
 /** Bytes that reports may hold in memory. */

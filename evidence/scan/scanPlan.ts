@@ -5,7 +5,7 @@ import type { ScanSource } from "../../policy/compiledRules.ts";
 import { PROVENANCE_PREDICATES } from "../../policy/rules/provenance.ts";
 import { OPENVEX_PREDICATES } from "../../policy/rules/vex.ts";
 import type { AttestationWant } from "../attestations.ts";
-import { SCAN_PREDICATES } from "./attestedScan.ts";
+import { SCAN_PREDICATES } from "./formats/attestedScan.ts";
 
 /** What a set of policies wants to know of an image's scans and base. */
 export interface ScanPlan {

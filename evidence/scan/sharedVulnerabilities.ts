@@ -1,4 +1,4 @@
-import type { ScanReport, Vulnerability } from "../../policy/scanReport.ts";
+import type { ScanReport, Vulnerability } from "../../policy/facts/scanReport.ts";
 
 /** Reports larger than this are rare, and putting them through would hold the event loop for milliseconds. */
 const MOST_SHARED = 2_000;

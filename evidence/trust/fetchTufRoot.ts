@@ -3,7 +3,7 @@ import { access, mkdir, readFile, rename, stat, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { Updater } from "tuf-js";
 import { checkTrustRoot, MAX_ROOT_BYTES } from "../../policy/compile/trustRoot.ts";
-import type { AddressFilter } from "../registry/addresses.ts";
+import type { AddressFilter } from "../registry/http/addresses.ts";
 import { embeddedTufRoot } from "./embeddedRoot.ts";
 import { TufFetcher } from "./tufFetcher.ts";
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { TrustRootSource } from "../../policy/authority.ts";
-import type { Outcome } from "../../policy/outcome.ts";
-import { createAddressFilter, type AddressFilter } from "../registry/addresses.ts";
-import { untilAborted } from "../untilAborted.ts";
+import type { Outcome } from "../../policy/facts/outcome.ts";
+import { createAddressFilter, type AddressFilter } from "../registry/http/addresses.ts";
+import { untilAborted } from "../../async/untilAborted.ts";
 import { embeddedRoot, PUBLIC_GOOD_MIRROR } from "./embeddedRoot.ts";
 import { fetchTufRoot, type TufRepository } from "./fetchTufRoot.ts";
 

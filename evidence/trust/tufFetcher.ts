@@ -1,10 +1,10 @@
 import { BaseFetcher } from "tuf-js";
 import { DownloadHTTPError } from "tuf-js/dist/error.js";
 import { Agent, fetch } from "undici";
-import { proxyOfEnvironment } from "../environmentProxy.ts";
-import type { AddressFilter } from "../registry/addresses.ts";
-import { createConnector } from "../registry/dialer.ts";
-import { SYSTEM_NETWORK } from "../registry/network.ts";
+import { proxyOfEnvironment } from "../registry/http/environmentProxy.ts";
+import type { AddressFilter } from "../registry/http/addresses.ts";
+import { createConnector } from "../registry/http/dialer.ts";
+import { SYSTEM_NETWORK } from "../registry/http/network.ts";
 
 /** Milliseconds: one file, connecting to its place, and all files of one refresh. */
 const FILE_TIME = 5_000;

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { messageOf } from "../kube/kubeError.ts";
-import type { Log } from "../log.ts";
-import { changedPolicies, changesWithTime, type PolicySet } from "../policySet.ts";
-import type { NamespaceRecord } from "../resources/namespaces.ts";
-import { podSubject, type PodRecord } from "../resources/pods.ts";
-import type { Store } from "../watch/store.ts";
+import { messageOf } from "../../kube/kubeError.ts";
+import type { Log } from "../../kube/log.ts";
+import { changedPolicies, changesWithTime, type PolicySet } from "../policies/policySet.ts";
+import type { NamespaceRecord } from "../cluster/namespaces.ts";
+import { podSubject, type PodRecord } from "../cluster/pods.ts";
+import type { Store } from "../../kube/watch/store.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { Judge } from "./judge.ts";
 import { CompleteAudits, type AuditReport } from "./completeAudits.ts";

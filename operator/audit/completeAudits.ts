@@ -1,5 +1,5 @@
-import { sameVersion, type PolicySet } from "../policySet.ts";
-import type { PodContent } from "../resources/pods.ts";
+import { sameVersion, type PolicySet } from "../policies/policySet.ts";
+import type { PodContent } from "../cluster/pods.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 
 /** What the last complete audit was. */

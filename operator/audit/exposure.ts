@@ -1,6 +1,6 @@
-import type { Gather, GatherRequest } from "../../evidence/gather.ts";
-import type { ImageFacts, ScanOutcome } from "../../policy/facts.ts";
-import { SEVERITIES, type ScanReport, type Severity } from "../../policy/scanReport.ts";
+import type { Gather, GatherRequest } from "../../evidence/provider.ts";
+import type { ImageFacts, ScanOutcome } from "../../policy/facts/facts.ts";
+import { SEVERITIES, type ScanReport, type Severity } from "../../policy/facts/scanReport.ts";
 
 type Counts = Readonly<Record<Severity, number>>;
 

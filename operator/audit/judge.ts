@@ -1,8 +1,8 @@
-import type { Review } from "../../evidence/review.ts";
+import type { Review } from "../../engine/review.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
-import type { Subject } from "../../policy/subject.ts";
-import { looksAtAge, type PolicySet } from "../policySet.ts";
-import { podSubject, type PodRecord } from "../resources/pods.ts";
+import type { Subject } from "../../policy/subject/subject.ts";
+import { looksAtAge, type PolicySet } from "../policies/policySet.ts";
+import { podSubject, type PodRecord } from "../cluster/pods.ts";
 import { CLEAN, judgementOf, type Judgement } from "./judgement.ts";
 
 export interface JudgeOptions {

@@ -1,7 +1,7 @@
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
-import type { Decision } from "../../policy/decision.ts";
-import type { EnforcementAction, Finding } from "../../policy/finding.ts";
-import type { Subject } from "../../policy/subject.ts";
+import type { Decision } from "../../policy/finding/decision.ts";
+import type { EnforcementAction, Finding } from "../../policy/finding/finding.ts";
+import type { Subject } from "../../policy/subject/subject.ts";
 
 /** What an audit says about one pod under one policy that it violates. Shared between pods of the same content. */
 export interface PolicyJudgement {

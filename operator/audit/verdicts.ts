@@ -1,4 +1,4 @@
-import type { PodRecord } from "../resources/pods.ts";
+import type { PodRecord } from "../cluster/pods.ts";
 import type { Judgement } from "./judgement.ts";
 
 /** What the audit found out about one pod last. */

@@ -1,5 +1,5 @@
 import { CLOUD_PROVIDERS } from "../../evidence/registry/settings.ts";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "./settings.ts";
 import { addressRange, baseUrl, dnsLabel, dnsLabelOrStar, objectName, registryHost } from "./checks.ts";
 import { bytes, choice, duration, integer, list, pairs, port, portOrOff, text, toggle } from "./kinds.ts";
 import type { Option } from "./option.ts";

@@ -1,12 +1,12 @@
 import type { PolicyStatus } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
-import { statusError, type KubeClient } from "../kube/kubeClient.ts";
-import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leadership.ts";
-import type { Log } from "../log.ts";
-import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecord } from "../resources/policies.ts";
-import type { Store } from "../watch/store.ts";
-import { WorkQueue } from "../workQueue.ts";
+import { statusError, type KubeClient } from "../../kube/kubeClient.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
+import type { Log } from "../../kube/log.ts";
+import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecord } from "../policies/policies.ts";
+import type { Store } from "../../kube/watch/store.ts";
+import { WorkQueue } from "../../kube/queue/workQueue.ts";
 import { conditionsOf, timestamp } from "./condition.ts";
 import {
   authorityStatuses,

@@ -1,6 +1,6 @@
 import type { Violation } from "../../crds/types.ts";
-import { statusError, type KubeClient, type KubeMethod, type KubeResponse } from "../kube/kubeClient.ts";
-import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leadership.ts";
+import { statusError, type KubeClient, type KubeMethod, type KubeResponse } from "../../kube/kubeClient.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
 
 /** `done` has the object as it stands now. `stale`: what the write was based on is no longer so; read it again. */
 export type WriteResult = { readonly status: "done"; readonly body: unknown } | { readonly status: "stale" };

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Violation } from "../../crds/types.ts";
-import type { Finding } from "../../policy/finding.ts";
-import type { PodRecord } from "../resources/pods.ts";
+import type { Finding } from "../../policy/finding/finding.ts";
+import type { PodRecord } from "../cluster/pods.ts";
 import type { PolicyJudgement } from "../audit/judgement.ts";
-import { asObject } from "../kube/object.ts";
+import { asObject } from "../../kube/object.ts";
 import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
 import { violationName } from "./violationName.ts";
 

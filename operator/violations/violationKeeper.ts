@@ -1,12 +1,12 @@
 import type { Violation } from "../../crds/types.ts";
 import type { Judgement, PolicyJudgement } from "../audit/judgement.ts";
 import type { Verdict, Verdicts } from "../audit/verdicts.ts";
-import type { KubeClient } from "../kube/kubeClient.ts";
-import type { Leadership } from "../leadership.ts";
-import type { Log } from "../log.ts";
-import type { PodRecord } from "../resources/pods.ts";
-import type { Store } from "../watch/store.ts";
-import { WorkQueue } from "../workQueue.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import type { Leadership } from "../../kube/leader/leadership.ts";
+import type { Log } from "../../kube/log.ts";
+import type { PodRecord } from "../cluster/pods.ts";
+import type { Store } from "../../kube/watch/store.ts";
+import { WorkQueue } from "../../kube/queue/workQueue.ts";
 import { emptyQuota, hasRoom, type PolicyQuota } from "./quota.ts";
 import { createViolationApi, type ViolationApi } from "./violationApi.ts";
 import { contentHash, violationBody } from "./violationBody.ts";

@@ -1,4 +1,4 @@
-import { asObject, asText, metadataOf } from "../kube/object.ts";
+import { asObject, asText, metadataOf } from "../../kube/object.ts";
 import { contentHash } from "./violationBody.ts";
 
 /** A Violation as it stands in the cluster: enough to tell whether it is still right. */

@@ -3,7 +3,7 @@ import type { Authority, KeySource, TrustRoot } from "../../crds/types.ts";
 import type { CompiledAuthority, CompiledIdentity, TrustedKey, TrustRootSource } from "../authority.ts";
 import type { PolicyFault } from "../compiledPolicy.ts";
 import type { AuthoritySet } from "../compiledRules.ts";
-import { parseReference } from "../reference.ts";
+import { parseReference } from "../image/reference.ts";
 import { readReference, readText, type ReadText } from "./dataSource.ts";
 import { compileIdentity } from "./identities.ts";
 import { KMS_FORMS, parseKmsUri } from "./kmsUri.ts";

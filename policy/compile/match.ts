@@ -1,10 +1,10 @@
 import type { LabelSelector, PolicyMatch } from "../../crds/types.ts";
 import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
 import type { PatternList } from "../compiledRules.ts";
-import { compileGlobs } from "../glob.ts";
-import type { Reference } from "../reference.ts";
-import { compileSelector, type Labels } from "../selector.ts";
-import type { Subject } from "../subject.ts";
+import { compileGlobs } from "../image/glob.ts";
+import type { Reference } from "../image/reference.ts";
+import { compileSelector, type Labels } from "../subject/selector.ts";
+import type { Subject } from "../subject/subject.ts";
 import { compilePatterns } from "./patterns.ts";
 
 export interface CompiledMatch {

@@ -1,10 +1,10 @@
 import type { EnforcementOverride } from "../../crds/types.ts";
 import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
-import type { EnforcementAction } from "../finding.ts";
-import { compileGlobs } from "../glob.ts";
-import { stricter } from "../action.ts";
-import { compileSelector } from "../selector.ts";
-import type { Subject } from "../subject.ts";
+import type { EnforcementAction } from "../finding/finding.ts";
+import { compileGlobs } from "../image/glob.ts";
+import { stricter } from "../finding/action.ts";
+import { compileSelector } from "../subject/selector.ts";
+import type { Subject } from "../subject/subject.ts";
 
 /** `unknown`: the override cannot be read, or asks for labels that could not be had. */
 type Names = (namespace: string, labels: Subject["namespaceLabels"]) => "yes" | "no" | "unknown";

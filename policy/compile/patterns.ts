@@ -1,6 +1,6 @@
 import type { PolicyFault } from "../compiledPolicy.ts";
 import type { PatternList } from "../compiledRules.ts";
-import { parsePattern, type ImagePattern } from "../pattern.ts";
+import { parsePattern, type ImagePattern } from "../image/pattern.ts";
 
 /** Compiles a list of image patterns; each that cannot be read is a fault of its own, and the others stay. */
 export function compilePatterns(

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ImageSecurityPolicy, PolicySpec } from "../../crds/types.ts";
 import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
-import type { ImagePattern } from "../pattern.ts";
+import type { ImagePattern } from "../image/pattern.ts";
 import { compileAttestations } from "./attestations.ts";
 import { compileAuthorities } from "./authorities.ts";
 import { compileBaseImages } from "./baseImages.ts";

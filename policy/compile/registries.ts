@@ -1,7 +1,7 @@
 import type { Registries } from "../../crds/types.ts";
 import type { PolicyFault } from "../compiledPolicy.ts";
 import type { PatternList, RegistriesRule } from "../compiledRules.ts";
-import { compileGlobs } from "../glob.ts";
+import { compileGlobs } from "../image/glob.ts";
 import { compilePatterns } from "./patterns.ts";
 
 export interface CompiledRegistries {

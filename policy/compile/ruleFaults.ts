@@ -1,6 +1,6 @@
 import type { PolicyFault } from "../compiledPolicy.ts";
 import { parseDuration } from "../duration.ts";
-import { parsePattern, type ImagePattern } from "../pattern.ts";
+import { parsePattern, type ImagePattern } from "../image/pattern.ts";
 
 /**
  * Collects what is wrong with one rule while it is compiled. A rule with a fault stays, and answers as a configuration

@@ -1,7 +1,7 @@
 import type { Scan, ScanSource as ScanSourceSpec } from "../../crds/types.ts";
 import type { PolicyAdvice, PolicyFault } from "../compiledPolicy.ts";
 import type { ScanRule, ScanSource } from "../compiledRules.ts";
-import { compileGlobs } from "../glob.ts";
+import { compileGlobs } from "../image/glob.ts";
 import { authoritySet, type CompiledAuthorities } from "./authorities.ts";
 import { ruleFaults, type RuleFaults } from "./ruleFaults.ts";
 

@@ -1,7 +1,7 @@
 import { POLICY_SCHEMA } from "../../crds/policySchema.ts";
 import type { PolicySpec } from "../../crds/types.ts";
 import type { PolicyFault, UnjudgedRule } from "../compiledPolicy.ts";
-import type { RuleName } from "../finding.ts";
+import type { RuleName } from "../finding/finding.ts";
 import { readShape } from "./shape.ts";
 
 /** The rule that each part of a specification belongs to; the others only say for whom and how strictly. */

@@ -1,8 +1,8 @@
-import { attestationKey } from "../attestationKey.ts";
+import { attestationKey } from "../facts/attestationKey.ts";
 import type { AttestationRule, CompiledCondition } from "../compiledRules.ts";
-import type { ImageFacts, ProvedStatement } from "../facts.ts";
-import type { RuleFinding } from "../finding.ts";
-import type { Reference } from "../reference.ts";
+import type { ImageFacts, ProvedStatement } from "../facts/facts.ts";
+import type { RuleFinding } from "../finding/finding.ts";
+import type { Reference } from "../image/reference.ts";
 import { parseRfc3339 } from "../rfc3339.ts";
 import { finishedAt } from "./finishedAt.ts";
 import { countVotes, type Ballot, type Vote } from "./quorum.ts";

@@ -1,11 +1,11 @@
-import { attestationKey } from "../attestationKey.ts";
-import { buriedAmong } from "../buried.ts";
+import { attestationKey } from "../facts/attestationKey.ts";
+import { buriedAmong } from "../facts/buried.ts";
 import type { AuthoritySet, BaseImagesRule } from "../compiledRules.ts";
-import type { BaseClaim, ImageFacts } from "../facts.ts";
-import type { Reason, RuleFinding } from "../finding.ts";
-import { shown } from "../message.ts";
-import type { Outcome } from "../outcome.ts";
-import { parseReference } from "../reference.ts";
+import type { BaseClaim, ImageFacts } from "../facts/facts.ts";
+import type { Reason, RuleFinding } from "../finding/finding.ts";
+import { shown } from "../finding/message.ts";
+import type { Outcome } from "../facts/outcome.ts";
+import { parseReference } from "../image/reference.ts";
 import { contentReason } from "./digest.ts";
 import { PROVENANCE_PREDICATES, imagesInProvenance } from "./provenance.ts";
 

@@ -1,9 +1,9 @@
 import type { CompiledPolicy } from "../compiledPolicy.ts";
 import type { ScanRule } from "../compiledRules.ts";
-import type { ImageFacts } from "../facts.ts";
-import type { RuleFinding, RuleName } from "../finding.ts";
-import type { Reference } from "../reference.ts";
-import type { Subject } from "../subject.ts";
+import type { ImageFacts } from "../facts/facts.ts";
+import type { RuleFinding, RuleName } from "../finding/finding.ts";
+import type { Reference } from "../image/reference.ts";
+import type { Subject } from "../subject/subject.ts";
 import { judgeAttestations } from "./attestations.ts";
 import { judgeBaseImages } from "./baseImages.ts";
 import { contentReason } from "./digest.ts";

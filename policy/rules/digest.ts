@@ -1,8 +1,8 @@
 import type { DigestRule } from "../compiledRules.ts";
-import type { ImageFacts } from "../facts.ts";
-import type { Reason, RuleFinding } from "../finding.ts";
-import type { Outcome } from "../outcome.ts";
-import type { Reference } from "../reference.ts";
+import type { ImageFacts } from "../facts/facts.ts";
+import type { Reason, RuleFinding } from "../finding/finding.ts";
+import type { Outcome } from "../facts/outcome.ts";
+import type { Reference } from "../image/reference.ts";
 import type { TagState } from "./tagState.ts";
 
 /** What the text of a reference tells: whether it has a digest, and a tag beside it. */

@@ -1,4 +1,4 @@
-import { parsePackageUrl } from "../packageUrl.ts";
+import { parsePackageUrl } from "../image/packageUrl.ts";
 import { parseRfc3339 } from "../rfc3339.ts";
 import { field } from "./field.ts";
 import type { PackageURL } from "packageurl-js";

@@ -1,4 +1,4 @@
-import { imageOfPackageUrl, parsePackageUrl } from "../packageUrl.ts";
+import { imageOfPackageUrl, parsePackageUrl } from "../image/packageUrl.ts";
 import { field } from "./field.ts";
 
 /** SLSA provenance, all versions that name their materials. */

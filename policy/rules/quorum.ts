@@ -1,7 +1,7 @@
 import type { CompiledAuthority } from "../authority.ts";
 import type { Quorum } from "../compiledRules.ts";
-import type { Reason, RuleFinding, RuleName } from "../finding.ts";
-import type { Outcome } from "../outcome.ts";
+import type { Reason, RuleFinding, RuleName } from "../finding/finding.ts";
+import type { Outcome } from "../facts/outcome.ts";
 import { distinctSigners } from "./distinctSigners.ts";
 
 /** What one authority came to. */

@@ -1,5 +1,5 @@
-import type { RuleFinding } from "../finding.ts";
-import type { ParsedReference } from "../reference.ts";
+import type { RuleFinding } from "../finding/finding.ts";
+import type { ParsedReference } from "../image/reference.ts";
 
 /**
  * What the parser found wrong. Every policy that could be about the image says so, also one without a `digest` rule: a runtime that takes

@@ -1,8 +1,8 @@
 import type { PatternList, RegistriesRule } from "../compiledRules.ts";
-import type { Reason, RuleFinding } from "../finding.ts";
-import { findLookalike } from "../lookalike.ts";
-import { listed } from "../message.ts";
-import type { Reference } from "../reference.ts";
+import type { Reason, RuleFinding } from "../finding/finding.ts";
+import { findLookalike } from "../image/lookalike.ts";
+import { listed } from "../finding/message.ts";
+import type { Reference } from "../image/reference.ts";
 
 /**
  * Where an image comes from: `deny` wins over `allow`, an absent `allow` is no rule, an empty one allows nothing, and every entry of

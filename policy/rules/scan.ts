@@ -1,9 +1,9 @@
 import { durationText } from "../duration.ts";
 import type { AuthoritySet, ScanRule, ScanSource } from "../compiledRules.ts";
-import type { ImageFacts, ScanCoverage } from "../facts.ts";
-import type { Reason, RuleFinding } from "../finding.ts";
-import type { Reference } from "../reference.ts";
-import type { ScanReport } from "../scanReport.ts";
+import type { ImageFacts, ScanCoverage } from "../facts/facts.ts";
+import type { Reason, RuleFinding } from "../finding/finding.ts";
+import type { Reference } from "../image/reference.ts";
+import type { ScanReport } from "../facts/scanReport.ts";
 import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
 import { excusedByVex } from "./vex.ts";
 

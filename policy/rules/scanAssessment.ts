@@ -1,7 +1,7 @@
 import type { ScanRule } from "../compiledRules.ts";
-import { shown } from "../message.ts";
-import type { ScanReport, Severity, Vulnerability } from "../scanReport.ts";
-import { SEVERITIES } from "../scanReport.ts";
+import { shown } from "../finding/message.ts";
+import type { ScanReport, Severity, Vulnerability } from "../facts/scanReport.ts";
+import { SEVERITIES } from "../facts/scanReport.ts";
 
 /** Points that a vulnerability takes off the score of 100 (design.md, "Scan score"). */
 const POINTS: Readonly<Record<Severity, number>> = { critical: 25, high: 10, medium: 3, low: 1, unknown: 0 };

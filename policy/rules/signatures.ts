@@ -1,6 +1,6 @@
 import type { SignaturesRule } from "../compiledRules.ts";
-import type { ImageFacts } from "../facts.ts";
-import type { RuleFinding } from "../finding.ts";
+import type { ImageFacts } from "../facts/facts.ts";
+import type { RuleFinding } from "../finding/finding.ts";
 import { countVotes, type Ballot } from "./quorum.ts";
 
 const BALLOT: Ballot = {

@@ -1,5 +1,5 @@
 import type { CompiledPolicy } from "../compiledPolicy.ts";
-import type { Subject } from "../subject.ts";
+import type { Subject } from "../subject/subject.ts";
 
 /**
  * What becomes of an image's tag that has no digest beside it. `pinned`: the mutating webhook adds the digest. `excused`: it stands in a

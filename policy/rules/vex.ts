@@ -1,9 +1,9 @@
 import type { PackageURL } from "packageurl-js";
-import { attestationKey } from "../attestationKey.ts";
+import { attestationKey } from "../facts/attestationKey.ts";
 import type { AuthoritySet } from "../compiledRules.ts";
-import type { AttestationOutcome, ImageFacts } from "../facts.ts";
-import { imageOfPackageUrl, parsePackageUrl, samePackage } from "../packageUrl.ts";
-import { parseReference, type Reference } from "../reference.ts";
+import type { AttestationOutcome, ImageFacts } from "../facts/facts.ts";
+import { imageOfPackageUrl, parsePackageUrl, samePackage } from "../image/packageUrl.ts";
+import { parseReference, type Reference } from "../image/reference.ts";
 import { vexStatements, type VexComponent, type VexProduct, type VexStatement } from "./openVex.ts";
 import { excusableBy, type Excused } from "./scanAssessment.ts";
 

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import type { Gather } from "../../evidence/gather.ts";
-import { createReview } from "../../evidence/review.ts";
+import type { Gather } from "../../evidence/provider.ts";
+import { createReview } from "../../engine/review.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
-import type { Verdict } from "../../policy/decision.ts";
-import type { Finding } from "../../policy/finding.ts";
-import { RULES, REASONS } from "../../policy/finding.ts";
-import type { Outcome } from "../../policy/outcome.ts";
-import { newFindings } from "../../policy/newFindings.ts";
-import { parseReference } from "../../policy/reference.ts";
-import { subjectOf, WORKLOAD_KINDS } from "../../policy/subjectOf.ts";
+import type { Verdict } from "../../policy/finding/decision.ts";
+import type { Finding } from "../../policy/finding/finding.ts";
+import { RULES, REASONS } from "../../policy/finding/finding.ts";
+import type { Outcome } from "../../policy/facts/outcome.ts";
+import { newFindings } from "../../policy/finding/newFindings.ts";
+import { parseReference } from "../../policy/image/reference.ts";
+import { subjectOf, WORKLOAD_KINDS } from "../../policy/subject/subjectOf.ts";
 import { facts, judge, policy, request, subject } from "../unit/policy/judging.ts";
 import { image, spec } from "./arbitraries.ts";
 

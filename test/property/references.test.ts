@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { compileGlob } from "../../policy/glob.ts";
-import { parsePattern } from "../../policy/pattern.ts";
-import { parseReference, type Reference } from "../../policy/reference.ts";
+import { compileGlob } from "../../policy/image/glob.ts";
+import { parsePattern } from "../../policy/image/pattern.ts";
+import { parseReference, type Reference } from "../../policy/image/reference.ts";
 import { chars, digest, host, image, label, repository, suffix, tag } from "./arbitraries.ts";
 
 const reference = (written: string): Reference => {

@@ -4,7 +4,7 @@ import { makeImage, makeIndex } from "../../sandbox/registry/images.ts";
 import { status } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { startRegistry } from "../../sandbox/registry/server.ts";
-import { engine, pod, policy } from "../unit/evidence-registry/support/judging.ts";
+import { engine, pod, policy } from "../unit/evidence/registry/support/judging.ts";
 
 const [amd64, arm64] = ["amd64", "arm64"].map((architecture) => makeImage({ platform: { os: "linux", architecture } }));
 const single = makeImage({ labels: { single: "yes" } });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Attestation, Authority, Identity, PolicySpec } from "../../crds/types.ts";
 import type { Resolve } from "../../policy/compile/resolve.ts";
-import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
+import { MemoryRepository } from "../unit/evidence/sigstore/memoryRepository.ts";
 import {
   keyHand,
   payloadOf,
@@ -11,8 +11,8 @@ import {
   statementOf,
   type Hand,
   type SigstoreInstance,
-} from "../unit/evidence-cosign/sigstoreInstance.ts";
-import { compile, evidenceUnderTest, judge } from "../unit/evidence-cosign/underTest.ts";
+} from "../unit/evidence/sigstore/sigstoreInstance.ts";
+import { compile, evidenceUnderTest, judge } from "../unit/evidence/sigstore/underTest.ts";
 
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";

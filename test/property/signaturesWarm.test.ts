@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import type { PolicySpec } from "../../crds/types.ts";
-import type { RuleFinding } from "../../policy/finding.ts";
-import { MemoryRepository, readFixture } from "../unit/evidence-cosign/memoryRepository.ts";
-import { byKey, compile, evidenceUnderTest, judge, signedBy } from "../unit/evidence-cosign/underTest.ts";
+import type { RuleFinding } from "../../policy/finding/finding.ts";
+import { MemoryRepository, readFixture } from "../unit/evidence/sigstore/memoryRepository.ts";
+import { byKey, compile, evidenceUnderTest, judge, signedBy } from "../unit/evidence/sigstore/underTest.ts";
 
 const names = [
   "cosign2-signature",

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { createServer, type AddressInfo } from "node:net";
-import type { ClusterReads } from "../../evidence/credentials/clusterReads.ts";
+import type { ClusterReads } from "../../evidence/registry/auth/clusterReads.ts";
 import type { EvidenceOptions } from "../../evidence/createEvidence.ts";
-import type { FactProvider } from "../../evidence/gather.ts";
-import { type Network, SYSTEM_NETWORK } from "../../evidence/registry/network.ts";
+import type { FactProvider } from "../../evidence/provider.ts";
+import { type Network, SYSTEM_NETWORK } from "../../evidence/registry/http/network.ts";
 import { makeImage } from "../../sandbox/registry/images.ts";
 import { type Misbehaviour } from "../../sandbox/registry/misbehaviour/rules.ts";
 import { status } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { resetAfter, stall, stallAfter, truncateAfter } from "../../sandbox/registry/misbehaviour/wrongTransport.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { type SandboxRegistry, startRegistry } from "../../sandbox/registry/server.ts";
-import { cluster, engine, pod, policy } from "../unit/evidence-registry/support/judging.ts";
-import { recordMetrics } from "../unit/evidence-registry/support/readers.ts";
+import { cluster, engine, pod, policy } from "../unit/evidence/registry/support/judging.ts";
+import { recordMetrics } from "../unit/evidence/registry/support/readers.ts";
 
 const image = makeImage();
 const { publicKey: pem } = generateKeyPairSync("ec", {

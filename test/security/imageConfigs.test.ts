@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { loadImageParts } from "../../evidence/scan/imageParts.ts";
-import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
+import { loadImageParts } from "../../evidence/scan/sources/imageParts.ts";
+import { MemoryRepository } from "../unit/evidence/sigstore/memoryRepository.ts";
 
 const signal = new AbortController().signal;
 const DIFF = `sha256:${"1".repeat(64)}`;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createReview, MOST_IMAGES, MOST_USES } from "../../evidence/review.ts";
+import { createReview, MOST_IMAGES, MOST_USES } from "../../engine/review.ts";
 import { createMutate } from "../../webhook/mutate.ts";
 import { createShares } from "../../webhook/shares.ts";
 import { createValidate } from "../../webhook/validate.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { newFindings } from "../../policy/newFindings.ts";
-import { subjectOf, WORKLOAD_KINDS } from "../../policy/subjectOf.ts";
+import { newFindings } from "../../policy/finding/newFindings.ts";
+import { subjectOf, WORKLOAD_KINDS } from "../../policy/subject/subjectOf.ts";
 import { DIGEST, judge, policy, subject, verdicts } from "../unit/policy/judging.ts";
 
 /** Published bypasses of policies that judge by what an object says (shared reference: threats). */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { literalSource } from "../../evidence/credentials/credential.ts";
+import { literalSource } from "../../evidence/registry/auth/credential.ts";
 import { makeImage } from "../../sandbox/registry/images.ts";
 import {
   challenge,
@@ -10,9 +10,9 @@ import {
 } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { type SandboxRegistry, startRegistry } from "../../sandbox/registry/server.ts";
-import { makeCertificate } from "../unit/evidence-registry/support/certificates.ts";
-import { testNetwork } from "../unit/evidence-registry/support/names.ts";
-import { openReaders, patient, type Readers } from "../unit/evidence-registry/support/readers.ts";
+import { makeCertificate } from "../unit/evidence/registry/support/certificates.ts";
+import { testNetwork } from "../unit/evidence/registry/support/names.ts";
+import { openReaders, patient, type Readers } from "../unit/evidence/registry/support/readers.ts";
 
 const image = makeImage();
 const PUBLIC = "203.0.113.7";

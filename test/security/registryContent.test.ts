@@ -6,7 +6,7 @@ import { resetAfter, truncateAfter } from "../../sandbox/registry/misbehaviour/w
 import type { Misbehaviour } from "../../sandbox/registry/misbehaviour/rules.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { type SandboxRegistry, startRegistry } from "../../sandbox/registry/server.ts";
-import { openReaders, patient } from "../unit/evidence-registry/support/readers.ts";
+import { openReaders, patient } from "../unit/evidence/registry/support/readers.ts";
 
 const image = makeImage();
 const other = makeImage({ labels: { other: "yes" } });

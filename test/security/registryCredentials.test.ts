@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { literalSource } from "../../evidence/credentials/credential.ts";
+import { literalSource } from "../../evidence/registry/auth/credential.ts";
 import type { RegistrySettings } from "../../evidence/registry/settings.ts";
 import type { Users } from "../../sandbox/registry/auth/permissions.ts";
 import { makeImage } from "../../sandbox/registry/images.ts";
@@ -7,7 +7,7 @@ import { type Recorder, startRecorder } from "../../sandbox/registry/misbehaviou
 import { challenge, nextPageAt, redirect } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { type RegistryOptions, type SandboxRegistry, startRegistry } from "../../sandbox/registry/server.ts";
-import { openReaders, patient, type Readers } from "../unit/evidence-registry/support/readers.ts";
+import { openReaders, patient, type Readers } from "../unit/evidence/registry/support/readers.ts";
 
 const image = makeImage();
 const users: Users = { canary: { password: "canary-password", pull: ["*"], identityToken: "canary-refresh" } };

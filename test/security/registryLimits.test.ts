@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { CachedRepository } from "../../evidence/registry/cachedRepository.ts";
+import type { CachedRepository } from "../../evidence/registry/cache/cachedRepository.ts";
 import { makeImage } from "../../sandbox/registry/images.ts";
-import { openReaders, type Readers } from "../unit/evidence-registry/support/readers.ts";
+import { openReaders, type Readers } from "../unit/evidence/registry/support/readers.ts";
 import { type Hostile, startHostile, watch, type Watched } from "./support/hostile.ts";
 
 const image = makeImage();

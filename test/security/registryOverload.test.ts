@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BufferBudget } from "../../evidence/registry/limiter.ts";
+import { BufferBudget } from "../../evidence/registry/http/limiter.ts";
 
 const forever = new AbortController().signal;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -9,7 +9,7 @@ import {
 } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { startRegistry } from "../../sandbox/registry/server.ts";
-import { openReaders, patient } from "../unit/evidence-registry/support/readers.ts";
+import { openReaders, patient } from "../unit/evidence/registry/support/readers.ts";
 
 const good = makeImage();
 const bad = makeImage({ labels: { bad: "yes" } });

@@ -4,8 +4,8 @@ import { makeImage } from "../../sandbox/registry/images.ts";
 import { late } from "../../sandbox/registry/misbehaviour/wrongTransport.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { type RegistryOptions, type SandboxRegistry, startRegistry } from "../../sandbox/registry/server.ts";
-import { cluster, dockerConfig, engine, pod, policy, type Engine } from "../unit/evidence-registry/support/judging.ts";
-import { temporaryFile } from "../unit/evidence-registry/support/temporaryFile.ts";
+import { cluster, dockerConfig, engine, pod, policy, type Engine } from "../unit/evidence/registry/support/judging.ts";
+import { temporaryFile } from "../unit/evidence/registry/support/temporaryFile.ts";
 
 const image = makeImage();
 const users: Users = {

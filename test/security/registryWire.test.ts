@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { makeImage } from "../../sandbox/registry/images.ts";
-import { openReaders, patient } from "../unit/evidence-registry/support/readers.ts";
+import { openReaders, patient } from "../unit/evidence/registry/support/readers.ts";
 
 const image = makeImage();
 const TYPE = `Content-Type: ${image.mediaType}`;

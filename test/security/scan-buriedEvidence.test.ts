@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import type { PolicySpec } from "../../crds/types.ts";
 import type { AnswerAge } from "../../evidence/attestations.ts";
-import type { FactContext, Gather, ProvidedFacts } from "../../evidence/gather.ts";
-import { createReview } from "../../evidence/review.ts";
-import { readScansHere } from "../../evidence/scan/readScans.ts";
+import type { FactContext, Gather, ProvidedFacts } from "../../evidence/provider.ts";
+import { createReview } from "../../engine/review.ts";
+import { readScansHere } from "../../evidence/scan/formats/readScans.ts";
 import { createScanProvider } from "../../evidence/scan/scanProvider.ts";
 import { makeImage, makeIndex, type Image, type Pushable } from "../../sandbox/registry/images.ts";
-import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
-import { keyHand, publicPem, sigstoreInstance, statementOf } from "../unit/evidence-cosign/sigstoreInstance.ts";
-import { byKey, compile, contextOf, evidenceUnderTest, type Clock } from "../unit/evidence-cosign/underTest.ts";
-import { cosignVuln, trivyReport, type Found } from "../unit/scan/reports.ts";
+import { MemoryRepository } from "../unit/evidence/sigstore/memoryRepository.ts";
+import { keyHand, publicPem, sigstoreInstance, statementOf } from "../unit/evidence/sigstore/sigstoreInstance.ts";
+import { byKey, compile, contextOf, evidenceUnderTest, type Clock } from "../unit/evidence/sigstore/underTest.ts";
+import { cosignVuln, trivyReport, type Found } from "../unit/evidence/scan/reports.ts";
 
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const VULN = "https://cosign.sigstore.dev/attestation/vuln/v1";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { parseScanText } from "../../evidence/scan/parseScan.ts";
+import { parseScanText } from "../../evidence/scan/formats/parseScan.ts";
 import { makeImage, makeIndex, type Image } from "../../sandbox/registry/images.ts";
-import { grypeReport, trivyReport, type Found } from "../unit/scan/reports.ts";
-import { Workbench } from "../unit/scan/workbench.ts";
+import { grypeReport, trivyReport, type Found } from "../unit/evidence/scan/reports.ts";
+import { Workbench } from "../unit/evidence/scan/workbench.ts";
 
 const KEY = "trivy.scan.result";
 const BAD: Found = { id: "CVE-2021-44228", severity: "CRITICAL" };

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { ed25519ph } from "@noble/curves/ed25519.js";
 import * as x509 from "@peculiar/x509";
 import { constants, generateKeyPairSync, sign, webcrypto, type KeyObject } from "node:crypto";
-import { readLeaf } from "../../evidence/cosign/leafCertificate.ts";
-import { signatureContent, verifiesWith } from "../../evidence/cosign/signatureContent.ts";
+import { readLeaf } from "../../evidence/sigstore/verify/leafCertificate.ts";
+import { signatureContent, verifiesWith } from "../../evidence/sigstore/verify/signatureContent.ts";
 
 const data = Buffer.from("what was signed");
 const other = Buffer.from("something else");

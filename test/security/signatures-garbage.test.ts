@@ -1,8 +1,8 @@
 import { dsse } from "@sigstore/core";
 import assert from "node:assert/strict";
 import { sign } from "node:crypto";
-import type { RuleFinding } from "../../policy/finding.ts";
-import { MemoryRepository, readFixture } from "../unit/evidence-cosign/memoryRepository.ts";
+import type { RuleFinding } from "../../policy/finding/finding.ts";
+import { MemoryRepository, readFixture } from "../unit/evidence/sigstore/memoryRepository.ts";
 import {
   keyHand,
   payloadOf,
@@ -10,8 +10,8 @@ import {
   SIGN,
   sigstoreInstance,
   statementOf,
-} from "../unit/evidence-cosign/sigstoreInstance.ts";
-import { byKey, compile, evidenceUnderTest, judge, reasonsOf, signedBy } from "../unit/evidence-cosign/underTest.ts";
+} from "../unit/evidence/sigstore/sigstoreInstance.ts";
+import { byKey, compile, evidenceUnderTest, judge, reasonsOf, signedBy } from "../unit/evidence/sigstore/underTest.ts";
 
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Authority, Identity } from "../../crds/types.ts";
-import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
+import { MemoryRepository } from "../unit/evidence/sigstore/memoryRepository.ts";
 import {
   envelopeOf,
   keyHand,
@@ -14,8 +14,8 @@ import {
   type Hand,
   type LogOptions,
   type SigstoreInstance,
-} from "../unit/evidence-cosign/sigstoreInstance.ts";
-import { compile, evidenceUnderTest, judge, reasonsOf, signedBy } from "../unit/evidence-cosign/underTest.ts";
+} from "../unit/evidence/sigstore/sigstoreInstance.ts";
+import { compile, evidenceUnderTest, judge, reasonsOf, signedBy } from "../unit/evidence/sigstore/underTest.ts";
 
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json";

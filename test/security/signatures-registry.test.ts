@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { createReview, type Review } from "../../evidence/review.ts";
+import { createReview, type Review } from "../../engine/review.ts";
 import { startEvidence, type OperatorEvidence } from "../../operator/evidence.ts";
-import { SILENT } from "../../operator/log.ts";
-import { readSettings } from "../../operator/settings.ts";
+import { SILENT } from "../../kube/log.ts";
+import { readSettings } from "../../operator/settings/settings.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
-import { subjectOf } from "../../policy/subjectOf.ts";
+import { subjectOf } from "../../policy/subject/subjectOf.ts";
 import { makeArtifact } from "../../sandbox/registry/images.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
 import { addSamples, samples } from "../../sandbox/registry/samples.ts";
 import { startRegistry, type SandboxRegistry } from "../../sandbox/registry/server.ts";
-import { readFixture, type Fixture } from "../unit/evidence-cosign/memoryRepository.ts";
-import { byKey, compile, signedBy } from "../unit/evidence-cosign/underTest.ts";
+import { readFixture, type Fixture } from "../unit/evidence/sigstore/memoryRepository.ts";
+import { byKey, compile, signedBy } from "../unit/evidence/sigstore/underTest.ts";
 
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const nginx = samples[0]!;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { KnownRoot } from "../../evidence/trust/trustRoots.ts";
-import { attestationKey } from "../../policy/attestationKey.ts";
-import type { AttestationOutcome } from "../../policy/facts.ts";
-import { MemoryRepository } from "../unit/evidence-cosign/memoryRepository.ts";
+import { attestationKey } from "../../policy/facts/attestationKey.ts";
+import type { AttestationOutcome } from "../../policy/facts/facts.ts";
+import { MemoryRepository } from "../unit/evidence/sigstore/memoryRepository.ts";
 import {
   keyHand,
   payloadOf,
@@ -12,7 +12,7 @@ import {
   statementOf,
   type Hand,
   type SigstoreInstance,
-} from "../unit/evidence-cosign/sigstoreInstance.ts";
+} from "../unit/evidence/sigstore/sigstoreInstance.ts";
 import {
   byKey,
   compile,
@@ -21,7 +21,7 @@ import {
   judge,
   reasonsOf,
   signedBy,
-} from "../unit/evidence-cosign/underTest.ts";
+} from "../unit/evidence/sigstore/underTest.ts";
 
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const SCAN = "https://cosign.sigstore.dev/attestation/vuln/v1";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseReference } from "../../policy/reference.ts";
+import { parseReference } from "../../policy/image/reference.ts";
 import { policy, subject } from "../unit/policy/judging.ts";
 
 const reference = (text: string): Parameters<ReturnType<typeof policy>["matchesImage"]>[0] => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { PodRecord } from "../../operator/resources/pods.ts";
+import type { PodRecord } from "../../operator/cluster/pods.ts";
 import { violationBody } from "../../operator/violations/violationBody.ts";
 
 const POD: PodRecord = {

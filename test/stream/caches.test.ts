@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createCaches, type Caches } from "../../operator/caches.ts";
-import type { KubeClient } from "../../operator/kube/kubeClient.ts";
-import { SILENT } from "../../operator/log.ts";
+import { createCaches, type Caches } from "../../operator/cluster/caches.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { SILENT } from "../../kube/log.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 
 const POLICIES = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";

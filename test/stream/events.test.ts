@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
-import { createEventRecorder, type EventNote, type EventRecorder } from "../../operator/events.ts";
-import type { KubeClient } from "../../operator/kube/kubeClient.ts";
-import { asObject } from "../../operator/kube/object.ts";
-import { SILENT } from "../../operator/log.ts";
+import { createEventRecorder, type EventNote, type EventRecorder } from "../../operator/status/events.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { asObject } from "../../kube/object.ts";
+import { SILENT } from "../../kube/log.ts";
 import { FakeApiServer, json, until, type FakeObject } from "./fakeApiServer.ts";
 
 const EVENTS = "/api/v1/events";

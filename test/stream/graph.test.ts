@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { State } from "@thi.ng/rstream";
 import { createGraph, type Graph, type PingSource, type Snapshot } from "../../operator/graph.ts";
-import { bridgeStreamLogger } from "../../operator/logging.ts";
-import type { PolicySet } from "../../operator/policySet.ts";
-import { singleFlight } from "../../operator/singleFlight.ts";
+import { bridgeStreamLogger } from "../../operator/metrics/logging.ts";
+import type { PolicySet } from "../../operator/policies/policySet.ts";
+import { singleFlight } from "../../async/rerun.ts";
 import { until } from "./fakeApiServer.ts";
 
 /** A cache that pings when it is told to. */

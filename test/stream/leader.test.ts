@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { KubeClient } from "../../operator/kube/kubeClient.ts";
-import { asObject } from "../../operator/kube/object.ts";
-import { Elector, type ElectorOptions } from "../../operator/leader.ts";
-import { SILENT } from "../../operator/log.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { asObject } from "../../kube/object.ts";
+import { Elector, type ElectorOptions } from "../../kube/leader/leader.ts";
+import { SILENT } from "../../kube/log.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 
 const LEASES = "/apis/coordination.k8s.io/v1/leases";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { KubeConfig } from "@kubernetes/client-node";
-import { createKubeClient, type KubeClient } from "../../operator/kube/kubeClient.ts";
-import { asObject, asText, metadataOf } from "../../operator/kube/object.ts";
-import { SILENT, type Log } from "../../operator/log.ts";
-import { ListWatch, type ListWatchOptions } from "../../operator/watch/listWatch.ts";
+import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
+import { asObject, asText, metadataOf } from "../../kube/object.ts";
+import { SILENT, type Log } from "../../kube/log.ts";
+import { ListWatch, type ListWatchOptions } from "../../kube/watch/listWatch.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 
 const PODS = "/api/v1/pods";

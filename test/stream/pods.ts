@@ -1,6 +1,6 @@
 import type { Judgement, PolicyJudgement } from "../../operator/audit/judgement.ts";
-import { createPodProjection, type PodRecord } from "../../operator/resources/pods.ts";
-import type { Finding } from "../../policy/finding.ts";
+import { createPodProjection, type PodRecord } from "../../operator/cluster/pods.ts";
+import type { Finding } from "../../policy/finding/finding.ts";
 
 const project = createPodProjection(() => new Set());
 

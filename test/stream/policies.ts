@@ -1,5 +1,5 @@
 import type { PolicySpec } from "../../crds/types.ts";
-import type { PolicySet } from "../../operator/policySet.ts";
+import type { PolicySet } from "../../operator/policies/policySet.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 
 /** Policies by name, compiled as the operator compiles them; nothing that they refer to exists. */

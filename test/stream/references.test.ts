@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
-import type { KubeClient } from "../../operator/kube/kubeClient.ts";
-import { SILENT } from "../../operator/log.ts";
-import { createPolicyCompiler } from "../../operator/policyCompiler.ts";
-import type { PolicySet } from "../../operator/policySet.ts";
-import { projectPolicy, type PolicyRecord } from "../../operator/resources/policies.ts";
-import { createReferences, type References } from "../../operator/resources/references.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { SILENT } from "../../kube/log.ts";
+import { createPolicyCompiler } from "../../operator/policies/policyCompiler.ts";
+import type { PolicySet } from "../../operator/policies/policySet.ts";
+import { projectPolicy, type PolicyRecord } from "../../operator/policies/policies.ts";
+import { createReferences, type References } from "../../operator/policies/references.ts";
 import type { DataReference, ResolvedData } from "../../policy/compile/resolve.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 

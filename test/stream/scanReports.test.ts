@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { KubeClient } from "../../operator/kube/kubeClient.ts";
-import { SILENT } from "../../operator/log.ts";
-import { createScanReports, type ScanReports } from "../../operator/resources/scanReports.ts";
-import { vulnerabilityReportObject, type Found } from "../unit/scan/reports.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { SILENT } from "../../kube/log.ts";
+import { createScanReports, type ScanReports } from "../../operator/cluster/scanReports.ts";
+import { vulnerabilityReportObject, type Found } from "../unit/evidence/scan/reports.ts";
 import { FakeApiServer, until, type FakeObject } from "./fakeApiServer.ts";
 
 const REPORTS = "/apis/aquasecurity.github.io/v1alpha1/vulnerabilityreports";

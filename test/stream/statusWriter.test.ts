@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import type { PolicyStatus } from "../../crds/types.ts";
-import type { KubeClient } from "../../operator/kube/kubeClient.ts";
-import { asObject } from "../../operator/kube/object.ts";
-import { SILENT } from "../../operator/log.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { asObject } from "../../kube/object.ts";
+import { SILENT } from "../../kube/log.ts";
 import type { PolicyCounts } from "../../operator/status/policyStatus.ts";
 import {
   projectException,
@@ -11,9 +11,9 @@ import {
   sameGeneration,
   type ExceptionRecord,
   type PolicyRecord,
-} from "../../operator/resources/policies.ts";
+} from "../../operator/policies/policies.ts";
 import { StatusWriter } from "../../operator/status/statusWriter.ts";
-import { ListWatch } from "../../operator/watch/listWatch.ts";
+import { ListWatch } from "../../kube/watch/listWatch.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";

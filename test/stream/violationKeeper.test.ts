@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Judgement } from "../../operator/audit/judgement.ts";
 import type { Verdict } from "../../operator/audit/verdicts.ts";
-import type { KubeClient } from "../../operator/kube/kubeClient.ts";
-import { SILENT } from "../../operator/log.ts";
-import type { PodRecord } from "../../operator/resources/pods.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { SILENT } from "../../kube/log.ts";
+import type { PodRecord } from "../../operator/cluster/pods.ts";
 import { ViolationKeeper } from "../../operator/violations/violationKeeper.ts";
 import { projectViolation, sameViolation, type ViolationRecord } from "../../operator/violations/violationRecord.ts";
-import { ListWatch } from "../../operator/watch/listWatch.ts";
+import { ListWatch } from "../../kube/watch/listWatch.ts";
 import { FakeApiServer, json, until, type FakeObject } from "./fakeApiServer.ts";
 import { judgedBy, podRecord, violating } from "./pods.ts";
 

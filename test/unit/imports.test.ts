@@ -7,15 +7,44 @@ const ROOT = resolve(import.meta.dirname, "../..");
 
 /** What each part may import of the others: one way, so that a part can be read without those above it (design.md section 2). */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
+  async: [],
+  json: [],
+  kube: ["async", "json"],
   crds: [],
-  policy: ["crds"],
-  evidence: ["crds", "policy"],
-  webhook: ["crds", "policy", "evidence"],
+  policy: ["crds", "json"],
+  evidence: ["crds", "policy", "async", "json"],
+  engine: ["crds", "policy", "evidence", "async"],
+  webhook: ["crds", "policy", "evidence", "engine", "async", "json", "kube"],
   // The loop wires the webhook to its caches; the webhook knows nothing of the loop.
-  operator: ["crds", "policy", "evidence", "webhook"],
-  sandbox: ["crds", "policy", "evidence", "webhook", "operator"],
-  cli: ["crds", "policy", "evidence", "webhook", "operator", "sandbox", "package.json"],
-  bench: ["crds", "policy", "evidence", "webhook", "operator", "sandbox", "cli", "test"],
+  operator: ["crds", "policy", "evidence", "engine", "webhook", "async", "json", "kube"],
+  sandbox: ["crds", "policy", "evidence", "engine", "webhook", "operator", "async", "json", "kube"],
+  cli: [
+    "crds",
+    "policy",
+    "evidence",
+    "engine",
+    "webhook",
+    "operator",
+    "sandbox",
+    "async",
+    "json",
+    "kube",
+    "package.json",
+  ],
+  bench: [
+    "crds",
+    "policy",
+    "evidence",
+    "engine",
+    "webhook",
+    "operator",
+    "sandbox",
+    "cli",
+    "test",
+    "async",
+    "json",
+    "kube",
+  ],
 };
 
 /** What the pure parts may import from outside: nothing that reads a clock, a file or the network. */

@@ -1,5 +1,5 @@
 import { ApiException, type CoreV1Api, type V1Secret } from "@kubernetes/client-node";
-import { within } from "../within.ts";
+import { within } from "../../async/within.ts";
 import type { Material } from "./material.ts";
 import { renew } from "./renew.ts";
 import { materialOf, secretWith } from "./secret.ts";

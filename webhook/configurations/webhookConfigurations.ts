@@ -6,7 +6,7 @@ import {
   type V1MutatingWebhookConfiguration,
   type V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
-import { within } from "../within.ts";
+import { within } from "../../async/within.ts";
 import {
   CONFIGURATION_NAME,
   mutatingConfiguration,

@@ -10,7 +10,7 @@ import type {
 import { parse, parseAllDocuments } from "yaml";
 import { validatingManifest } from "../../../config/webhook/validatingManifest.ts";
 import type { ImageSecurityPolicy } from "../../../crds/types.ts";
-import { readSettings } from "../../../operator/settings.ts";
+import { readSettings } from "../../../operator/settings/settings.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
 import { mutatingConfiguration } from "../../../webhook/configurations/generate.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";

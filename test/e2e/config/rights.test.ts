@@ -4,7 +4,7 @@ import { get } from "node:https";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { runOperator, type RunningOperator } from "../../../operator/run.ts";
-import { readSettings } from "../../../operator/settings.ts";
+import { readSettings } from "../../../operator/settings/settings.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { KubectlOptions } from "../harness/kubectl.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
-import { parsePattern } from "../../../policy/pattern.ts";
+import { parsePattern } from "../../../policy/image/pattern.ts";
 import { clusterTimeout, startCluster, type Cluster } from "../harness/cluster.ts";
 import { badPatterns, goodPatterns } from "./patternTable.ts";
 import { badPolicies, goodSpecs, largestSpec } from "./policyTable.ts";

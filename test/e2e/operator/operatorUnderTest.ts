@@ -1,6 +1,6 @@
 import { runOperator, type RunOptions, type RunningOperator } from "../../../operator/run.ts";
-import { defaultSettings, type Settings } from "../../../operator/settings.ts";
-import { SILENT, type Log } from "../../../operator/log.ts";
+import { defaultSettings, type Settings } from "../../../operator/settings/settings.ts";
+import { SILENT, type Log } from "../../../kube/log.ts";
 import type { Cluster } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { KubeConfig } from "@kubernetes/client-node";
-import { createAddressFilter } from "../../../evidence/registry/addresses.ts";
-import { createKubeClient } from "../../../operator/kube/kubeClient.ts";
-import { SILENT } from "../../../operator/log.ts";
-import { createServiceRanges } from "../../../operator/resources/serviceRanges.ts";
+import { createAddressFilter } from "../../../evidence/registry/http/addresses.ts";
+import { createKubeClient } from "../../../kube/kubeClient.ts";
+import { SILENT } from "../../../kube/log.ts";
+import { createServiceRanges } from "../../../operator/cluster/serviceRanges.ts";
 import { clusterTimeout, startCluster } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 

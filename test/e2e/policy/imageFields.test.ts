@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { subjectOf, WORKLOAD_KINDS } from "../../../policy/subjectOf.ts";
+import { subjectOf, WORKLOAD_KINDS } from "../../../policy/subject/subjectOf.ts";
 import { clusterTimeout, startCluster, type Cluster } from "../harness/cluster.ts";
 
 interface Schema {

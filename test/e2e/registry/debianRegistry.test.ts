@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { literalSource } from "../../../evidence/credentials/credential.ts";
+import { literalSource } from "../../../evidence/registry/auth/credential.ts";
 import { makeArtifact, makeImage, makeIndex } from "../../../sandbox/registry/images.ts";
 import { push } from "../../../sandbox/registry/push.ts";
-import { makeCertificate } from "../../unit/evidence-registry/support/certificates.ts";
-import { cluster, engine, pod, policy } from "../../unit/evidence-registry/support/judging.ts";
-import { openReaders, patient } from "../../unit/evidence-registry/support/readers.ts";
+import { makeCertificate } from "../../unit/evidence/registry/support/certificates.ts";
+import { cluster, engine, pod, policy } from "../../unit/evidence/registry/support/judging.ts";
+import { openReaders, patient } from "../../unit/evidence/registry/support/readers.ts";
 import { findTool, run, toolTimeout } from "../registry-tools/tools.ts";
 import { type DebianRegistry, findDebianRegistry, startDebianRegistry } from "./debianRegistry.ts";
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { RunningOperator } from "../../../operator/run.ts";
-import { defaultSettings } from "../../../operator/settings.ts";
+import { defaultSettings } from "../../../operator/settings/settings.ts";
 import type { Users } from "../../../sandbox/registry/auth/permissions.ts";
 import { makeImage, makeIndex } from "../../../sandbox/registry/images.ts";
 import { otherBytes, status } from "../../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../../sandbox/registry/push.ts";
 import { type SandboxRegistry, startRegistry } from "../../../sandbox/registry/server.ts";
-import { dockerConfig } from "../../unit/evidence-registry/support/judging.ts";
+import { dockerConfig } from "../../unit/evidence/registry/support/judging.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { KubectlResult } from "../harness/kubectl.ts";

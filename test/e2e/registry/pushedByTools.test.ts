@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { addSamples, samples } from "../../../sandbox/registry/samples.ts";
 import { startRegistry } from "../../../sandbox/registry/server.ts";
-import { openReaders, patient } from "../../unit/evidence-registry/support/readers.ts";
+import { openReaders, patient } from "../../unit/evidence/registry/support/readers.ts";
 import { findTool, run, toolTimeout, type Tool } from "../registry-tools/tools.ts";
 
 const [sample] = samples;

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeImage } from "../../../sandbox/registry/images.ts";
-import { cosignVuln } from "../../unit/scan/reports.ts";
+import { cosignVuln } from "../../unit/evidence/scan/reports.ts";
 import { clusterTimeout } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import { pod, policy } from "../operator/operatorUnderTest.ts";

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PolicySpec, Scan } from "../../../crds/types.ts";
 import { makeImage, makeIndex, type Image } from "../../../sandbox/registry/images.ts";
-import { vulnerabilityReportObject, type Found } from "../../unit/scan/reports.ts";
+import { vulnerabilityReportObject, type Found } from "../../unit/evidence/scan/reports.ts";
 import { clusterTimeout } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import { cleanUp, pod, policy } from "../operator/operatorUnderTest.ts";

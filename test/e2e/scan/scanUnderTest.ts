@@ -1,12 +1,12 @@
 import { createHash, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
-import { COSIGN_VULN } from "../../../evidence/scan/attestedScan.ts";
+import { COSIGN_VULN } from "../../../evidence/scan/formats/attestedScan.ts";
 import { DEFAULT_REGISTRY_SETTINGS } from "../../../evidence/registry/settings.ts";
-import { defaultSettings } from "../../../operator/settings.ts";
+import { defaultSettings } from "../../../operator/settings/settings.ts";
 import { makeArtifact, type Image, type Pushable } from "../../../sandbox/registry/images.ts";
 import { addToStore } from "../../../sandbox/registry/push.ts";
 import { startRegistry, type SandboxRegistry } from "../../../sandbox/registry/server.ts";
 import type { RunningOperator } from "../../../operator/run.ts";
-import { cosignVuln, trivyReport, type Found } from "../../unit/scan/reports.ts";
+import { cosignVuln, trivyReport, type Found } from "../../unit/evidence/scan/reports.ts";
 import { startOwnCluster, type Cluster } from "../harness/cluster.ts";
 import { startOperator } from "../operator/operatorUnderTest.ts";
 

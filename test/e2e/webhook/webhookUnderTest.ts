@@ -1,7 +1,7 @@
 import { AdmissionregistrationV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { PolicySpec } from "../../../crds/types.ts";
-import type { ResolveDigest } from "../../../evidence/gather.ts";
-import { createReview } from "../../../evidence/review.ts";
+import type { ResolveDigest } from "../../../evidence/provider.ts";
+import { createReview } from "../../../engine/review.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
 import { CertificateStore } from "../../../webhook/certificates/certificateStore.ts";

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { generateTypes } from "../../../crds/typesOf.ts";
 import { FULCIO_CLAIMS } from "../../../policy/compile/fulcioClaims.ts";
-import { REASONS, RULES } from "../../../policy/finding.ts";
+import { REASONS, RULES } from "../../../policy/finding/finding.ts";
 
 const read = (name: string): Promise<string> => readFile(new URL(`../../../crds/${name}`, import.meta.url), "utf8");
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { createTally } from "../../../operator/audit/tally.ts";
 import type { PolicyJudgement } from "../../../operator/audit/judgement.ts";
-import { SILENT } from "../../../operator/log.ts";
-import { createMetrics, type OperatorMetrics } from "../../../operator/metrics.ts";
-import { startMetricsServer } from "../../../operator/metricsServer.ts";
-import type { Finding } from "../../../policy/finding.ts";
+import { SILENT } from "../../../kube/log.ts";
+import { createMetrics, type OperatorMetrics } from "../../../operator/metrics/metrics.ts";
+import { startMetricsServer } from "../../../operator/metrics/metricsServer.ts";
+import type { Finding } from "../../../policy/finding/finding.ts";
 import { policySet } from "../../stream/policies.ts";
 
 const finding = (changes: Partial<Finding> = {}): Finding => ({

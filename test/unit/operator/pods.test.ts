@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { createInterner } from "../../../operator/resources/interner.ts";
-import { createPodProjection, podSubject, samePod } from "../../../operator/resources/pods.ts";
-import { selectedLabels } from "../../../operator/resources/selectedLabels.ts";
-import { subjectOf } from "../../../policy/subjectOf.ts";
+import { createInterner } from "../../../operator/cluster/interner.ts";
+import { createPodProjection, podSubject, samePod } from "../../../operator/cluster/pods.ts";
+import { selectedLabels } from "../../../operator/policies/selectedLabels.ts";
+import { subjectOf } from "../../../policy/subject/subjectOf.ts";
 
 const pod = (name: string, changes: { spec?: object; status?: object; metadata?: object } = {}): object => ({
   metadata: {

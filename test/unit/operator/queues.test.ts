@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { Workload } from "../../../operator/audit/workload.ts";
-import { createBackoff } from "../../../operator/kube/backoff.ts";
-import { KeyQueue } from "../../../operator/keyQueue.ts";
-import { SILENT } from "../../../operator/log.ts";
-import { WorkQueue, type WorkQueueOptions } from "../../../operator/workQueue.ts";
+import { createBackoff } from "../../../async/backoff.ts";
+import { KeyQueue } from "../../../kube/queue/keyQueue.ts";
+import { SILENT } from "../../../kube/log.ts";
+import { WorkQueue, type WorkQueueOptions } from "../../../kube/queue/workQueue.ts";
 
 describe("a queue of keys", () => {
   it("is a set in the order of arrival", () => {

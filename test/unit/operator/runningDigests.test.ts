@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createPodProjection, type PodRecord } from "../../../operator/resources/pods.ts";
-import { createRunningDigests, podRuns } from "../../../operator/resources/runningDigests.ts";
+import { createPodProjection, type PodRecord } from "../../../operator/cluster/pods.ts";
+import { createRunningDigests, podRuns } from "../../../operator/cluster/runningDigests.ts";
 
 const A = `sha256:${"a".repeat(64)}`;
 const B = `sha256:${"b".repeat(64)}`;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { defaultSettings, readSettings, settingsHelp, type Settings } from "../../../operator/settings.ts";
+import { defaultSettings, readSettings, settingsHelp, type Settings } from "../../../operator/settings/settings.ts";
 import { OPTIONS } from "../../../operator/settings/options.ts";
 
 const read = (args: readonly string[], env: Record<string, string> = {}): Settings => {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { PolicyJudgement } from "../../../operator/audit/judgement.ts";
-import type { PodRecord } from "../../../operator/resources/pods.ts";
+import type { PodRecord } from "../../../operator/cluster/pods.ts";
 import { contentHash, violationBody } from "../../../operator/violations/violationBody.ts";
 import { violationName } from "../../../operator/violations/violationName.ts";
-import type { Finding } from "../../../policy/finding.ts";
+import type { Finding } from "../../../policy/finding/finding.ts";
 
 const POD: PodRecord = {
   uid: "pod-uid",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import type { PolicySpec } from "../../../crds/types.ts";
 import type { Resolve } from "../../../policy/compile/resolve.ts";
-import { parseReference, type Reference } from "../../../policy/reference.ts";
+import { parseReference, type Reference } from "../../../policy/image/reference.ts";
 import { DIGEST, judge, NO_FACTS, policy, subject, verdicts, type Place } from "./judging.ts";
 
 const PEM = generateKeyPairSync("ec", { namedCurve: "P-256" })

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { PolicySpec } from "../../../crds/types.ts";
-import type { ImageFacts } from "../../../policy/facts.ts";
-import type { Outcome } from "../../../policy/outcome.ts";
-import type { Subject } from "../../../policy/subject.ts";
+import type { ImageFacts } from "../../../policy/facts/facts.ts";
+import type { Outcome } from "../../../policy/facts/outcome.ts";
+import type { Subject } from "../../../policy/subject/subject.ts";
 import { DIGEST, HEX, OTHER_DIGEST, facts, judge, policy, subject, verdicts, type Place } from "./judging.ts";
 
 type Digest = NonNullable<PolicySpec["digest"]>;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { POLICY_SCHEMA } from "../../../crds/policySchema.ts";
 import type { StructuralSchema } from "../../../crds/structuralSchema.ts";
 import type { PolicySpec } from "../../../crds/types.ts";
-import type { ImageFacts } from "../../../policy/facts.ts";
+import type { ImageFacts } from "../../../policy/facts/facts.ts";
 import { DIGEST, OTHER_DIGEST, facts, judge, policy, subject, verdicts, type Place } from "./judging.ts";
 
 interface Scene {

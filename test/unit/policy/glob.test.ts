@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseDuration } from "../../../policy/duration.ts";
-import { compileGlob, compileGlobs } from "../../../policy/glob.ts";
+import { compileGlob, compileGlobs } from "../../../policy/image/glob.ts";
 
 describe("compileGlob", () => {
   const table: readonly (readonly [glob: string, value: string, matches: boolean])[] = [

@@ -1,13 +1,13 @@
 import type { PolicySpec } from "../../../crds/types.ts";
-import { createReview, type ReviewRequest } from "../../../evidence/review.ts";
-import type { Gather } from "../../../evidence/gather.ts";
+import { createReview, type ReviewRequest } from "../../../engine/review.ts";
+import type { Gather } from "../../../evidence/provider.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
 import type { Resolve } from "../../../policy/compile/resolve.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
-import type { Decision } from "../../../policy/decision.ts";
-import type { ImageFacts } from "../../../policy/facts.ts";
-import type { Subject } from "../../../policy/subject.ts";
-import { subjectOf } from "../../../policy/subjectOf.ts";
+import type { Decision } from "../../../policy/finding/decision.ts";
+import type { ImageFacts } from "../../../policy/facts/facts.ts";
+import type { Subject } from "../../../policy/subject/subject.ts";
+import { subjectOf } from "../../../policy/subject/subjectOf.ts";
 
 export const HEX: string = "0123456789abcdef".repeat(4);
 export const DIGEST: string = `sha256:${HEX}`;

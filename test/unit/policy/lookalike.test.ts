@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { editDistance } from "../../../policy/editDistance.ts";
-import { findLookalike, type Lookalike } from "../../../policy/lookalike.ts";
-import { parseReference } from "../../../policy/reference.ts";
+import { editDistance } from "../../../policy/image/editDistance.ts";
+import { findLookalike, type Lookalike } from "../../../policy/image/lookalike.ts";
+import { parseReference } from "../../../policy/image/reference.ts";
 
 /** The registry of an image on this host, as the rule sees it. */
 const registryOf = (host: string): string => {

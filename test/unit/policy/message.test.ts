@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { listed, message } from "../../../policy/message.ts";
-import type { ImageUse } from "../../../policy/subject.ts";
-import { parseReference } from "../../../policy/reference.ts";
+import { listed, message } from "../../../policy/finding/message.ts";
+import type { ImageUse } from "../../../policy/subject/subject.ts";
+import { parseReference } from "../../../policy/image/reference.ts";
 
 const use = (some: Partial<ImageUse> = {}): ImageUse => ({
   container: "web",

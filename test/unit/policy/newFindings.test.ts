@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { decide } from "../../../policy/decide.ts";
-import type { Finding } from "../../../policy/finding.ts";
-import { newFindings } from "../../../policy/newFindings.ts";
+import { decide } from "../../../policy/finding/decide.ts";
+import type { Finding } from "../../../policy/finding/finding.ts";
+import { newFindings } from "../../../policy/finding/newFindings.ts";
 import { judge, policy, subject } from "./judging.ts";
 
 const finding = (some: Partial<Finding> = {}): Finding => ({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { parsePattern } from "../../../policy/pattern.ts";
-import { parseReference } from "../../../policy/reference.ts";
+import { parsePattern } from "../../../policy/image/pattern.ts";
+import { parseReference } from "../../../policy/image/reference.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseReference } from "../../../policy/reference.ts";
+import { parseReference } from "../../../policy/image/reference.ts";
 
 const HEX = "0123456789abcdef".repeat(4);
 const SHA256 = `sha256:${HEX}`;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import type { PolicySpec } from "../../../crds/types.ts";
-import type { Gather, GatherRequest } from "../../../evidence/gather.ts";
-import { createReview } from "../../../evidence/review.ts";
+import type { Gather, GatherRequest } from "../../../evidence/provider.ts";
+import { createReview } from "../../../engine/review.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
-import type { ImageFacts, SignatureOutcome } from "../../../policy/facts.ts";
-import type { Outcome } from "../../../policy/outcome.ts";
+import type { ImageFacts, SignatureOutcome } from "../../../policy/facts/facts.ts";
+import type { Outcome } from "../../../policy/facts/outcome.ts";
 import { DIGEST, OTHER_DIGEST, facts, judge, policy, request, subject, verdicts, type Place } from "./judging.ts";
 
 const PEM = generateKeyPairSync("ec", { namedCurve: "P-256" })

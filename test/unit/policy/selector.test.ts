@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compileSelector, type LabelSelectorLike } from "../../../policy/selector.ts";
+import { compileSelector, type LabelSelectorLike } from "../../../policy/subject/selector.ts";
 
 const expression = (key: string, operator: string, values?: readonly string[]): LabelSelectorLike => ({
   matchExpressions: [{ key, operator, ...(values && { values }) }],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { subjectOf, WORKLOAD_KINDS } from "../../../policy/subjectOf.ts";
-import type { Subject } from "../../../policy/subject.ts";
+import { subjectOf, WORKLOAD_KINDS } from "../../../policy/subject/subjectOf.ts";
+import type { Subject } from "../../../policy/subject/subject.ts";
 
 const place = (kind: string): Parameters<typeof subjectOf>[1] => ({
   kind,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readSettings } from "../../../operator/settings.ts";
+import { readSettings } from "../../../operator/settings/settings.ts";
 import { operatorFlags } from "../../../sandbox/operatorFlags.ts";
 
 describe("the operator's flags in the sandbox", () => {

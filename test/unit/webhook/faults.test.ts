@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createReview, type Review } from "../../../evidence/review.ts";
-import type { Decision } from "../../../policy/decision.ts";
-import type { Finding } from "../../../policy/finding.ts";
+import { createReview, type Review } from "../../../engine/review.ts";
+import type { Decision } from "../../../policy/finding/decision.ts";
+import type { Finding } from "../../../policy/finding/finding.ts";
 import { createMutate, type MutateOptions } from "../../../webhook/mutate.ts";
 import { createValidate, type ValidateOptions } from "../../../webhook/validate.ts";
 import { decision, finding } from "./support/findings.ts";

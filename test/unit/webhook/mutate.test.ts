@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fastJsonPatch from "fast-json-patch";
 import type { PolicySpec } from "../../../crds/types.ts";
-import { MOST_IMAGES } from "../../../evidence/review.ts";
+import { MOST_IMAGES } from "../../../engine/review.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import type { AdmissionRequest } from "../../../webhook/admissionReview.ts";
 import { createMutate } from "../../../webhook/mutate.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PolicySpec } from "../../../crds/types.ts";
-import { createReview, type Review, type ReviewRequest } from "../../../evidence/review.ts";
+import { createReview, type Review, type ReviewRequest } from "../../../engine/review.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import type { AdmissionRequest } from "../../../webhook/admissionReview.ts";
 import type { AdmissionResponse } from "../../../webhook/admissionResponse.ts";

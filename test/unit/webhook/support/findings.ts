@@ -1,6 +1,6 @@
-import type { Decision } from "../../../../policy/decision.ts";
-import { decide } from "../../../../policy/decide.ts";
-import type { Finding } from "../../../../policy/finding.ts";
+import type { Decision } from "../../../../policy/finding/decision.ts";
+import { decide } from "../../../../policy/finding/decide.ts";
+import type { Finding } from "../../../../policy/finding/finding.ts";
 
 /** A finding with this action. */
 export const finding = (changes: Partial<Finding> = {}): Finding => {

@@ -1,4 +1,4 @@
-import type { Finding } from "../../../../policy/finding.ts";
+import type { Finding } from "../../../../policy/finding/finding.ts";
 import type { AdmissionLogger } from "../../../../webhook/logger.ts";
 import type { AdmissionMetrics } from "../../../../webhook/metrics.ts";
 

@@ -1,0 +1,88 @@
+import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import type { ImageUse, Subject } from "../policy/subject/subject.ts";
+
+/**
+ * Milliseconds that "nothing was found" may be said again without looking: far below the time that a proof is kept, and what
+ * time alone changes may show a minute late. A rollout asks the same of the same image many times a second.
+ */
+const MOMENT = 500;
+const MOST = 4_096;
+
+/** What was clean under one set of policies, for objects that they see alike: by image, in milliseconds since the epoch. */
+export type CleanPlace = Map<string, number>;
+
+/**
+ * Remembers for a moment that the policies found nothing to say about an image. Only at admission, only of a digest, only a clean answer:
+ * what was refused, warned of, or could not be had is looked at anew each time.
+ */
+export class RecentlyClean {
+  readonly #places = new Map<string, CleanPlace>();
+  readonly #ids = new WeakMap<object, number>();
+  #objects = 0;
+  #answers = 0;
+
+  /**
+   * The place of everything beside the image and the time that an answer depends on; undefined for a namespace whose labels could not
+   * be read.
+   *
+   * @param policies the set in force: replaced when a policy changes, never changed.
+   * @param matched which of them match the object, by their places in the set.
+   */
+  placeOf(policies: readonly CompiledPolicy[], matched: string, subject: Subject): CleanPlace | undefined {
+    const { namespaceLabels, namespace, serviceAccount, imagePullSecrets, kind } = subject;
+    if (namespaceLabels === undefined) return undefined;
+    // The API server takes any text for a secret's name.
+    const secrets = imagePullSecrets.length === 0 ? "" : JSON.stringify(imagePullSecrets);
+    const inForce = `${this.#id(policies)}${matched} ${this.#id(namespaceLabels)}`;
+    const key = `${inForce} ${namespace} ${serviceAccount} ${kind} ${secrets}`;
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    if (this.#places.size >= MOST) this.#forget();
+    const place: CleanPlace = new Map();
+    this.#places.set(key, place);
+    return place;
+  }
+
+  /** Whether an image was clean at this place a moment ago. `now` in milliseconds since the epoch. */
+  has(place: CleanPlace, { image }: ImageUse, now: number): boolean {
+    const at = place.get(image);
+    // A clock that was set back makes every answer old.
+    return at !== undefined && now >= at && now - at < MOMENT;
+  }
+
+  /**
+   * Remembers an image without findings, unless a policy asks something of it that changes from one object or moment to the next: what
+   * its tag names, what the pod's annotations say, or how old the pod is.
+   *
+   * @param concerned the policies that match the object and the image.
+   */
+  add(place: CleanPlace, { image, parsed }: ImageUse, concerned: readonly CompiledPolicy[], now: number): void {
+    if (parsed.status !== "ok" || parsed.reference.digest === undefined) return;
+    const { tag } = parsed.reference;
+    if (concerned.some((policy) => asksOfTheMoment(policy, tag))) return;
+    this.#answers += 1;
+    if (this.#answers > MOST) this.#forget();
+    place.set(image, now);
+  }
+
+  #forget(): void {
+    for (const place of this.#places.values()) place.clear();
+    this.#places.clear();
+    this.#answers = 0;
+  }
+
+  #id(object: object): number {
+    const known = this.#ids.get(object);
+    if (known !== undefined) return known;
+    this.#objects += 1;
+    this.#ids.set(object, this.#objects);
+    return this.#objects;
+  }
+}
+
+const asksOfTheMoment = ({ digest, scan }: CompiledPolicy, tag: string | undefined): boolean =>
+  (tag !== undefined && digest !== undefined && digest.tagDrift !== "Ignore") ||
+  (scan !== undefined &&
+    scan.sources.some(
+      (source) => source.type === "podAnnotation" || (source.type === "vulnerabilityReport" && source.grace > 0),
+    ));

@@ -1,0 +1,192 @@
+import { readFile } from "node:fs/promises";
+import { FreshValues, type Loaded } from "../../../async/freshValue.ts";
+import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
+import type { Subject } from "../../../policy/subject/subject.ts";
+import type { Endpoint } from "../endpoint.ts";
+import type { RegistrySettings } from "../settings.ts";
+import type { ClusterReads } from "./clusterReads.ts";
+import type { CloudCredentials } from "./cloud/cloudCredentials.ts";
+import { ANONYMOUS, CredentialUnreadable, type CredentialSource } from "./credential.ts";
+import { type DockerConfigEntry, dockerConfigSize, matchDockerConfig, parseDockerConfig } from "./dockerConfig.ts";
+import { pullSecretEntries } from "./pullSecret.ts";
+
+/** The credentials that one request may use. */
+export interface Keychain {
+  /**
+   * For a repository, in the order to try: the pod's and its ServiceAccount's pull secrets, what policies lend, the
+   * operator's own (only where `named`: a policy names the repository), the cloud's, none at all.
+   */
+  readonly sources: (endpoint: Endpoint, named: boolean) => readonly CredentialSource[];
+}
+
+/** Everything that credentials come from: the request, the cluster, a file, the cloud. */
+export interface Keychains {
+  /** Synchronous where all of it was read a moment ago. Never rejects. */
+  readonly open: (
+    request: { readonly subject: Subject; readonly policies: readonly CompiledPolicy[] },
+    signal: AbortSignal,
+  ) => Keychain | Promise<Keychain>;
+}
+
+export interface KeychainOptions {
+  readonly settings: Pick<RegistrySettings, "readPullSecrets" | "dockerConfig">;
+  /** Absent: no cluster, so no pull secrets. */
+  readonly cluster?: ClusterReads;
+  readonly cloud?: CloudCredentials;
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number;
+}
+
+type Entries = readonly DockerConfigEntry[];
+
+/** How long what was read is used: a corrected Secret takes effect within seconds, as with kubelet. */
+const TIME = 10_000;
+const STALE = 3_600_000;
+/** A pod may list thousands of names, each of which would be a request to the API server. */
+const MOST_SECRETS = 32;
+/** Of all pull secrets of a pod, which are searched for each of its images: a namespace may fill its Secrets as it likes. */
+const MOST_ENTRIES = 2_000;
+const MOST_WILDCARDS = 100;
+const MiB = 1024 * 1024;
+const NOTHING: Loaded<Entries> = { status: "ok", value: [], at: 0 };
+
+/** The last resort where some credential could not be read: what is refused without it is not refused for good. */
+const UNREADABLE: CredentialSource = {
+  id: "unreadable",
+  get: () => {
+    throw new CredentialUnreadable();
+  },
+};
+
+export function createKeychains(options: KeychainOptions): Keychains {
+  const { settings, cluster, cloud, clock = Date.now } = options;
+  const times = { time: TIME, stale: STALE, clock };
+  const secrets = new FreshValues<Entries>({ ...times, maxSize: 32 * MiB, sizeOf: dockerConfigSize });
+  const accounts = new FreshValues<readonly string[]>({
+    ...times,
+    maxSize: 8 * MiB,
+    sizeOf: (names) => 64 * names.length,
+  });
+  const files = new FreshValues<Entries>({ ...times, maxSize: 8 * MiB, sizeOf: dockerConfigSize });
+
+  const secret = (namespace: string, name: string, signal: AbortSignal): Part => {
+    if (cluster === undefined) return NOTHING;
+    const key = `${namespace}/${name}`;
+    return (
+      secrets.peek(key) ??
+      secrets.get(key, signal, async (ends) => pullSecretEntries(await cluster.readSecret(namespace, name, ends)))
+    );
+  };
+
+  const ofPod = (subject: Subject, signal: AbortSignal): Part[] => {
+    if (!settings.readPullSecrets || cluster === undefined || subject.namespace === "") return [];
+    const { namespace, serviceAccount } = subject;
+    const account = serviceAccount === "" ? "default" : serviceAccount;
+    const key = `${namespace}/${account}`;
+    const known = accounts.peek(key);
+    const all = (names: readonly string[]): Part[] =>
+      [...new Set([...subject.imagePullSecrets, ...names])]
+        .slice(0, MOST_SECRETS)
+        .map((name) => secret(namespace, name, signal));
+    if (known !== undefined) return all(known.value);
+    const read = accounts.get(
+      key,
+      signal,
+      async (ends) => (await cluster.readServiceAccount(namespace, account, ends)) ?? [],
+    );
+    return [
+      read.then(async (loaded) => {
+        const parts = await settled(all(loaded.status === "failed" ? [] : loaded.value));
+        return merge(loaded.status === "failed" ? [...parts, loaded] : parts);
+      }),
+    ];
+  };
+
+  const own = (signal: AbortSignal): Part[] => {
+    const file = settings.dockerConfig;
+    if (file === undefined) return [];
+    return [
+      files.peek(file) ??
+        files.get(file, signal, async (ends) =>
+          parseDockerConfig(await readFile(file, { encoding: "utf8", signal: ends })),
+        ),
+    ];
+  };
+
+  return {
+    open: ({ subject, policies }, signal) => {
+      const groups: Part[][] = [ofPod(subject, signal), policies.flatMap(lent), own(signal)];
+      const flat = groups.flat();
+      if (flat.some((part) => part instanceof Promise)) {
+        return Promise.all(groups.map(async (group) => merge(await settled(group)))).then(([pod, ...others]) =>
+          keychain([bounded(pod), ...others], cloud),
+        );
+      }
+      // None of them is a promise, by the line above.
+      const [pod, ...others] = (groups as Loaded<Entries>[][]).map(merge);
+      return keychain([bounded(pod), ...others], cloud);
+    },
+  };
+}
+
+type Part = Loaded<Entries> | Promise<Loaded<Entries>>;
+
+const settled = async (parts: readonly Part[]): Promise<Loaded<Entries>[]> =>
+  Promise.all(parts.map(async (part) => part));
+
+// A compiled policy stays the same object until it changes.
+const parsed = new WeakMap<object, Loaded<Entries>>();
+
+/** What a policy lends was read when it was compiled, from trusted namespaces alone. */
+const lent = ({ credentials }: CompiledPolicy): Part[] =>
+  credentials.map((credential) => {
+    const entries = parsed.get(credential) ?? {
+      status: "ok",
+      value: parseDockerConfig(credential.dockerConfig),
+      at: 0,
+    };
+    parsed.set(credential, entries);
+    return entries;
+  });
+
+/** One group of sources is searched as a whole, so that the longest match wins across its secrets. */
+function merge(parts: readonly Loaded<Entries>[]): Merged {
+  const value = parts.flatMap((part) => (part.status === "failed" ? [] : part.value));
+  const incomplete = parts.some(
+    (part) => part.status === "failed" || ("incomplete" in part && part.incomplete === true),
+  );
+  return { status: "ok", value, at: 0, incomplete };
+}
+
+type Merged = Loaded<Entries> & { readonly incomplete?: boolean };
+
+/** What a namespace brings, cut to what can be searched; what is left out counts as not read. */
+function bounded(group: Merged | undefined): Merged {
+  if (group === undefined || group.status === "failed" || group.value.length <= MOST_WILDCARDS) return group ?? NOTHING;
+  let wildcards = 0;
+  const value = group.value.slice(0, MOST_ENTRIES).filter(({ wildcard }) => !wildcard || ++wildcards <= MOST_WILDCARDS);
+  return value.length === group.value.length ? group : { ...group, value, incomplete: true };
+}
+
+function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined): Keychain {
+  const [pod, policies, own] = groups;
+  const incomplete = groups.some((group) => group.incomplete === true);
+  const entriesOf = (group: Merged | undefined): Entries =>
+    group === undefined || group.status === "failed" ? [] : group.value;
+  return {
+    sources: ({ credentialHost, repository }, named) => {
+      const match = (entries: Entries): readonly CredentialSource[] =>
+        entries.length === 0 ? [] : matchDockerConfig(entries, credentialHost, repository);
+      const ofCloud = named ? cloud?.source(credentialHost) : undefined;
+      const found = [
+        ...match(entriesOf(pod)),
+        ...match(entriesOf(policies)),
+        ...(named ? match(entriesOf(own)) : []),
+        ...(ofCloud === undefined ? [] : [ofCloud]),
+        ANONYMOUS,
+        ...(incomplete ? [UNREADABLE] : []),
+      ];
+      return found.length === 1 ? found : [...new Map(found.map((source) => [source.id, source])).values()];
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import type { Credential } from "./credential.ts";
+import type { Challenge } from "./challenge.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
+import { parseJson } from "../../../json/parse.ts";
+import { mayHoldCredentials, parseRealm } from "./realm.ts";
+import type { RegistryLimits } from "../settings.ts";
+import type { Answer, Question, Transport } from "../http/transport.ts";
+
+export interface Token {
+  readonly status: "token";
+  readonly value: string;
+  /** Milliseconds since the epoch. */
+  readonly expires: number;
+}
+
+type Bearer = Extract<Challenge, { scheme: "bearer" }>;
+
+/** The token specification's default, in seconds; a token is also given up some seconds early. */
+const DEFAULT_LIFE = 60;
+const LONGEST_LIFE = 3_600;
+const MARGIN = 5_000;
+
+export const refused = (endpoint: Endpoint): Failure =>
+  unavailable("unauthorised", `${endpoint.registry} refuses access to ${endpoint.name} with the credentials at hand`);
+
+export const basicHeader = ({ username = "", password = "" }: Credential): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+
+/** What a token is asked for: what the registry named, else pulling from this repository. */
+const scopeOf = (challenge: Bearer, endpoint: Endpoint): string =>
+  challenge.scope ?? `repository:${endpoint.repository}:pull`;
+
+function question(
+  challenge: Bearer,
+  endpoint: Endpoint,
+  realm: URL,
+  credential: Credential | undefined,
+): Omit<Question, "limit"> {
+  const scope = scopeOf(challenge, endpoint);
+  const common = {
+    registry: endpoint.registry,
+    operation: "token",
+    what: `the token that ${endpoint.registry} asks for`,
+  } as const;
+  if (credential?.identityToken !== undefined) {
+    const form = new URLSearchParams({ grant_type: "refresh_token", client_id: "image-security", scope });
+    if (challenge.service !== undefined) form.set("service", challenge.service);
+    form.set("refresh_token", credential.identityToken);
+    const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" };
+    return { ...common, method: "POST", url: realm, headers, body: form.toString(), follow: false };
+  }
+  const url = new URL(realm);
+  if (challenge.service !== undefined) url.searchParams.set("service", challenge.service);
+  url.searchParams.set("scope", scope);
+  if (credential?.username !== undefined) url.searchParams.set("account", credential.username);
+  const authorization = credential === undefined ? undefined : basicHeader(credential);
+  return { ...common, method: "GET", url, headers: { accept: "application/json" }, authorization, follow: true };
+}
+
+/** Asks a token realm. The credential goes there only where design.md section 9 lets it; else the realm is asked without. */
+export async function fetchToken(
+  challenge: Bearer,
+  endpoint: Endpoint,
+  credential: Credential | undefined,
+  context: {
+    readonly transport: Transport;
+    readonly tokenRealms: ReadonlyMap<string, string>;
+    readonly limits: RegistryLimits;
+  },
+  flight: RegistryFlight,
+): Promise<Token | Failure> {
+  const { transport, tokenRealms, limits } = context;
+  const realm = parseRealm(challenge.realm, endpoint, tokenRealms);
+  if (realm === undefined) return malformed(`${endpoint.registry} names a token realm that may not be asked`);
+  const carried = mayHoldCredentials(realm, endpoint, tokenRealms) ? credential : undefined;
+  const answer = await transport.ask(
+    { ...question(challenge, endpoint, realm, carried), limit: limits.tokenBytes },
+    flight,
+  );
+  if (answer.status !== "answered") return answer;
+  // 400 is OAuth2's "invalid_grant": the refresh token is no longer good.
+  if (answer.code !== 200) return refused(endpoint);
+  return readToken(answer, endpoint);
+}
+
+function readToken(answer: Answer, endpoint: Endpoint): Token | Failure {
+  const bad = malformed(`the token server of ${endpoint.registry} did not answer with a token`);
+  const parsed = parseJson(answer.bytes);
+  if (parsed.status !== "ok" || typeof parsed.value !== "object" || parsed.value === null) return bad;
+  const fields: { token?: unknown; access_token?: unknown; expires_in?: unknown } = parsed.value;
+  // The two are the same thing; who has one of them may write the other empty.
+  const value = fields.token === "" ? fields.access_token : (fields.token ?? fields.access_token);
+  // It becomes part of a header.
+  if (typeof value !== "string" || !/^[\x21-\x7E]{1,65536}$/.test(value)) return bad;
+  const life = typeof fields.expires_in === "number" && fields.expires_in > 0 ? fields.expires_in : DEFAULT_LIFE;
+  return { status: "token", value, expires: Date.now() + Math.min(life, LONGEST_LIFE) * 1_000 - MARGIN };
+}

@@ -1,0 +1,138 @@
+import type { Outcome, UnavailableCause } from "../../../policy/facts/outcome.ts";
+import type { EvidenceMetrics } from "../../metrics.ts";
+import { type Failure, isUnauthorised, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
+import type { ContentReason } from "../repository.ts";
+import type { CacheTimes } from "../settings.ts";
+import type { EvidenceCache } from "./evidenceCache.ts";
+import { SingleFlight } from "../../../async/singleFlight.ts";
+import { younger } from "../../../async/younger.ts";
+
+/** Something that one credential asks of one repository, and whose answer may be used again for a while. */
+export interface AccessQuestion<T> {
+  /** For metrics. */
+  readonly kind: "manifest" | "tag" | "blob";
+  /** Host, repository, credential and what is asked. */
+  readonly key: string;
+  /** Milliseconds that a good answer may be used. */
+  readonly time: number;
+  /** The content behind a good answer, unless it was dropped meanwhile. */
+  readonly load: (digest: string) => T | undefined;
+  /** Asks the registry; `known` is the digest of an older good answer whose content is still at hand. */
+  readonly fetch: (flight: RegistryFlight, known: string | undefined) => Promise<Outcome<T, ContentReason>>;
+  readonly digestOf: (value: T) => string;
+  /** For the caller whose time is over. */
+  readonly late: string;
+}
+
+/**
+ * How long a caller waits for a refresh while it holds an older good answer, and how long a failed refresh is not repeated. What is only
+ * slow goes on to the caller's own deadline: a registry that always takes three seconds must not be asked in vain for a day.
+ */
+const PATIENCE = 2_000;
+const QUIET = 5_000;
+
+export interface AnswerKeeperOptions {
+  readonly cache: EvidenceCache;
+  readonly times: CacheTimes;
+  readonly metrics: EvidenceMetrics;
+  readonly clock: () => number;
+}
+
+/**
+ * Keeps answers for their time, asks once however many wait, and falls back to an older good answer while its refresh is
+ * unavailable. A refusal (401, 403) is an answer: it ends what was proved before. Never rejects.
+ */
+export class AnswerKeeper {
+  readonly #options: AnswerKeeperOptions;
+  // One map for questions of every type: a key is asked in one type only.
+  readonly #flights = new SingleFlight<Outcome<unknown, ContentReason>, Unavailable>();
+
+  constructor(options: AnswerKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** An answer that may still be used. Synchronous; counts nothing. */
+  peek<T>(question: Pick<AccessQuestion<T>, "key" | "time" | "load">): Outcome<T, ContentReason> | undefined {
+    const answered = this.#options.cache.answers.get(question.key);
+    if (answered === undefined) return undefined;
+    const { outcome, at, quietSince = -Infinity } = answered;
+    const now = this.#options.clock();
+    if (outcome.status !== "verified") return younger(at, now, this.#options.times.negative) ? outcome : undefined;
+    if (!younger(at, now, question.time) && !younger(quietSince, now, QUIET)) return undefined;
+    const value = question.load(outcome.digest);
+    return value === undefined ? undefined : { status: "verified", value };
+  }
+
+  async ask<T>(question: AccessQuestion<T>, signal: AbortSignal): Promise<Outcome<T, ContentReason>> {
+    const { metrics } = this.#options;
+    const kept = this.peek(question);
+    if (kept !== undefined) {
+      metrics.cacheRequest(question.kind, "hit");
+      return kept;
+    }
+    const stale = this.#stale(question);
+    const late = (flight: RegistryFlight): Outcome<T, ContentReason> =>
+      flight.last ?? unavailable("timeout", question.late);
+    // The flight under this key was started by a question of this type.
+    const refresh = this.#flights.run(
+      question.key,
+      signal,
+      async (flight) => this.#refresh(question, flight, stale?.digest),
+      late,
+    ) as Promise<Outcome<T, ContentReason>>;
+    const outcome =
+      stale === undefined ? await refresh : await within(refresh, PATIENCE, unavailable("timeout", question.late));
+    if (outcome.status !== "unavailable" || isUnauthorised(outcome) || stale === undefined) {
+      metrics.cacheRequest(question.kind, "miss");
+      if (outcome.status === "unavailable") this.#count(question, outcome.cause);
+      return outcome;
+    }
+    metrics.cacheRequest(question.kind, "stale");
+    const answered = this.#options.cache.answers.get(question.key);
+    if (answered !== undefined) answered.quietSince = this.#options.clock();
+    return { status: "verified", value: stale.value };
+  }
+
+  /** Something that another answer proved on the way. */
+  remember(key: string, digest: string): void {
+    this.#options.cache.answers.set(key, { outcome: { status: "verified", digest }, at: this.#options.clock() });
+  }
+
+  #count<T>(question: AccessQuestion<T>, cause: UnavailableCause): void {
+    this.#options.metrics.unavailable(question.kind, cause);
+  }
+
+  #stale<T>(question: AccessQuestion<T>): { readonly digest: string; readonly value: T } | undefined {
+    const { cache, clock, times } = this.#options;
+    const answered = cache.answers.get(question.key);
+    if (answered?.outcome.status !== "verified") return undefined;
+    if (clock() - answered.at >= question.time + times.stale) return undefined;
+    const { digest } = answered.outcome;
+    const value = question.load(digest);
+    return value === undefined ? undefined : { digest, value };
+  }
+
+  async #refresh<T>(
+    question: AccessQuestion<T>,
+    flight: RegistryFlight,
+    known: string | undefined,
+  ): Promise<Outcome<T, ContentReason>> {
+    const { cache, clock } = this.#options;
+    const outcome = await question.fetch(flight, known).catch(
+      // A defect of ours is nobody's evidence, and nobody's way around a policy.
+      (): Failure => ({ status: "invalid", reason: "ImageMalformed", message: "its evidence could not be read" }),
+    );
+    if (outcome.status === "verified") this.remember(question.key, question.digestOf(outcome.value));
+    else if (outcome.status !== "unavailable") cache.answers.set(question.key, { outcome, at: clock() });
+    else if (isUnauthorised(outcome)) cache.answers.delete(question.key);
+    return outcome;
+  }
+}
+
+/** A result, or `otherwise` after so many milliseconds; the work goes on. */
+async function within<T>(work: Promise<T>, milliseconds: number, otherwise: T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(otherwise), milliseconds);
+    work.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
+}

@@ -1,0 +1,65 @@
+import { RefusedAddress } from "./dialer.ts";
+import { type Failure, malformed, unavailable } from "../failure.ts";
+
+const CODE = /^[A-Z0-9_]{1,64}$/;
+
+/** The code of an error or of what caused it: undici and TLS nest them. */
+function codeOf(error: unknown, depth = 0): string | undefined {
+  if (typeof error !== "object" || error === null || depth > 5) return undefined;
+  if ("code" in error && typeof error.code === "string" && CODE.test(error.code)) return error.code;
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
+  return codeOf(first, depth + 1) ?? ("cause" in error ? codeOf(error.cause, depth + 1) : undefined);
+}
+
+const isRefused = (error: unknown, depth = 0): boolean =>
+  error instanceof RefusedAddress ||
+  (depth < 5 && error instanceof Error && error.cause !== undefined && isRefused(error.cause, depth + 1));
+
+const TIMEOUTS = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "ETIMEDOUT"]);
+/**
+ * What is no HTTP answer: whatever undici's parser refuses, headers without end, and a status below 200 where none belongs (a SocketError
+ * that says so). The parser's own code is undefined in undici 8, so the error's name counts; before the body it also calls a length that
+ * cannot be a mismatch. An end in the middle is truncation.
+ */
+function isNoHttp(error: unknown, inBody: boolean, depth = 0): boolean {
+  if (!(error instanceof Error) || depth > 5) return false;
+  switch (error.name) {
+    case "HTTPParserError":
+      return !error.message.includes("EOF");
+    case "HeadersOverflowError":
+      return true;
+    case "ResponseContentLengthMismatchError":
+      return !inBody;
+    case "SocketError":
+      return /^bad (?:response|upgrade)$/.test(error.message);
+    default:
+      return isNoHttp(error.cause, inBody, depth + 1);
+  }
+}
+
+const TLS =
+  /^(?:ERR_(?:SSL|TLS)_|CERT_|CRL_|EPROTO$|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|ERROR_IN_CERT|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_EXCEEDED)/;
+
+/**
+ * What an exchange that threw means. Truncation, resets, TLS and time are `unavailable`; an answer that is no HTTP, headers
+ * without end and refused addresses are `invalid` (design.md section 9). The message names the registry as references do.
+ * `inBody`: it broke while the body was read.
+ */
+export function networkFailure(
+  error: unknown,
+  registry: string,
+  inBody: boolean,
+): Failure & { readonly retry: boolean } {
+  if (isRefused(error)) {
+    return { ...malformed(`${registry} is at, or sends us to, an address that is not asked for images`), retry: false };
+  }
+  const code = codeOf(error) ?? "";
+  if (TIMEOUTS.has(code)) return { ...unavailable("timeout", `${registry} did not answer in time`), retry: true };
+  if (TLS.test(code)) {
+    return { ...unavailable("tls", `no trusted TLS connection to ${registry} could be made`), retry: false };
+  }
+  if (isNoHttp(error, inBody)) {
+    return { ...malformed(`${registry} did not answer as an HTTP server does`), retry: false };
+  }
+  return { ...unavailable("network", `${registry} could not be reached, or broke off`), retry: code !== "ENOTFOUND" };
+}

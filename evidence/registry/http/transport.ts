@@ -1,0 +1,283 @@
+import { STATUS_CODES } from "node:http";
+import { Agent, type Dispatcher } from "undici";
+import type { EvidenceMetrics } from "../../metrics.ts";
+import { type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
+import { BufferBudget, Limiter, TurnBudget } from "./limiter.ts";
+import { networkFailure } from "./networkFailure.ts";
+import { isTransient, pause, retryAfter, sleep } from "./retry.ts";
+import type { RegistryLimits } from "../settings.ts";
+
+export type Operation = "manifest" | "tag" | "blob" | "referrers" | "token";
+
+/** Sees a body go by; made anew for each attempt. */
+export interface Sink {
+  readonly write: (chunk: Uint8Array) => void;
+  /** Set as soon as the rest need not be read. */
+  readonly problem?: string | undefined;
+}
+
+export interface Question {
+  /** As references name it: for limits, metrics and messages. */
+  readonly registry: string;
+  readonly operation: Operation;
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent to the URL's own origin only: a redirect to another one goes without. */
+  readonly authorization?: string | undefined;
+  readonly body?: string;
+  /** Bytes of a body with status 200. */
+  readonly limit: number;
+  /** What is read, for the message of a limit. */
+  readonly what: string;
+  readonly sink?: () => Sink;
+  /** Statuses that are an answer to this question, although they say "not now" of others. */
+  readonly answers?: readonly number[];
+  /** false: a redirect is an answer. A POST is never followed: its body may be a secret. */
+  readonly follow: boolean;
+}
+
+export interface Answer {
+  readonly status: "answered";
+  readonly code: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Empty unless the code is 200. */
+  readonly bytes: Uint8Array;
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+export interface TransportOptions {
+  readonly connect: NonNullable<Agent.Options["connect"]>;
+  readonly concurrency: number;
+  readonly limits: RegistryLimits;
+  readonly metrics: EvidenceMetrics;
+  readonly random: () => number;
+}
+
+/** Headers in lower case. Several of one name are a list (RFC 9110 section 5.3); one that a proxy wrote twice is one. */
+function flatten(headers: Dispatcher.ResponseData["headers"]): Record<string, string> {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? [...new Set(value)].join(", ") : value;
+  }
+  return flat;
+}
+
+/** HTTP with everything bounded: places, bytes, redirects, attempts, time. Never rejects. */
+export class Transport {
+  readonly #agent: Agent;
+  readonly #limiter: Limiter;
+  readonly #budget: BufferBudget;
+  readonly #turns = new TurnBudget(256 * 1024);
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    const { limits } = options;
+    this.#options = options;
+    this.#limiter = new Limiter(options.concurrency, 64 * options.concurrency);
+    this.#budget = new BufferBudget(limits.registryBuffer, limits.totalBuffer);
+    this.#agent = new Agent({
+      connect: options.connect,
+      connections: options.concurrency,
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: limits.exchangeTime,
+      bodyTimeout: limits.exchangeTime,
+      maxHeaderSize: 64 * 1024,
+      keepAliveTimeout: 30_000,
+      keepAliveMaxTimeout: 60_000,
+    });
+  }
+
+  /** Aborts what is under way. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  /** Asks, and asks again where that may help, until the flight or the attempts end. */
+  async ask(question: Question, flight: RegistryFlight): Promise<Answer | Failure> {
+    const { limits } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      const result = await this.#attempt(question, flight.signal);
+      const failed = result.status === "answered" ? this.#transient(question, result) : result;
+      if (failed === undefined) return result;
+      if (failed.status !== "unavailable") return failed;
+      if (flight.signal.aborted) return flight.last ?? failed;
+      const { status, cause, message } = failed;
+      flight.last = { status, cause, message };
+      const wait = Math.max(("wait" in failed ? failed.wait : undefined) ?? 0, pause(attempt, this.#options.random()));
+      const again = !("retry" in failed) || failed.retry;
+      if (!again || attempt >= limits.attempts || wait > limits.retryAfter) return flight.last;
+      if (!(await sleep(wait, flight.signal))) return flight.last;
+    }
+  }
+
+  #transient(question: Question, answer: Answer): (Failure & { readonly wait: number | undefined }) | undefined {
+    if (!isTransient(answer.code) || question.answers?.includes(answer.code) === true) return undefined;
+    const wait = retryAfter(answer.headers["retry-after"], Date.now());
+    const failure =
+      answer.code === 429
+        ? unavailable("rateLimited", `${question.registry} limits how often it may be asked`)
+        : unavailable("serverError", `${question.registry} answered with status ${answer.code}`);
+    return { ...failure, wait };
+  }
+
+  async #attempt(
+    question: Question,
+    signal: AbortSignal,
+  ): Promise<Answer | (Failure & { readonly retry?: boolean; readonly wait?: number | undefined })> {
+    const { registry, operation } = question;
+    const leave = await this.#limiter.enter(registry, signal);
+    if (leave === "full") {
+      return { ...unavailable("overloaded", `too many requests to ${registry} are waiting`), retry: false };
+    }
+    if (leave === "aborted") return unavailable("timeout", `${registry} did not answer in time`);
+    const started = performance.now();
+    // One timer bounds the whole exchange: undici's own only bound the silence between two bytes.
+    const timer = new AbortController();
+    const expire = setTimeout(() => timer.abort(), this.#options.limits.exchangeTime);
+    let code = "error";
+    const progress = { inBody: false };
+    try {
+      const result = await this.#follow(question, AbortSignal.any([signal, timer.signal]), progress);
+      code = result.status === "answered" ? statusLabel(result.code) : codeLabel(result);
+      return result;
+    } catch (error) {
+      const failure =
+        signal.aborted || timer.signal.aborted
+          ? { ...unavailable("timeout", `${registry} did not answer in time`), retry: false }
+          : networkFailure(error, registry, progress.inBody);
+      code = codeLabel(failure);
+      return failure;
+    } finally {
+      clearTimeout(expire);
+      leave();
+      this.#options.metrics.registryRequest(registry, operation, code, (performance.now() - started) / 1000);
+    }
+  }
+
+  async #follow(question: Question, signal: AbortSignal, progress: { inBody: boolean }): Promise<Answer | Failure> {
+    let { url } = question;
+    let { authorization } = question;
+    for (let hops = 0; ; hops += 1) {
+      const response = await this.#agent.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: question.method,
+        // A compressed body could grow without bound, and its digest would be another.
+        headers: {
+          ...question.headers,
+          "accept-encoding": "identity",
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+        ...(question.body === undefined ? {} : { body: question.body }),
+        signal,
+      });
+      // A body that is not read to its end fails when it is given up; without a listener that would end the process.
+      response.body.on("error", () => undefined);
+      const headers = flatten(response.headers);
+      if (!REDIRECTS.has(response.statusCode) || !question.follow) {
+        progress.inBody = true;
+        return await this.#read(question, response, headers, signal);
+      }
+      discard(response.body);
+      if (hops >= this.#options.limits.redirects) return malformed(`${question.registry} redirects without end`);
+      const next = redirectTarget(headers["location"], url);
+      if (next === undefined) return malformed(`${question.registry} redirects to no place that may be asked`);
+      // Once away from its origin a credential does not come back: the place in between chose where to.
+      if (next.origin !== url.origin) authorization = undefined;
+      url = next;
+    }
+  }
+
+  async #read(
+    question: Question,
+    response: Dispatcher.ResponseData,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<Answer | Failure> {
+    const { registry, limit, what } = question;
+    const answer = { status: "answered", code: response.statusCode, headers, bytes: new Uint8Array() } as const;
+    if (response.statusCode !== 200 || question.method === "HEAD") {
+      discard(response.body);
+      return answer;
+    }
+    const tooLarge = (): Failure => {
+      response.body.destroy();
+      return malformed(`${what} is larger than ${limit} bytes`);
+    };
+    const declared = Number(headers["content-length"] ?? NaN);
+    if (declared > limit) return tooLarge();
+    const encoding = headers["content-encoding"]?.toLowerCase();
+    if (encoding !== undefined && encoding !== "" && encoding !== "identity") {
+      response.body.destroy();
+      return malformed(`${what} is served compressed, which was not asked for`);
+    }
+    const overloaded = (): Failure => {
+      response.body.destroy();
+      return unavailable("overloaded", `too much is being read from ${registry} at once`);
+    };
+    // HTTP's own parser sees to it that a body is as long as it says.
+    const reserved = Number.isSafeInteger(declared) ? declared : undefined;
+    if (reserved !== undefined && !(await this.#budget.reserve(registry, reserved, signal))) return overloaded();
+    const sink = question.sink?.();
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of response.body) {
+        // undici gives Buffers where no encoding is set.
+        const bytes = chunk as Buffer;
+        if (size + bytes.length > limit) return tooLarge();
+        if (!this.#budget.take(registry, bytes.length, reserved !== undefined)) return overloaded();
+        size += bytes.length;
+        chunks.push(bytes);
+        sink?.write(bytes);
+        if (sink?.problem !== undefined) {
+          response.body.destroy();
+          return malformed(`${what} ${sink.problem}`);
+        }
+        const turn = this.#turns.spend(bytes.length);
+        if (turn !== undefined) await turn;
+      }
+      return { ...answer, bytes: joined(chunks, size) };
+    } finally {
+      this.#budget.release(registry, size, reserved);
+    }
+  }
+}
+
+/** Milliseconds for a body that nobody needs. */
+const DISCARD = 1_000;
+
+/**
+ * Nothing of it is needed: read to its end where that is near, so that the connection can be used again. The exchange is over for its
+ * caller, so no other clock runs: a body that drips would hold its connection, and 16 of them the registry, for ever.
+ */
+function discard(body: Dispatcher.ResponseData["body"]): void {
+  body.dump({ limit: 16_384, signal: AbortSignal.timeout(DISCARD) }).catch(() => undefined);
+}
+
+/** In memory of its own: a chunk is a slice of the socket's 64 KiB, which a cached manifest must not keep alive. */
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+const codeLabel = (failure: Failure): string => (failure.status === "unavailable" ? failure.cause : failure.status);
+
+/** A status is whatever three digits a registry writes: what RFC 9110 does not know is one label, not a hundred. */
+const statusLabel = (code: number): string => (code in STATUS_CODES ? String(code) : "other");
+
+/** Where a redirect leads: HTTPS, or plain HTTP where we came by plain HTTP. */
+function redirectTarget(location: string | undefined, from: URL): URL | undefined {
+  if (location === undefined || !URL.canParse(location, from.href)) return undefined;
+  const url = new URL(location, from);
+  const scheme = url.protocol === "https:" || (url.protocol === "http:" && from.protocol === "http:");
+  return scheme && url.username === "" && url.password === "" ? url : undefined;
+}

@@ -1,0 +1,71 @@
+import type { Vulnerability } from "../../../policy/facts/scanReport.ts";
+import { asDate, asObject, asScore, asText, digestOf, highestOf, objectsIn, texts } from "./json.ts";
+import type { JsonObject } from "../../../json/fields.ts";
+import { broken, understood, type ScanParse } from "./parsedScan.ts";
+import { readSeverity } from "./severity.ts";
+
+const highestScore = (cvss: unknown): number | undefined => {
+  const entries = objectsIn(cvss);
+  const highest = (of: (version: string) => boolean): number | undefined =>
+    highestOf(
+      entries
+        .filter((entry) => of(asText(entry["version"]) ?? "3"))
+        .flatMap((entry) => asScore(asObject(entry["metrics"])?.["baseScore"]) ?? []),
+    );
+  return highest((version) => !version.startsWith("2")) ?? highest((version) => version.startsWith("2"));
+};
+
+const match = (entry: unknown): Vulnerability | undefined => {
+  const found = asObject(asObject(entry)?.["vulnerability"]);
+  const artifact = asObject(asObject(entry)?.["artifact"]);
+  const id = asText(found?.["id"]);
+  const severity = readSeverity(found?.["severity"]);
+  if (found === undefined || artifact === undefined || id === undefined || severity === undefined) return undefined;
+  const related = objectsIn(asObject(entry)?.["relatedVulnerabilities"]);
+  const fix = asObject(found["fix"]);
+  // `state` is fixed, not-fixed, wont-fix or unknown; versions are what a fix means to the reader.
+  const versions = texts(fix?.["versions"]).join(", ");
+  const fixedVersion = versions !== "" ? versions : fix?.["state"] === "fixed" ? "a fixed version" : undefined;
+  // A GHSA often has no score of its own: its CVE has.
+  const cvss = highestOf([found, ...related].flatMap((v) => highestScore(v["cvss"]) ?? []));
+  const purl = asText(artifact["purl"]);
+  const aliases = related.flatMap((r) => asText(r["id"]) ?? []).filter((alias) => alias !== id);
+  return {
+    id,
+    severity,
+    package: asText(artifact["name"]) ?? "",
+    installedVersion: asText(artifact["version"]) ?? "",
+    ...(fixedVersion === undefined ? {} : { fixedVersion }),
+    ...(cvss === undefined ? {} : { cvss }),
+    ...(purl === undefined ? {} : { purl }),
+    ...(aliases.length === 0 ? {} : { aliases }),
+  };
+};
+
+export const isGrype = (document: JsonObject): boolean =>
+  "matches" in document && asObject(document["descriptor"])?.["name"] === "grype";
+
+/** Grype's JSON report (`grype -o json`). */
+export const parseGrype = (document: JsonObject): ScanParse => {
+  const matches = document["matches"];
+  if (!Array.isArray(matches)) return broken("Grype report whose matches is not a list");
+  const source = asObject(document["source"]);
+  const vulnerabilities: Vulnerability[] = [];
+  for (const entry of matches) {
+    const v = match(entry);
+    if (v === undefined)
+      return broken("Grype report with a match without a vulnerability id or artifact, or with an unknown severity");
+    vulnerabilities.push(v);
+  }
+  const target = asObject(source?.["target"]) ?? {};
+  const scannedAt = asDate(asObject(document["descriptor"])?.["timestamp"]);
+  const imageId = asText(target["imageID"]);
+  const digests = [...texts(target["repoDigests"]), ...texts([target["manifestDigest"]])].flatMap(
+    (text) => digestOf(text) ?? [],
+  );
+  return understood(
+    vulnerabilities,
+    { scanner: "Grype", scannedAt },
+    { diffIds: [], digests: [...new Set(digests)], ...(imageId === undefined ? {} : { imageId }) },
+  );
+};

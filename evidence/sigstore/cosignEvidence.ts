@@ -1,0 +1,206 @@
+import type { AnswerAge, ProveAttestations } from "../attestations.ts";
+import { SingleFlight, type Flight } from "../../async/singleFlight.ts";
+import type { FactContext, FactProvider } from "../provider.ts";
+import type { EvidenceMetrics } from "../metrics.ts";
+import type { Examiner } from "./verify/examiner.ts";
+import { ask, keyOf, type Asked, type Open } from "./asked.ts";
+import { Effort } from "./find/effort.ts";
+import { OUTCOME_TIMES, type OutcomeTimes } from "./keptOutcomes.ts";
+import { Lookup } from "./lookup.ts";
+import { Outcomes } from "./outcomes.ts";
+import type { Signer } from "./proof.ts";
+import type { SignerSources } from "./signers.ts";
+import { Answers, factKey, satisfies, wantsOf, type CosignFacts, type Want } from "./wants.ts";
+
+export interface CosignTools extends SignerSources {
+  readonly examiner: Examiner;
+  readonly metrics: EvidenceMetrics;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly times?: Partial<OutcomeTimes>;
+}
+
+export interface CosignEvidence {
+  /** Signatures and attestations that policies' own rules ask for. */
+  readonly provider: FactProvider;
+  /** Attestations that others ask for: scans, VEX, base images. */
+  readonly proveAttestations: ProveAttestations;
+}
+
+/** What somebody asks, and when it is enough. */
+interface Inquiry {
+  readonly wants: readonly Want[];
+  readonly digest: string;
+  readonly enough: (facts: CosignFacts) => boolean;
+  /** Inquiries of equal purpose agree about what is enough. */
+  readonly purpose: () => string;
+  /** Where it is set, this decides what is recalled, and not what it says. */
+  readonly age?: AnswerAge;
+}
+
+/**
+ * Evidence of cosign and other Sigstore clients. What was proved is kept by digest, repository and credential, and by
+ * everything that it was proved against; warm answers are synchronous. Never rejects.
+ */
+export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
+  const { clock, metrics, examiner } = tools;
+  const outcomes = new Outcomes({ ...OUTCOME_TIMES, ...tools.times }, clock, metrics);
+  const lookup = new Lookup(examiner);
+  const flights = new SingleFlight<Answers>();
+  /** Of the searches under way, by their flight's key. */
+  const efforts = new Map<string, Effort>();
+  /** What was read about an image and its children, where somebody needs all of it. */
+  const totals = new WeakMap<FactContext, Effort>();
+  /** Images whose junk took the time: what else is asked about them after that comes too late for the same reason. */
+  const buried = new WeakSet<FactContext>();
+
+  const totalOf = (context: FactContext): Effort => {
+    const total = totals.get(context) ?? new Effort();
+    totals.set(context, total);
+    return total;
+  };
+
+  const recall = (
+    all: readonly Asked[],
+    age: AnswerAge | undefined,
+  ): { readonly answers: Answers; readonly open: readonly Open[] } => {
+    const answers = new Answers();
+    const unknown = all.filter((asked) => !outcomes.recall(asked, answers, age));
+    const open = unknown.flatMap((asked) =>
+      asked.resolved.status === "ready" ? [{ ...asked, signer: asked.resolved.signer }] : [],
+    );
+    return { answers, open };
+  };
+
+  const inquire = (context: FactContext, inquiry: Inquiry): Answers | Promise<Answers> => {
+    const asking = inquiry.wants.map((want) => ask(want, context, inquiry.digest, tools));
+    if (asking.every(isKnown)) return find(asking, inquiry, context);
+    const known = asking.filter(isKnown);
+    const coming = asking.filter((one) => !isKnown(one)).map(async (one) => [await one]);
+    return findApart([known, ...coming], inquiry, context);
+  };
+
+  /** A key or a root that must be fetched first holds nobody else: others are looked for meanwhile, and may be enough. */
+  const findApart = async (
+    parts: readonly (readonly Asked[] | Promise<readonly Asked[]>)[],
+    inquiry: Inquiry,
+    context: FactContext,
+  ): Promise<Answers> => {
+    const answers = new Answers();
+    const satisfied = Promise.withResolvers<void>();
+    const found = parts.map(async (part) => {
+      answers.add(await find(await part, inquiry, context));
+      if (inquiry.enough(answers)) satisfied.resolve();
+    });
+    await Promise.race([satisfied.promise, Promise.all(found)]);
+    // A copy: what comes later is for the next who asks.
+    return new Answers().add(answers);
+  };
+
+  const find = (all: readonly Asked[], inquiry: Inquiry, context: FactContext): Answers | Promise<Answers> => {
+    const { signal } = context.request;
+    const { answers, open } = recall(all, inquiry.age);
+    const known = open.length === 0 || inquiry.enough(answers);
+    if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
+    if (known) return answers;
+    // All of them: answers that are known already are shared with whoever joins.
+    const key = [inquiry.purpose(), ...all.map(sharedKey)].join("\n\n");
+    return flights.run(
+      key,
+      signal,
+      async (flight) => {
+        const effort = new Effort(inquiry.age === undefined ? undefined : totalOf(context));
+        efforts.set(key, effort);
+        try {
+          await search(open, answers, inquiry, flight, effort);
+        } finally {
+          if (efforts.get(key) === effort) efforts.delete(key);
+        }
+        return answers;
+      },
+      () => {
+        // This caller's time is over: what was proved by now counts, the rest could not be told.
+        const late = recall(all, inquiry.age);
+        const junk = efforts.get(key)?.excessive === true || buried.has(context);
+        if (junk) buried.add(context);
+        for (const one of late.open)
+          if (junk) outcomes.giveUpOnJunk(one, late.answers, inquiry.age);
+          else outcomes.giveUp(one, late.answers, inquiry.age);
+        return late.answers;
+      },
+    );
+  };
+
+  /** Reads every place once for all that is asked there, and stops everywhere when it is enough. */
+  const search = async (
+    open: readonly Open[],
+    answers: Answers,
+    { enough, age }: Inquiry,
+    flight: Flight,
+    effort: Effort,
+  ): Promise<void> => {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([flight.signal, stop.signal]);
+    const places = [...Map.groupBy(open, ({ place }) => place).values()];
+    await Promise.all(
+      places.map(async (group) => {
+        const question = questionOf(group, age !== undefined);
+        if (question === undefined) return;
+        const state = await lookup.run(question, signal, effort, (partial) => {
+          if (age !== undefined) return;
+          for (const one of group) outcomes.take(one, partial, false, answers);
+          if (enough(answers)) stop.abort();
+        });
+        // Where reading stopped in the middle, what is missing is not known, whether somebody wants to know it or not.
+        if (!signal.aborted) for (const one of group) outcomes.take(one, state, true, answers, age);
+      }),
+    );
+  };
+
+  return {
+    provider: {
+      name: "signatures",
+      wanted: (policies) =>
+        policies.some(({ signatures, attestations }) => signatures !== undefined || attestations.length > 0),
+      gather: (context) => {
+        const { request, reference, digest } = context;
+        return inquire(context, {
+          wants: wantsOf(request.policies),
+          digest,
+          enough: (facts) => satisfies(facts, context),
+          // What is enough depends on the rules, and conditions may look at the reference.
+          purpose: () => ["rules", reference.canonical, ...request.policies.map(({ key }) => key)].join(" "),
+        });
+      },
+    },
+    proveAttestations: (context, digest, wants, age) => {
+      const answers = inquire(context, { wants, digest, enough: () => false, purpose: () => "all", age });
+      return answers instanceof Promise ? answers.then((one) => one.attestations) : answers.attestations;
+    },
+  };
+};
+
+/** What an answer depends on: the place with its credential, and whoever is trusted at this moment. */
+const sharedKey = (asked: Asked): string => {
+  const { resolved, place, want } = asked;
+  return resolved.status === "ready" ? keyOf(asked, resolved.signer) : `${place}\n${factKey(want)}\n${resolved.status}`;
+};
+
+const isKnown = (asked: Asked | Promise<Asked>): asked is Asked => !(asked instanceof Promise);
+
+const questionOf = (group: readonly Open[], whole: boolean): Parameters<Lookup["run"]>[0] | undefined => {
+  const [first] = group;
+  if (first === undefined) return undefined;
+  const attestations = new Map<string, Signer[]>();
+  for (const { want, signer } of group) {
+    if (want.predicateType === undefined) continue;
+    attestations.set(want.predicateType, [...(attestations.get(want.predicateType) ?? []), signer]);
+  }
+  return {
+    repository: first.repository,
+    digest: first.digest,
+    signatures: group.flatMap(({ want, signer }) => (want.predicateType === undefined ? [signer] : [])),
+    attestations,
+    whole,
+  };
+};

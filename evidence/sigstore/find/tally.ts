@@ -1,0 +1,175 @@
+import type {
+  AttestationOutcome,
+  ProvedStatement,
+  SignatureOutcome,
+  SignatureProof,
+} from "../../../policy/facts/facts.ts";
+import type { Kind } from "./candidate.ts";
+import type { Answer } from "../verify/examine.ts";
+import type { Proof, Refusal } from "../proof.ts";
+import { provedStatement } from "../verify/provedStatement.ts";
+import type { Found, Trouble } from "./search.ts";
+
+/** What was found for one digest in one repository, as it comes in; says at any time what it amounts to for a signer. */
+export class Tally {
+  readonly #answers: Read[] = [];
+  readonly #malformed: { readonly kind: Kind; readonly message: string }[] = [];
+  readonly #statements = new Map<string, ProvedStatement>();
+  readonly #troubles: { readonly kind: Kind; readonly trouble: Trouble }[] = [];
+  #unproved = 0;
+
+  add({ id, kind }: Pick<Found, "id" | "kind">, answer: Answer): void {
+    if (answer.status === "malformed") this.#malformed.push(answer);
+    else this.#answers.push({ id, kind, answer });
+  }
+
+  trouble(kind: Kind, trouble: Trouble): void {
+    // The first says enough; a dead registry fails thousands of times.
+    if (this.#troubleWith(kind) === undefined) this.#troubles.push({ kind, trouble });
+  }
+
+  broken(kind: Kind, message: string): void {
+    this.#malformed.push({ kind, message });
+  }
+
+  /** A candidate beyond the number that is proved. */
+  passOver(): void {
+    this.#unproved += 1;
+  }
+
+  signatures(signer: string): SignatureOutcome {
+    const found = this.#answers.filter(({ answer }) => answer.kind === "signature");
+    const { proofs, refusals } = this.#verdicts(found, signer);
+    if (proofs.length > 0) return { status: "verified", value: distinct(proofs.map(({ proof }) => proof)) };
+    const trouble = this.#troubleWith("signature");
+    if (trouble !== undefined) return this.#unavailable(trouble);
+    const malformed = this.#malformedAs("signature");
+    if (refusals.length + malformed.length === 0) {
+      // Whoever asks for attestations as well has read others, which are none by their place.
+      const attested = this.#answers.filter(
+        ({ kind, answer }) => kind === "either" && answer.kind === "attestation",
+      ).length;
+      const beside =
+        attested === 0
+          ? ""
+          : ` (${attested === 1 ? "one attestation is" : `${attested} attestations are`} no signature)`;
+      return { status: "absent", message: `no signature was found${beside}` };
+    }
+    const { reason, message } = this.#closest([...refusals, ...malformed], "signature");
+    const reasons = {
+      Invalid: "SignatureInvalid",
+      Untrusted: "SignatureUntrusted",
+      Transparency: "TransparencyMissing",
+    } as const;
+    return { status: "invalid", reason: reasons[reason], message };
+  }
+
+  /** Whether a place could not be read where something of this kind may be. */
+  isTroubled(kind: "signature" | "attestation"): boolean {
+    return this.#troubleWith(kind) !== undefined;
+  }
+
+  /** @param whole for who needs all that was attested: what was proved does not do where something could not be read. */
+  attestations(predicateType: string, signer: string, whole: boolean): AttestationOutcome {
+    const all = this.#answers.filter(({ answer }) => answer.kind === "attestation");
+    const found = all.filter(({ answer }) => answer.predicateType === predicateType);
+    const { proofs, refusals } = this.#verdicts(found, signer);
+    const trouble = this.#troubleWith("attestation");
+    if (proofs.length > 0 && !(whole && trouble !== undefined)) {
+      const statements = proofs.map(({ id, answer, proof }) => this.#statement(`${signer}\n${id}`, answer, proof));
+      return { status: "verified", value: statements.toSorted(newestFirst) };
+    }
+    if (trouble !== undefined) return this.#unavailable(trouble);
+    const malformed = this.#malformedAs("attestation");
+    if (refusals.length + malformed.length === 0) {
+      const others = [...new Set(all.map(({ answer }) => answer.predicateType))].toSorted();
+      const beside = others.length === 0 ? "" : `; there are others: ${others.slice(0, 3).map(printable).join(", ")}`;
+      return { status: "absent", message: `no attestation of this type was found${beside}` };
+    }
+    const { reason, message } = this.#closest([...refusals, ...malformed], "attestation");
+    return { status: "invalid", reason: reason === "Invalid" ? "AttestationInvalid" : "AttestationUntrusted", message };
+  }
+
+  #troubleWith(kind: Kind): Trouble | undefined {
+    return this.#troubles.find((one) => one.kind === kind || one.kind === "either")?.trouble;
+  }
+
+  #malformedAs(kind: Kind): readonly Refusal[] {
+    return this.#malformed
+      .filter((one) => one.kind === kind || one.kind === "either")
+      .map(({ message }) => ({ reason: "Invalid", closeness: -1, message }));
+  }
+
+  #verdicts(found: readonly Read[], signer: string): { proofs: Proved[]; refusals: Refusal[] } {
+    const proofs: Proved[] = [];
+    const refusals: Refusal[] = [];
+    for (const one of found) {
+      const verdict = one.answer.verdicts.get(signer);
+      if (verdict?.status === "proved") proofs.push({ ...one, proof: verdict.proof });
+      else if (verdict !== undefined) refusals.push(verdict.refusal);
+    }
+    return { proofs, refusals };
+  }
+
+  /** The same object each time: what was computed from a statement is kept with it. */
+  #statement(key: string, answer: Read["answer"], proof: Proof): ProvedStatement {
+    const known = this.#statements.get(key);
+    if (known !== undefined) return known;
+    const made: ProvedStatement = Object.freeze(provedStatement(answer, proof));
+    this.#statements.set(key, made);
+    return made;
+  }
+
+  #unavailable({
+    cause,
+    message,
+  }: Trouble): SignatureOutcome & AttestationOutcome & { readonly status: "unavailable" } {
+    return { status: "unavailable", cause, message: `not every place of signatures could be read: ${message}` };
+  }
+
+  /** The refusal that is closest to passing first, with how many there are of each kind. */
+  #closest(all: readonly Refusal[], what: string): Pick<Refusal, "reason" | "message"> {
+    const kinds = new Map<string, { readonly refusal: Refusal; count: number }>();
+    for (const refusal of all) {
+      const kind = kinds.get(refusal.message);
+      if (kind === undefined) kinds.set(refusal.message, { refusal, count: 1 });
+      else kind.count += 1;
+    }
+    const sorted = [...kinds.values()].toSorted(
+      (a, b) => b.refusal.closeness - a.refusal.closeness || (a.refusal.message < b.refusal.message ? -1 : 1),
+    );
+    const total = all.length + this.#unproved;
+    const listed = sorted
+      .slice(0, MOST_KINDS)
+      .map(({ refusal, count }) => (total === 1 ? refusal.message : `${refusal.message} (${count})`));
+    const more = sorted.length > MOST_KINDS ? ["and more"] : [];
+    const beyond = this.#unproved > 0 ? [`${this.#unproved} were not looked at, being too many`] : [];
+    const counted = total === 1 ? `the one ${what} there is` : `of ${total} ${what}s none counts:`;
+    return {
+      reason: sorted[0]?.refusal.reason ?? "Invalid",
+      message: `${counted} ${[...listed, ...more, ...beyond].join(", ")}`,
+    };
+  }
+}
+
+type Read = { readonly id: string; readonly kind: Kind; readonly answer: Answer & { readonly status: "read" } };
+type Proved = Read & { readonly proof: Proof };
+
+const MOST_KINDS = 4;
+
+/** One proof for each signer, the one that knows the earliest time. */
+const distinct = (proofs: readonly Proof[]): readonly SignatureProof[] => {
+  const bySigner = new Map<string, Proof>();
+  for (const proof of proofs.toSorted(byTimeAndName))
+    if (!bySigner.has(proof.signer)) bySigner.set(proof.signer, proof);
+  return [...bySigner.values()];
+};
+
+const byTimeAndName = (a: Proof, b: Proof): number => {
+  const [x, y] = [a, b].map(({ signedAt = "9", fingerprint }) => `${signedAt} ${fingerprint}`);
+  return (x ?? "") < (y ?? "") ? -1 : 1;
+};
+
+const newestFirst = (a: ProvedStatement, b: ProvedStatement): number => -byTimeAndName(a.proof, b.proof);
+
+const printable = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 100);

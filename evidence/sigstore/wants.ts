@@ -1,0 +1,77 @@
+import { attestationKey } from "../../policy/facts/attestationKey.ts";
+import type { CompiledAuthority } from "../../policy/authority.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { AttestationOutcome, ImageFacts, SignatureOutcome } from "../../policy/facts/facts.ts";
+import { judgeAttestations } from "../../policy/rules/attestations.ts";
+import { judgeSignatures } from "../../policy/rules/signatures.ts";
+import type { FactContext } from "../provider.ts";
+
+/** One question to one authority: did it sign, or (with a predicate type) what did it attest? */
+export interface Want {
+  readonly authority: CompiledAuthority;
+  /** Absent: an image signature. */
+  readonly predicateType?: string;
+}
+
+export type CosignFacts = Pick<ImageFacts, "signatures" | "attestations">;
+
+/** What some policies' rules ask, each question once. */
+export const wantsOf = (policies: readonly CompiledPolicy[]): readonly Want[] => {
+  const [first, ...others] = policies;
+  if (first === undefined) return [];
+  if (others.length === 0) return wantsOfOne(first);
+  return distinct(policies.flatMap(wantsOfOne));
+};
+
+/** A policy asks the same for as long as it lives. */
+const asked = new WeakMap<CompiledPolicy, readonly Want[]>();
+
+const wantsOfOne = (policy: CompiledPolicy): readonly Want[] => {
+  const known = asked.get(policy);
+  if (known !== undefined) return known;
+  const { signatures, attestations } = policy;
+  const wants = distinct([
+    ...(signatures?.authorities.trusted ?? []).map((authority): Want => ({ authority })),
+    ...attestations.flatMap(({ predicateType, authorities }) =>
+      authorities.trusted.map((authority): Want => ({ authority, predicateType })),
+    ),
+  ]);
+  asked.set(policy, wants);
+  return wants;
+};
+
+const distinct = (wants: readonly Want[]): readonly Want[] => [
+  ...new Map(wants.map((want) => [factKey(want), want])).values(),
+];
+
+/** The key of an answer among the facts; of signatures and attestations together it is unambiguous. */
+export const factKey = ({ authority, predicateType }: Want): string =>
+  predicateType === undefined ? authority.id : attestationKey(predicateType, authority.id);
+
+/** Whether the rules of these policies hold already with what is known, so that nothing more needs to be read. */
+export const satisfies = (facts: CosignFacts, { request, reference, digest }: FactContext): boolean => {
+  const judged = { ...facts, digest: { status: "verified", value: digest } } as const;
+  const { now } = request;
+  return request.policies.every(
+    ({ signatures, attestations }) =>
+      (signatures === undefined || judgeSignatures(signatures, facts).length === 0) &&
+      attestations.every((rule) => judgeAttestations(rule, judged, { reference, now }).length === 0),
+  );
+};
+
+/** Answers as they come in; handed out as facts. */
+export class Answers implements CosignFacts {
+  readonly signatures: Map<string, SignatureOutcome> = new Map();
+  readonly attestations: Map<string, AttestationOutcome> = new Map();
+
+  /** Takes over what others have found, and gives itself. */
+  add({ signatures, attestations }: CosignFacts): this {
+    for (const [key, outcome] of signatures) this.signatures.set(key, outcome);
+    for (const [key, outcome] of attestations) this.attestations.set(key, outcome);
+    return this;
+  }
+
+  has(want: Want): boolean {
+    return (want.predicateType === undefined ? this.signatures : this.attestations).has(factKey(want));
+  }
+}

@@ -1,0 +1,136 @@
+import { createBackoff, type Backoff } from "../../async/backoff.ts";
+import { messageOf } from "../kubeError.ts";
+import { KeyQueue } from "./keyQueue.ts";
+import type { Log } from "../log.ts";
+
+export interface WorkQueueOptions {
+  /** For logs. */
+  readonly name: string;
+  /** Keys in hand at one time. */
+  readonly concurrency: number;
+  /** Does what the key needs now. Rejects where it has to be tried again. */
+  readonly process: (key: string, signal: AbortSignal) => Promise<void>;
+  readonly log: Log;
+  /** Milliseconds; default 200. */
+  readonly backoffBase?: number;
+  /** Milliseconds; default 30,000. */
+  readonly backoffLimit?: number;
+  /** Milliseconds that a key rests after it was done, so that what changes all the time is not written all the time; default 0. */
+  readonly rest?: number;
+}
+
+/**
+ * Keys that need work, each once however often it is added. A key that is added while it is in hand is done once more afterwards.
+ * A failure is tried again with a growing pause, for ever, without holding up other keys.
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  readonly #waiting = new KeyQueue();
+  readonly #inHand = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #failures = new Map<string, Backoff>();
+  readonly #resting = new Map<string, NodeJS.Timeout>();
+  #stop = new AbortController();
+  #idle: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+  }
+
+  add(key: string): void {
+    if (this.#closed) return;
+    if (this.#inHand.has(key)) this.#again.add(key);
+    else if (!this.#resting.has(key)) this.#waiting.add(key);
+    else this.#again.add(key);
+    this.#pump();
+  }
+
+  /** Keys that wait, rest or are in hand. */
+  size(): number {
+    return this.#waiting.size + this.#inHand.size + this.#resting.size;
+  }
+
+  /** Resolves when nothing waits and nothing is in hand. */
+  async settled(): Promise<void> {
+    while (this.size() > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Forgets everything and ends what is in hand; new keys are taken again. */
+  clear(): void {
+    this.#stop.abort(new Error("the queue was cleared"));
+    this.#stop = new AbortController();
+    this.#waiting.clear();
+    this.#again.clear();
+    this.#failures.clear();
+    for (const timer of this.#resting.values()) clearTimeout(timer);
+    this.#resting.clear();
+    this.#tellIdle();
+  }
+
+  /** Forgets everything for good, and waits for what is in hand. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.clear();
+    await this.settled();
+  }
+
+  #pump(): void {
+    while (this.#inHand.size < this.#options.concurrency) {
+      const key = this.#waiting.take(() => true);
+      if (key === undefined) return;
+      this.#inHand.add(key);
+      void this.#work(key, this.#stop.signal);
+    }
+  }
+
+  /** Never rejects. */
+  async #work(key: string, signal: AbortSignal): Promise<void> {
+    let rest = this.#options.rest ?? 0;
+    try {
+      await this.#options.process(key, signal);
+      this.#failures.delete(key);
+    } catch (error) {
+      if (!signal.aborted) {
+        rest = this.#failed(key, error);
+        this.#again.add(key);
+      }
+    }
+    this.#inHand.delete(key);
+    if (!signal.aborted && rest > 0) this.#rest(key, rest);
+    else if (this.#again.delete(key) && !this.#closed) this.#waiting.add(key);
+    this.#pump();
+    this.#tellIdle();
+  }
+
+  #failed(key: string, error: unknown): number {
+    const { backoffBase = 200, backoffLimit = 30_000, name, log } = this.#options;
+    let backoff = this.#failures.get(key);
+    if (backoff === undefined) {
+      backoff = createBackoff({ base: backoffBase, limit: backoffLimit });
+      this.#failures.set(key, backoff);
+    }
+    const delay = backoff.next();
+    // The first failures are everyday life: a conflict, a restart.
+    const level = backoff.failures() === 4 ? "warn" : "debug";
+    log[level](`${name} failed; trying again`, { key, error: messageOf(error), failures: backoff.failures() });
+    return delay;
+  }
+
+  #rest(key: string, milliseconds: number): void {
+    const timer = setTimeout(() => {
+      this.#resting.delete(key);
+      if (this.#again.delete(key)) this.#waiting.add(key);
+      this.#pump();
+      this.#tellIdle();
+    }, milliseconds);
+    this.#resting.set(key, timer);
+  }
+
+  #tellIdle(): void {
+    if (this.size() > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+}

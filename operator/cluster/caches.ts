@@ -1,0 +1,120 @@
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { statusError } from "../../kube/kubeClient.ts";
+import type { Log } from "../../kube/log.ts";
+import { projectNamespace, sameLabels, type NamespaceRecord } from "./namespaces.ts";
+import {
+  projectException,
+  projectPolicy,
+  sameGeneration,
+  type ExceptionRecord,
+  type PolicyRecord,
+} from "../policies/policies.ts";
+import type { LabelBound } from "./podBounds.ts";
+import { createPodProjection, samePod, type PodRecord } from "./pods.ts";
+import { projectViolation, sameViolation, type ViolationRecord } from "../violations/violationRecord.ts";
+import { ListWatch, type ListWatchTiming } from "../../kube/watch/listWatch.ts";
+
+/** What the operator keeps of the cluster. */
+export interface Caches {
+  readonly policies: ListWatch<PolicyRecord>;
+  readonly exceptions: ListWatch<ExceptionRecord>;
+  readonly violations: ListWatch<ViolationRecord>;
+  readonly namespaces: ListWatch<NamespaceRecord>;
+  readonly pods: ListWatch<PodRecord>;
+  /** Keeps these annotations of pods from now on. Resolves when all pods are known with them. */
+  readonly keepAnnotations: (keys: ReadonlySet<string>) => Promise<void>;
+  /** Keeps these labels of pods that have very many. Resolves when all such pods are known with them. */
+  readonly keepLabels: (keys: ReadonlySet<string>) => Promise<void>;
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+}
+
+export interface CachesOptions {
+  readonly client: KubeClient;
+  readonly log: Log;
+  readonly onAlive: (resource: string, now: number) => void;
+  /** For tests. */
+  readonly timing?: Partial<ListWatchTiming>;
+}
+
+const GROUP = "imagesecurity.dev";
+
+export function createCaches({ client, log, onAlive, timing }: CachesOptions): Caches {
+  let annotations: ReadonlySet<string> = new Set();
+  const labels: LabelBound = { keys: new Set(), cut: false };
+  const common = (resource: string) => ({
+    resource,
+    client,
+    log,
+    onAlive: (now: number) => onAlive(resource, now),
+    ...(timing === undefined ? {} : { timing }),
+  });
+  const custom = (resource: string) => ({
+    ...common(resource),
+    path: `/apis/${GROUP}/v1/${resource}`,
+    absent: (signal: AbortSignal) => isDefinitionAbsent(client, `${resource}.${GROUP}`, signal),
+  });
+
+  const policies = new ListWatch<PolicyRecord>({
+    ...custom("imagesecuritypolicies"),
+    project: projectPolicy,
+    same: sameGeneration,
+  });
+  const exceptions = new ListWatch<ExceptionRecord>({
+    ...custom("imagesecurityexceptions"),
+    project: projectException,
+    same: sameGeneration,
+  });
+  const violations = new ListWatch<ViolationRecord>({
+    ...custom("violations"),
+    project: projectViolation,
+    same: sameViolation,
+  });
+  const namespaces = new ListWatch<NamespaceRecord>({
+    ...common("namespaces"),
+    path: "/api/v1/namespaces",
+    project: projectNamespace,
+    same: sameLabels,
+  });
+  const pods = new ListWatch<PodRecord>({
+    ...common("pods"),
+    path: "/api/v1/pods",
+    project: createPodProjection(() => annotations, labels),
+    same: samePod,
+  });
+  const all = [policies, exceptions, violations, namespaces, pods];
+  return {
+    policies,
+    exceptions,
+    violations,
+    namespaces,
+    pods,
+    keepAnnotations: async (keys) => {
+      const news = [...keys].some((key) => !annotations.has(key));
+      annotations = keys;
+      // What is kept too much goes with the pods' next events.
+      if (news) await pods.refresh();
+    },
+    keepLabels: async (keys) => {
+      const news = [...keys].some((key) => !labels.keys.has(key));
+      labels.keys = keys;
+      // Hardly ever: no cluster has such pods but for somebody who means it badly.
+      if (news && labels.cut) await pods.refresh();
+    },
+    start: () => {
+      for (const watch of all) watch.start();
+    },
+    stop: async () => {
+      await Promise.all(all.map((watch) => watch.stop()));
+    },
+  };
+}
+
+/** Whether a custom resource's definition is truly not there; its own 404 does not say so (`ListWatchOptions.absent`). */
+async function isDefinitionAbsent(client: KubeClient, name: string, signal: AbortSignal): Promise<boolean> {
+  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
+  const response = await client.request("GET", path, { signal });
+  if (response.status === 404) return true;
+  if (response.status === 200) return false;
+  throw statusError("GET", path, response);
+}

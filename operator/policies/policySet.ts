@@ -1,0 +1,49 @@
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+
+/** Every policy of the cluster, compiled together. */
+export interface PolicySet {
+  /** In the order of their names. */
+  readonly policies: readonly CompiledPolicy[];
+  /** Those that audits look at. */
+  readonly audited: readonly CompiledPolicy[];
+  /** Equal keys: the same policies, resolved to the same keys and roots. */
+  readonly key: string;
+}
+
+/** Policies of `after` that are new or judge otherwise, and those of `before` that they replace or that are gone. */
+export function changedPolicies(before: PolicySet | undefined, after: PolicySet): readonly CompiledPolicy[] {
+  const old = new Map(before?.audited.map((policy) => [policy.name, policy]));
+  const changed: CompiledPolicy[] = [];
+  for (const policy of after.audited) {
+    const previous = old.get(policy.name);
+    old.delete(policy.name);
+    if (previous !== undefined && sameVersion(previous, policy)) continue;
+    changed.push(policy);
+    if (previous !== undefined) changed.push(previous);
+  }
+  return [...changed, ...old.values()];
+}
+
+export const sameVersion = (a: CompiledPolicy, b: CompiledPolicy): boolean =>
+  a.uid === b.uid && a.generation === b.generation && a.key === b.key;
+
+/** Whether a policy's verdict about the same evidence can change with the clock alone. */
+export const changesWithTime = ({ scan, attestations }: CompiledPolicy): boolean =>
+  attestations.some(({ maxAge }) => maxAge !== undefined) ||
+  (scan !== undefined &&
+    (scan.maxAge !== undefined ||
+      [...scan.allowCVEs.values()].some(({ expires }) => expires !== undefined) ||
+      // Reports of trivy-operator expire by themselves, whatever the policy says.
+      scan.sources.some(({ type }) => type === "vulnerabilityReport")));
+
+/** Whether a policy looks at when a pod was made. */
+export const looksAtAge = ({ scan }: CompiledPolicy): boolean =>
+  scan?.sources.some((source) => source.type === "vulnerabilityReport" && source.grace > 0) === true;
+
+/** Keys of pod annotations that policies read. */
+export const annotationKeys = (policies: readonly CompiledPolicy[]): ReadonlySet<string> =>
+  new Set(
+    policies.flatMap(
+      ({ scan }) => scan?.sources.flatMap((source) => (source.type === "podAnnotation" ? [source.key] : [])) ?? [],
+    ),
+  );

@@ -1,0 +1,160 @@
+import { createHash } from "node:crypto";
+import { statusError, type KubeClient } from "../../kube/kubeClient.ts";
+import { asObject } from "../../kube/object.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
+import type { Log } from "../../kube/log.ts";
+import { timestamp } from "./condition.ts";
+import { WorkQueue } from "../../kube/queue/workQueue.ts";
+
+/** What an Event is about. */
+export interface Involved {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Empty for what has no namespace; its Events are in `default`. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export interface EventNote {
+  readonly involved: Involved;
+  readonly type: "Normal" | "Warning";
+  /** One word, such as `ImagePolicyViolation`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface EventRecorder {
+  /** Told and forgotten: an Event that cannot be written is dropped after a while, and never holds anything up. */
+  readonly record: (note: EventNote) => void;
+  readonly reset: () => void;
+  readonly settled: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export interface EventRecorderOptions {
+  readonly client: KubeClient;
+  readonly leadership: Leadership;
+  /** The name of this operator among others, such as its Pod's. */
+  readonly instance: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly log: Log;
+  /** Events that may wait to be written; more are dropped, and the log says so once. */
+  readonly backlog?: number;
+}
+
+/** The API server takes 1,024 characters. */
+const LONGEST_MESSAGE = 1_000;
+/** What a new policy finds in a large cluster is more than anyone reads, and must not fill etcd. */
+const BACKLOG = 2_000;
+const ATTEMPTS = 4;
+
+/**
+ * Events (core/v1), aggregated: the same object, reason and message is one Event whose `count` grows, as kubectl shows it (`x3 over 5m`).
+ */
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  const { client, leadership, instance, now, log, backlog = BACKLOG } = options;
+  const notes = new Map<string, { readonly note: EventNote; count: number; attempts: number }>();
+  let overflowed = false;
+
+  const write = async (key: string, signal: AbortSignal): Promise<void> => {
+    const entry = notes.get(key);
+    if (entry === undefined) return;
+    if (!leadership.mayWrite()) throw new NotLeadingError();
+    const { note, count } = entry;
+    const namespace = note.involved.namespace === "" ? "default" : note.involved.namespace;
+    const collection = `/api/v1/namespaces/${namespace}/events`;
+    const time = timestamp(now());
+    entry.attempts += 1;
+    try {
+      const made = await client.request("POST", collection, {
+        body: eventBody(note, eventName(note), namespace, count, time, instance),
+        signal,
+        timeout: WRITE_TIMEOUT,
+      });
+      if (made.status === 409) await again(`${collection}/${eventName(note)}`, count, time, signal);
+      else if (made.status !== 201) throw statusError("POST", collection, made);
+      entry.count -= count;
+      if (entry.count <= 0) notes.delete(key);
+    } catch (error) {
+      // The namespace may be going away: nobody misses the Event then.
+      if (entry.attempts < ATTEMPTS || signal.aborted) throw error;
+      notes.delete(key);
+      log.warn("an Event could not be written", {
+        object: note.involved.name,
+        reason: note.reason,
+        error: String(error),
+      });
+    }
+  };
+
+  const again = async (path: string, count: number, time: string, signal: AbortSignal): Promise<void> => {
+    const known = await client.request("GET", path, { signal, timeout: WRITE_TIMEOUT });
+    if (known.status !== 200) throw statusError("GET", path, known);
+    const before = asObject(known.body)["count"];
+    const patched = await client.request("PATCH", path, {
+      body: { count: (typeof before === "number" ? before : 0) + count, lastTimestamp: time },
+      contentType: "application/merge-patch+json",
+      signal,
+      timeout: WRITE_TIMEOUT,
+    });
+    if (patched.status !== 200) throw statusError("PATCH", path, patched);
+  };
+
+  const queue = new WorkQueue({ name: "writing an Event", concurrency: 2, process: write, log });
+  return {
+    record: (note) => {
+      const key = eventName(note);
+      const known = notes.get(key);
+      if (known !== undefined) known.count += 1;
+      else if (notes.size >= backlog) {
+        if (!overflowed) log.warn("there are more Events than can be written; some are left out");
+        overflowed = true;
+        return;
+      } else notes.set(key, { note, count: 1, attempts: 0 });
+      queue.add(key);
+    },
+    reset: () => {
+      queue.clear();
+      notes.clear();
+      overflowed = false;
+    },
+    settled: () => queue.settled(),
+    close: () => queue.close(),
+  };
+}
+
+/** The same for the same object, reason and message, so that the API server itself keeps them together. */
+function eventName({ involved, reason, message }: EventNote): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([involved.kind, involved.uid, reason, message]))
+    .digest("hex");
+  return `${involved.name.slice(0, 200).replace(/[-.]+$/, "")}.${hash.slice(0, 16)}`;
+}
+
+function eventBody(
+  { involved, type, reason, message }: EventNote,
+  name: string,
+  namespace: string,
+  count: number,
+  time: string,
+  instance: string,
+): object {
+  const { namespace: of, ...rest } = involved;
+  return {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { namespace, name },
+    involvedObject: of === "" ? rest : { ...rest, namespace: of },
+    type,
+    reason,
+    message: message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}...` : message,
+    source: { component: "image-security" },
+    reportingComponent: "image-security",
+    reportingInstance: instance,
+    firstTimestamp: time,
+    lastTimestamp: time,
+    count,
+  };
+}

@@ -1,0 +1,121 @@
+import type { Outcome } from "./outcome.ts";
+import type { Reason } from "../finding/finding.ts";
+import type { ScanReport } from "./scanReport.ts";
+
+/** A child of an index; `unknown/unknown` entries (build attestations) are left out. */
+export interface PlatformChild {
+  readonly digest: string;
+  /** `os/architecture[/variant]`. */
+  readonly platform: string;
+}
+
+/** What a proven manifest says: its bytes hash to `digest`. */
+export interface ManifestFacts {
+  readonly digest: string;
+  readonly mediaType: string;
+  /** Bytes of the manifest, for notation and subject descriptors. */
+  readonly size: number;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Children of an index; empty for an image manifest. */
+  readonly platforms: readonly PlatformChild[];
+  /** For an image manifest: the digest of its config. */
+  readonly configDigest?: string;
+}
+
+/** What a proven image config says. Read only where a rule asks (scan binding, base images). */
+export interface ConfigFacts {
+  readonly digest: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `rootfs.diff_ids`, in order. */
+  readonly diffIds: readonly string[];
+}
+
+/** One signer that was proved for an authority. */
+export interface SignatureProof {
+  /** Fingerprint of the key or of the leaf certificate. */
+  readonly fingerprint: string;
+  /** Who signed: the key's fingerprint, or issuer and subject of the certificate. Authorities with the same signer count once. */
+  readonly signer: string;
+  /** RFC 3339, from the log or a timestamp authority. */
+  readonly signedAt?: string;
+}
+
+/**
+ * One authority's verdict over all signatures of an image: what was proved, one proof for each signer and at least one.
+ * `invalid` carries the reason closest to passing.
+ */
+export type SignatureOutcome = Outcome<
+  readonly SignatureProof[],
+  Extract<Reason, "SignatureInvalid" | "SignatureUntrusted" | "TransparencyMissing">
+>;
+
+/** An in-toto statement that one authority signed and that names the image's digest. */
+export interface ProvedStatement {
+  readonly predicateType: string;
+  readonly statement: unknown;
+  readonly predicate: unknown;
+  /** The statement's JSON, where it is large: `statement` and `predicate` are then parsed when they are first looked at. */
+  readonly text?: string;
+  readonly proof: SignatureProof;
+}
+
+/**
+ * All statements of one predicate type that one authority proved; never verified and empty. `buried`: there is so much beside the image that
+ * it could not be looked through in time. What it hides may say worse than anything else that is known.
+ */
+export type AttestationOutcome = Outcome<
+  readonly ProvedStatement[],
+  Extract<Reason, "AttestationInvalid" | "AttestationUntrusted">
+> & { readonly buried?: true };
+
+/** The reports that cover one part of an image: a platform child of an index, or (without `platform`) all of it. */
+export interface ScanCoverage {
+  /** `os/architecture[/variant]`. */
+  readonly platform?: string;
+  /** At least one. Several say different things of the same digest (VulnerabilityReports): the worst counts. */
+  readonly reports: readonly ScanReport[];
+}
+
+/**
+ * What one scan source says of an image: reports that cover it whole, or why there are none. `ImageMalformed` and
+ * `DigestMismatch` are about the image itself, which could not be looked at.
+ */
+export type ScanOutcome = Outcome<
+  readonly ScanCoverage[],
+  Extract<Reason, "ScanInvalid" | "ScanMismatch" | "ImageMalformed" | "DigestMismatch">
+>;
+
+/** What an image, or one platform child of it, says of the image it was built on (`org.opencontainers.image.base.*`). */
+export interface BaseClaim {
+  /** The reference as written; absent: this platform child says nothing, while another does. */
+  readonly name?: string;
+  readonly digest?: string;
+  /** The platform child that says so; absent: the image itself. */
+  readonly platform?: string;
+}
+
+/** Everything that was gathered about one image under one set of policies. Only what was asked for is there. */
+export interface ImageFacts {
+  /**
+   * The digest that is judged: written in the reference, else what the tag names now (one resolution an admission),
+   * else, in audits, what runs. `absent`: the tag does not exist.
+   */
+  readonly digest?: Outcome<string>;
+  /** What the written tag names now; asked for pinning, `verify` of a tag and drift. */
+  readonly tag?: Outcome<string>;
+  /** The judged digest's manifest, served by the registry and hashed by us. `invalid` reasons: DigestMismatch, ImageMalformed. */
+  readonly manifest?: Outcome<ManifestFacts>;
+  readonly configs?: ReadonlyMap<string, Outcome<ConfigFacts>>;
+  /** In audits: the digest that runs (design.md section 5). */
+  readonly running?: Outcome<string>;
+  /** By `CompiledAuthority.id`. */
+  readonly signatures: ReadonlyMap<string, SignatureOutcome>;
+  /** By `attestationKey(predicateType, authority)`. */
+  readonly attestations: ReadonlyMap<string, AttestationOutcome>;
+  /** By `ScanSource.id`. */
+  readonly scans: ReadonlyMap<string, ScanOutcome>;
+  /** A Running pod of the subject's namespace runs the judged digest already; asked by `scan.runningImages: Warn`. */
+  readonly runsAlready?: boolean;
+  /** What the image declares of its base, for each platform; `absent` where no part of it says anything. */
+  readonly bases?: Outcome<readonly BaseClaim[]>;
+}

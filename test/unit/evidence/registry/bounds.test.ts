@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import { FreshValues } from "../../../../async/freshValue.ts";
+import { SingleFlight } from "../../../../async/singleFlight.ts";
+import { BufferBudget, Limiter } from "../../../../evidence/registry/http/limiter.ts";
+import { isTransient, pause, retryAfter, sleep } from "../../../../evidence/registry/http/retry.ts";
+
+const forever = new AbortController().signal;
+const turn = async (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+describe("one flight for many", () => {
+  it("asks once, and tells everybody", async () => {
+    const flights = new SingleFlight<number>();
+    let asked = 0;
+    const work = async (): Promise<number> => {
+      await turn();
+      return ++asked;
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, async () => flights.run("a", forever, work, () => -1)),
+    );
+    assert.deepEqual(new Set(answers), new Set([1]));
+    assert.equal(await flights.run("a", forever, work, () => -1), 2);
+  });
+
+  it("one that leaves does not disturb the others", async () => {
+    const flights = new SingleFlight<string>();
+    const leaving = new AbortController();
+    let ended: AbortSignal | undefined;
+    let land: (value: string) => void = () => undefined;
+    const work = async ({ signal }: { signal: AbortSignal }): Promise<string> => {
+      ended = signal;
+      return new Promise((resolve) => (land = resolve));
+    };
+    const first = flights.run("a", leaving.signal, work, () => "left");
+    const second = flights.run("a", forever, work, () => "left");
+    leaving.abort();
+    assert.equal(await first, "left");
+    assert.equal(ended?.aborted, false);
+    land("landed");
+    assert.equal(await second, "landed");
+  });
+
+  it("is aborted when the last one leaves, and the next starts afresh", async () => {
+    const flights = new SingleFlight<string>();
+    const signals: AbortSignal[] = [];
+    const work = async ({ signal }: { signal: AbortSignal }): Promise<string> => {
+      signals.push(signal);
+      return new Promise(() => undefined);
+    };
+    const [a, b] = [new AbortController(), new AbortController()];
+    const both = [flights.run("a", a.signal, work, () => "left"), flights.run("a", b.signal, work, () => "left")];
+    a.abort();
+    b.abort();
+    assert.deepEqual(await Promise.all(both), ["left", "left"]);
+    assert.equal(signals[0]?.aborted, true);
+    const again = new AbortController();
+    void flights.run("a", again.signal, work, () => "left");
+    assert.equal(signals.length, 2);
+    again.abort();
+  });
+
+  it("a signal that has fired already starts nothing", async () =>
+    assert.equal(
+      await new SingleFlight<string>().run(
+        "a",
+        AbortSignal.abort(),
+        async () => assert.fail(),
+        () => "left",
+      ),
+      "left",
+    ));
+
+  it("a rejection reaches everybody", async () => {
+    const flights = new SingleFlight<string>();
+    const work = async (): Promise<string> => {
+      await turn();
+      throw new Error("broken");
+    };
+    const both = [1, 2].map(async () => flights.run("a", forever, work, () => "left"));
+    for (const one of both) await assert.rejects(one, /broken/);
+  });
+
+  it("tells who leaves what went wrong so far", async () => {
+    const flights = new SingleFlight<string, { readonly message: string }>();
+    const leaving = new AbortController();
+    const answer = flights.run(
+      "a",
+      leaving.signal,
+      async (flight) => {
+        flight.last = { message: "slow down" };
+        return new Promise(() => undefined);
+      },
+      ({ last }) => last?.message ?? "nothing",
+    );
+    leaving.abort();
+    assert.equal(await answer, "slow down");
+  });
+});
+
+describe("places", () => {
+  it("are given in turn, and given back", async () => {
+    const limiter = new Limiter(2, 10);
+    const [a, b] = [await limiter.enter("x", forever), await limiter.enter("x", forever)];
+    const order: string[] = [];
+    const third = limiter.enter("x", forever).then((leave) => (order.push("third"), leave));
+    const elsewhere = await limiter.enter("y", forever);
+    assert.equal(typeof elsewhere, "function");
+    await turn();
+    assert.equal(order.length, 0);
+    assert.ok(typeof a === "function" && typeof b === "function");
+    a();
+    a();
+    await third;
+    assert.equal(order.join(" "), "third");
+    const fourth = limiter.enter("x", forever).then(() => order.push("fourth"));
+    await turn();
+    assert.equal(order.join(" "), "third", "a place that is given back twice is one place");
+    b();
+    await fourth;
+  });
+
+  it("whoever leaves the line takes no place", async () => {
+    const limiter = new Limiter(1, 10);
+    const first = await limiter.enter("x", forever);
+    const leaving = new AbortController();
+    const second = limiter.enter("x", leaving.signal);
+    leaving.abort();
+    assert.equal(await second, "aborted");
+    assert.ok(typeof first === "function");
+    first();
+    assert.equal(typeof (await limiter.enter("x", forever)), "function");
+  });
+
+  it("the line is bounded", async () => {
+    const limiter = new Limiter(1, 1);
+    await limiter.enter("x", forever);
+    void limiter.enter("x", forever);
+    assert.equal(await limiter.enter("x", forever), "full");
+  });
+
+  it("nobody enters whose time is over", async () =>
+    assert.equal(await new Limiter(1, 1).enter("x", AbortSignal.abort()), "aborted"));
+});
+
+describe("memory for bodies", () => {
+  it("is bounded for one registry and for all", () => {
+    const budget = new BufferBudget(10, 20);
+    assert.ok(budget.take("a", 10));
+    assert.ok(!budget.take("a", 1), "over its own");
+    assert.ok(budget.take("b", 5));
+    assert.ok(!budget.take("b", 1), "more than is left");
+    assert.ok(budget.take("c", 2));
+    assert.ok(!budget.take("d", 4), "over all");
+    budget.release("a", 10);
+    assert.ok(budget.take("d", 6));
+  });
+});
+
+describe("asking again", () => {
+  it("only what is transient", () => {
+    for (const status of [408, 425, 429, 500, 502, 503, 504]) assert.ok(isTransient(status), `${status}`);
+    for (const status of [200, 301, 400, 401, 403, 404, 405]) assert.ok(!isTransient(status), `${status}`);
+  });
+  const now = Date.parse("2026-01-01T00:00:00Z");
+  const headers: readonly (readonly [header: string | undefined, expected: number | undefined])[] = [
+    [undefined, undefined],
+    ["0", 0],
+    ["3", 3000],
+    [" 3 ", 3000],
+    ["Thu, 01 Jan 2026 00:00:05 GMT", 5000],
+    ["Wed, 31 Dec 2025 23:59:59 GMT", 0],
+    ["soon", undefined],
+    ["-1", undefined],
+  ];
+  for (const [header, expected] of headers)
+    it(`Retry-After: ${header}`, () => {
+      // Date.parse takes "-1" for a year, long past.
+      const found = retryAfter(header, now);
+      assert.equal(header === "-1" ? undefined : found, expected);
+    });
+  it("pauses grow, with jitter, to a bound", () => {
+    assert.deepEqual(
+      [1, 2, 3].map((attempt) => pause(attempt, 1)),
+      [100, 200, 400],
+    );
+    assert.deepEqual(
+      [1, 2, 3].map((attempt) => pause(attempt, 0)),
+      [50, 100, 200],
+    );
+    assert.equal(pause(20, 1), 2000);
+  });
+  it("sleep ends with the signal", async () => {
+    assert.equal(await sleep(1, forever), true);
+    assert.equal(await sleep(60_000, AbortSignal.timeout(5)), false);
+    assert.equal(await sleep(60_000, AbortSignal.abort()), false);
+  });
+});
+
+describe("values that change now and then", () => {
+  const make = (): { values: FreshValues<string>; tick: (ms: number) => void } => {
+    let now = 0;
+    return {
+      values: new FreshValues<string>({
+        time: 10,
+        stale: 100,
+        maxSize: 10_000,
+        sizeOf: (value) => value.length,
+        clock: () => now,
+      }),
+      tick: (milliseconds) => (now += milliseconds),
+    };
+  };
+  it("are kept for their time, then loaded again", async () => {
+    const { values, tick } = make();
+    let loads = 0;
+    const get = async (): Promise<unknown> => values.get("a", forever, async () => `v${++loads}`);
+    assert.deepEqual(await get(), { status: "ok", value: "v1", at: 0 });
+    assert.deepEqual(values.peek("a"), { status: "ok", value: "v1", at: 0 });
+    tick(10);
+    assert.equal(values.peek("a"), undefined);
+    assert.deepEqual(await get(), { status: "ok", value: "v2", at: 10 });
+  });
+  it("an old one stands in while loading fails, for a while", async () => {
+    const { values, tick } = make();
+    const broken = async (): Promise<string> => Promise.reject(new Error("down"));
+    assert.deepEqual(await values.get("a", forever, broken), { status: "failed" });
+    await values.get("a", forever, async () => "v1");
+    tick(50);
+    assert.deepEqual(await values.get("a", forever, broken), { status: "old", value: "v1", at: 0 });
+    tick(50);
+    assert.deepEqual(await values.get("a", forever, broken), { status: "failed" });
+  });
+  it("end with the signal", async () => {
+    const { values } = make();
+    assert.deepEqual(await values.get("a", AbortSignal.timeout(5), async () => new Promise(() => undefined)), {
+      status: "failed",
+    });
+  });
+});

@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { compileCondition } from "../../../../policy/compile/condition.ts";
+
+const image = { reference: "r/p@sha256:x", name: "r/p", registry: "r", repository: "p", tag: "", digest: "sha256:x" };
+const predicate = {
+  n: 1,
+  s: "abc",
+  list: [1, 2, 3],
+  nested: { a: { b: true } },
+  // Written out as JSON, which makes own fields of all of them.
+  names: JSON.parse(
+    '{"debug": true, "constructor": {"name": "x"}, "__proto__": 1, "list": [{"v": 1, "constructor": null}]}',
+  ) as unknown,
+  big: Array.from({ length: 20_000 }, (_, at) => at),
+  long: `${"a".repeat(1_000_000)}b`,
+  prototypes: JSON.parse(
+    '{"one": {"__proto__": {}}, "other": {"__proto__": {}}, "deep": {"a": {"__proto__": {}}, "b": 1}, "list": [{"__proto__": {}}]}',
+  ) as unknown,
+  empty: "",
+  huge: 1e300,
+  digits: "1".repeat(3000),
+  times: {
+    nanoseconds: "2026-01-01T02:00:00.123456789+02:00",
+    noSuchDay: "2026-02-30T00:00:00Z",
+    withoutZone: "2026-01-01T00:00:00.000",
+    space: "2026-01-01 00:00:00Z",
+    midnight: "2026-01-01T24:00:00Z",
+    words: "January 1, 2026 10:00 UTC",
+  },
+  objects: Array.from({ length: 300 }, (_, at) => ({ at, deep: { list: Array.from({ length: 300 }, (_, n) => n) } })),
+};
+const check = (expression: string): string | undefined => {
+  const result = compileCondition(expression);
+  if (result.status === "refused") return `refused: ${result.message}`;
+  // Twice: the tree binds itself on the first run.
+  result.condition.check({ predicate, statement: { predicate }, image });
+  return result.condition.check({ predicate, statement: { predicate }, image });
+};
+
+describe("conditions", () => {
+  const holding = [
+    "predicate.n == 1",
+    "predicate.n < 2.5 && predicate.n > 0",
+    'predicate.s.startsWith("a") && predicate.s.endsWith("c") && predicate.s.contains("b")',
+    'predicate.s.matches("^a.c$") && predicate.s.matches("b")',
+    "predicate.list.all(x, x > 0) && predicate.list.exists(x, x == 3) && predicate.list.exists_one(x, x == 2)",
+    "predicate.list.map(x, string(x)).size() == 3 && predicate.list.filter(x, x > 1).size() == 2",
+    "2 in predicate.list && size(predicate.list) == 3",
+    "predicate.nested.a.b",
+    "has(predicate.nested) && !has(predicate.missing)",
+    '!("z" in predicate.nested)',
+    "predicate.?missing.orValue(true)",
+    'predicate.nested["a"].b',
+    "statement.predicate.n == predicate.n",
+    'image.digest == "sha256:x" && image.registry == "r" && image.repository == "p" && image.name == "r/p" && image.tag == ""',
+    'timestamp("2026-01-01T00:00:00Z") < timestamp("2026-01-02T00:00:00Z")',
+    'predicate.list.exists(x, string(x).matches("^3$"))',
+    'cel.bind(s, predicate.s, s.matches("^abc$"))',
+    "predicate.big.all(x, x >= 0)",
+    "predicate.names.debug && has(predicate.names.debug) && size(predicate.names) == 4",
+    'predicate.names.constructor.name == "x" && predicate.names.__proto__ == 1 && "constructor" in predicate.names',
+    "predicate.?names.?debug.orValue(false) && predicate.?names.list[0].?v.orValue(2) == 1",
+    "predicate.names == statement.predicate.names && predicate.names in [predicate.names]",
+    'predicate.names != {"debug": true} && predicate.names.exists(name, name == "debug")',
+    "predicate.names.list.all(x, x.v == 1 && x.constructor == null)",
+    'predicate.prototypes.one == predicate.prototypes.other && predicate.prototypes.one != {"workflow": "release"}',
+    'predicate.nested == {"a": {"b": true}} && {"a": {"b": true}} == predicate.nested && predicate.nested in [{"a": {"b": true}}]',
+    'predicate.list == [1, 2, 3] && [timestamp("2026-01-01T00:00:00Z")] == [timestamp("2026-01-01T00:00:00Z")] && {"d": [1u]} == {"d": [1u]}',
+    "2u in predicate.list && predicate.n in [1u] && predicate.list == [1.0, 2u, 3] && 1u == predicate.n",
+    'matches(predicate.s, "^a.c$") && matches("abc", "b")',
+    'double("1.5") == 1.5 && double("-.5e1") == -5.0 && double("1.") == 1.0 && double("Infinity") > 1.0 && double(1) == 1.0',
+    'int("+1") == 1 && int("-1") == -1 && int(1.9) == 1 && uint("1") == 1u',
+    'timestamp(predicate.times.nanoseconds) == timestamp("2026-01-01T00:00:00.123Z") && timestamp(0) == timestamp("1970-01-01T00:00:00Z")',
+    'timestamp("2024-02-29T23:59:59Z").getDate() == 29',
+    'duration("1h30m") == duration("90m") && duration("-1.5h") < duration("0s") && duration("0") == duration("0s") && duration(".5s") == duration("500ms")',
+  ];
+  for (const expression of holding) it(`hold: ${expression}`, () => assert.equal(check(expression), undefined));
+
+  const failing: readonly (readonly [expression: string, why: RegExp])[] = [
+    ["predicate.n == 2", /does not hold$/],
+    ["predicate.missing == 1", /the expression failed: No such key: missing/],
+    ["predicate.n.deeper == 1", /the expression failed/],
+    ["predicate.s > 1", /the expression failed/],
+    ["predicate.n", /the expression gave no boolean/],
+    ["predicate.s", /the expression gave no boolean/],
+    ["predicate.missing || predicate.missing", /the expression failed/],
+    ["predicate.list[7] == 1", /the expression failed/],
+    ['predicate.s.matches("(?=x)")', /the expression failed/],
+    ["1 / 0 == 1", /the expression failed/],
+    ["predicate.__proto__ == 1", /the expression failed/],
+    ["predicate.constructor == 1", /the expression failed/],
+    // The library takes an object with a field `constructor` for no map; optional access took that for a missing field.
+    ["predicate.?names.?debug.orValue(false) == false", /does not hold$/],
+    ["!predicate.?names.debug.hasValue()", /does not hold$/],
+    ['predicate[?"names"].?debug.orValue(false) == false', /does not hold$/],
+    ["!has(predicate.names.debug)", /does not hold$/],
+    ["predicate.?names.list[0].?v.orValue(2) == 2", /does not hold$/],
+    ['timestamp(predicate.s) < timestamp("2026-01-02T00:00:00Z")', /the expression failed/],
+    ...["noSuchDay", "withoutZone", "space", "midnight", "words"].map(
+      (name) =>
+        [
+          `timestamp(predicate.times.${name}) > timestamp("2025-01-01T00:00:00Z")`,
+          /the expression failed: .*RFC 3339/,
+        ] as const,
+    ),
+    ['timestamp("2026-02-30T00:00:00Z") > timestamp("2025-01-01T00:00:00Z")', /the expression failed/],
+    // JavaScript finds `__proto__` in every object, so that one would equal every map of one field.
+    ['predicate.prototypes.one == {"workflow": "release"}', /does not hold$/],
+    ['predicate.prototypes.one in [{"workflow": "release"}]', /does not hold$/],
+    ['predicate.prototypes.deep == {"a": {"workflow": "release"}, "b": 1}', /does not hold$/],
+    ['predicate.prototypes.list == [{"workflow": "release"}]', /does not hold$/],
+    ['predicate.prototypes.list.exists(x, x == {"workflow": "release"})', /does not hold$/],
+    ['{"p": predicate.prototypes.one} == {"p": {"workflow": "release"}}', /does not hold$/],
+    ["predicate.prototypes.one == {}", /does not hold$/],
+    // The library compares no unsigned numbers with others inside lists.
+    ["!(1u in predicate.list)", /does not hold$/],
+    ["predicate.list != [1u, 2u, 3u]", /does not hold$/],
+    // The library makes 0 of them.
+    ["int(predicate.empty) == 0", /the expression failed/],
+    ["[predicate.empty].exists(x, int(x) == 0)", /the expression failed/],
+    ['int("0b1") == 1', /the expression failed/],
+    ["int(predicate.huge) > 0", /the expression failed/],
+    ["uint(predicate.empty) == 0u", /the expression failed/],
+    ...["", " ", "0x10", "0b1", "0o7", "1e400", "1_0"].map(
+      (text) => [`double(${JSON.stringify(text)}) >= 0.0`, /the expression failed/] as const,
+    ),
+    ['duration("h") == duration("0s")', /the expression failed/],
+    ['duration(predicate.empty) < duration("1h")', /the expression failed/],
+    ['duration("99999999999h") > duration("1h")', /the expression failed/],
+    ['predicate.n.matches("1")', /no matching overload for 'double\.matches\(string\)'/],
+  ];
+  for (const [expression, why] of failing)
+    it(`never pass by an error: ${expression}`, () => assert.match(check(expression) ?? "", why));
+
+  const refused: readonly (readonly [expression: string, why: RegExp])[] = [
+    ["predicate.n +", /Unexpected token/],
+    ["", /refused/],
+    ["unknown == 1", /Unknown variable: unknown/],
+    ['image.digst == "x"', /No such key: digst/],
+    ["image.digest == 1", /no such overload/],
+    ["1", /gives a int/],
+    ['"a"', /gives a string/],
+    ["predicate.n == 1 ? 1 : 2", /gives a/],
+    ["nothing()", /nothing/],
+    // The library drops such keys: the expression would hold for an empty map.
+    ['predicate.nested == {"constructor": 1}', /key "constructor" cannot be written/],
+    ['predicate.nested == {"a": {"__proto__": 1}}', /key "__proto__" cannot be written/],
+    ['predicate.list.exists(x, {"prototype": x} == {})', /key "prototype" cannot be written/],
+    ['matches("a", 1)', /overload for 'matches\(string, int\)'/],
+    [`${"(".repeat(100)}true${")".repeat(100)}`, /refused/],
+    [Array.from({ length: 3000 }, () => "true").join(" && "), /refused/],
+  ];
+  for (const [expression, why] of refused)
+    it(`are refused with the policy: ${expression.slice(0, 40)}`, () =>
+      assert.match(check(expression) ?? "holds", why));
+
+  describe("are bounded", () => {
+    const endless = [
+      "predicate.big.all(x, predicate.big.all(y, predicate.big.all(z, true)))",
+      "predicate.big.exists(x, predicate.big.exists(y, x + y < 0))",
+      "predicate.big.map(x, predicate.big.map(y, y)).size() > 0",
+      "predicate.big.all(x, predicate.long.contains(string(x)) || true)",
+      "predicate.big.map(x, predicate.long + predicate.long).size() > 0",
+      'predicate.long.matches("(a+)+$")',
+      'predicate.big.exists(x, predicate.long.matches("c"))',
+      "predicate.big.all(x, predicate.objects == statement.predicate.objects)",
+      "predicate.big.all(x, predicate.objects in [predicate.objects])",
+    ];
+    for (const expression of endless)
+      it(`by their work: ${expression}`, () => assert.match(check(expression) ?? "holds", /takes too much work/));
+    it("so that no text is converted for hours: the library's expression for durations tries every place in it", () => {
+      for (const text of ["predicate.digits", 'predicate.digits + "h"'])
+        assert.match(
+          check(`duration(${text}) > duration("1h")`) ?? "holds",
+          /the expression failed: duration\(\) takes/,
+        );
+    });
+    it("so that backtracking has no way in (CVE-2023-7279)", () => {
+      assert.equal(
+        check(`"${"a".repeat(1000)}b".matches("^(a+)+$")`),
+        '"' + "a".repeat(1000) + 'b".matches("^(a+)+$") does not hold',
+      );
+    });
+    it("and an end of the work is no true under any operator", () => {
+      const work = "predicate.big.all(x, predicate.big.all(y, true))";
+      for (const expression of [
+        `${work} || true`,
+        `true || ${work} && false`,
+        `!(${work}) || true`,
+        `[1].exists(x, ${work} || true)`,
+      ]) {
+        const said = check(expression);
+        assert.ok(said === undefined ? expression.startsWith("true ||") : said.includes("too much work"), expression);
+      }
+    });
+  });
+
+  it("say what the policy tells them to say", () => {
+    const result = compileCondition("predicate.n == 2", "not two");
+    assert.equal(result.status === "ok" && result.condition.check({ predicate, statement: {}, image }), "not two");
+  });
+});
