@@ -1,52 +1,15 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
 import { chown, mkdtemp, rm, readdir, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { initializeTUFRepo, tufHandlers } from "@tufjs/repo-mock";
 import { fetchTufRoot } from "../../../../evidence/trust/fetchTufRoot.ts";
 import { createTrustRoots, type TrustRootOptions, type TrustRoots } from "../../../../evidence/trust/trustRoots.ts";
 import { embeddedRoot } from "../../../../evidence/trust/embeddedRoot.ts";
 import { sigstoreInstance } from "./sigstoreInstance.ts";
-
-interface TufServer {
-  readonly mirror: string;
-  /** Answers instead of the repository where it gives true. */
-  instead: (request: IncomingMessage, response: ServerResponse) => boolean;
-  readonly root: string;
-  readonly paths: readonly string[];
-  readonly close: () => Promise<void>;
-}
-
-/** A TUF repository on loopback that can be taken down. */
-const tufServer = async (target: string): Promise<TufServer> => {
-  const repository = initializeTUFRepo([{ name: "trusted_root.json", content: Buffer.from(target) }]);
-  const handlers = new Map(tufHandlers(repository, { metadataPathPrefix: "" }).map(({ path, fn }) => [path, fn]));
-  const paths: string[] = [];
-  const running: Pick<TufServer, "instead"> = { instead: () => false };
-  const server: Server = createServer((request, response) => {
-    const path = request.url ?? "";
-    paths.push(path);
-    if (running.instead(request, response)) return;
-    const { statusCode, response: body } = handlers.get(path)?.() ?? { statusCode: 404, response: "" };
-    response.writeHead(statusCode).end(body);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  // Bound to an address, so it has one.
-  const { port } = server.address() as AddressInfo;
-  return Object.assign(running, {
-    mirror: `http://127.0.0.1:${port}`,
-    root: JSON.stringify(repository.rootMeta.toJSON()),
-    paths,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  });
-};
+import { tufServer } from "./tufServer.ts";
 
 describe("trust roots", () => {
   let cacheDirectory: string;
