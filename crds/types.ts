@@ -360,7 +360,7 @@ export interface Attestation {
   readonly authorities: readonly string[];
   /** How many of the authorities must have signed; without it all of them. Authorities with the same key count once. */
   readonly count?: number;
-  /** How old the statement may be, from the time at which it was signed (log or timestamp), else from the predicate's own finishing time. Example: 90d. */
+  /** How old the statement may be. The older of two times counts: when it was signed (log or timestamp, which anybody can have made anew) and the predicate's own finishing time, such as finishedOn; a statement with neither is rejected. Example: 90d. */
   readonly maxAge?: string;
   /** CEL expressions that must all hold on one verified statement of each counted authority. Example: [{expression: 'predicate.runDetails.builder.id == "https://github.com/actions/runner/github-hosted"'}]. */
   readonly conditions?: readonly AttestationCondition[];

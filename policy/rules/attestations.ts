@@ -1,6 +1,7 @@
 import { attestationKey } from "../facts/attestationKey.ts";
 import type { AttestationRule, CompiledCondition } from "../compiledRules.ts";
 import type { ImageFacts, ProvedStatement } from "../facts/facts.ts";
+import { durationText } from "../duration.ts";
 import type { RuleFinding } from "../finding/finding.ts";
 import type { Reference } from "../image/reference.ts";
 import { parseRfc3339 } from "../rfc3339.ts";
@@ -101,13 +102,21 @@ const rejection = (
   return undefined;
 };
 
+/**
+ * The older of the signed time and the predicate's own finishing time counts (design.md section 9): a timestamp authority stamps
+ * whatever it is sent, so anybody can give an old statement a signed time of today, but nobody else can change what it says.
+ */
 const tooOld = (maxAge: number, { proof, predicate }: ProvedStatement, now: number): string | undefined => {
-  const written = proof.signedAt ?? finishedAt(predicate);
-  if (written === undefined) return "has no signed time and no finishing time, and maxAge needs one";
-  const time = parseRfc3339(written);
-  if (time === undefined) return "has a finishing time that is not RFC 3339, such as 2026-01-31T00:00:00Z";
-  if (time > now + SKEW) return "is dated in the future";
-  return time + maxAge < now ? "is older than maxAge allows" : undefined;
+  const finished = finishedAt(predicate);
+  const written = [proof.signedAt, finished].filter((time) => time !== undefined);
+  if (written.length === 0) return "has no signed time and no finishing time, and maxAge needs one";
+  const times = written.map(parseRfc3339);
+  if (times.includes(undefined))
+    return "has a finishing time that is not RFC 3339; write one such as 2026-01-31T00:00:00Z";
+  const known = times.filter((time) => time !== undefined);
+  if (Math.max(...known) > now + SKEW) return "is dated in the future";
+  if (Math.min(...known) + maxAge >= now) return undefined;
+  return `is older than maxAge allows (${durationText(maxAge)}); attest anew, with a finishing time in the predicate`;
 };
 
 /** A statement that was proved stays the same object while it is cached, and an expression's answer with it. */

@@ -89,6 +89,57 @@ describe("an old attestation that is pushed again", () => {
   });
 });
 
+describe("an old attestation that is stamped anew", () => {
+  const PROVENANCE = "https://slsa.dev/provenance/v1";
+  const days = (count: number): string => new Date(Date.now() - count * 86_400_000).toISOString();
+  const asking = (transparencyLog: "Required" | "Ignored") =>
+    compile({
+      authorities: [byKey(publicPem(hand), { transparencyLog, trustRoot: { inline: sigstore.trustedRoot } })],
+      attestations: [{ predicateType: PROVENANCE, authorities: ["release"], maxAge: "90d" }],
+    });
+  const say = async (finishedOn: string, log: "Required" | "Ignored"): Promise<readonly string[]> => {
+    const repository = new MemoryRepository();
+    const predicate = { buildDefinition: {}, runDetails: { metadata: { finishedOn } } };
+    const options = log === "Required" ? ({ log: "v1" } as const) : ({ log: "none", timestamp: true } as const);
+    attach(repository, await sigstore.bundle(hand, statementOf(digest, PROVENANCE, predicate), options), days(0));
+    return reasonsOf((await judge(evidenceUnderTest(), asking(log), { repository, digest })).findings);
+  };
+
+  it("is as old as it says, whatever a timestamp authority or a log wrote today", async () => {
+    for (const log of ["Ignored", "Required"] as const) {
+      assert.deepEqual(await say(days(400), log), ["AttestationRejected"], log);
+      assert.deepEqual(await say(days(80), log), [], log);
+    }
+  });
+
+  it("is as old as its oldest copy, in whatever order and number the copies are", async () => {
+    const logged = compile({
+      authorities: [
+        byKey(publicPem(hand), { transparencyLog: "Required", trustRoot: { inline: sigstore.trustedRoot } }),
+      ],
+      attestations: [{ predicateType: SCAN, authorities: ["release"] }],
+    });
+    const by = logged.authorities.get("release")!;
+    const statement = statementOf(digest, SCAN, { said: "clean" });
+    const minutes = [0, ...Array.from({ length: 12 }, (_, at) => at + 1)];
+    const copies = await Promise.all(
+      minutes.map((minute) => sigstore.bundle(hand, statement, { log: "v1", later: minute * 60_000 })),
+    );
+    const earliest = Math.floor(Date.now() / 1000) * 1000;
+    for (const order of [copies, copies.toReversed()]) {
+      const repository = new MemoryRepository();
+      for (const [at, copy] of order.entries()) attach(repository, copy, `2026-01-${String(30 - at)}T00:00:00Z`);
+      const context = contextOf([logged], { repository, digest });
+      const wants = [{ predicateType: SCAN, authority: by }];
+      const found = await evidenceUnderTest().proveAttestations(context, digest, wants, "kept");
+      const outcome = found.get(attestationKey(SCAN, by.id))!;
+      assert.equal(outcome.status, "verified");
+      if (outcome.status !== "verified") return;
+      for (const { proof } of outcome.value) assert.ok(Date.parse(proof.signedAt!) <= earliest, proof.signedAt);
+    }
+  });
+});
+
 describe("a signature of several images", () => {
   it("has the annotations of each for itself", async () => {
     const other = `sha256:${"b".repeat(64)}`;

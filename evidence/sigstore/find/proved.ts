@@ -9,24 +9,42 @@ const MOST_VERDICTS = 8;
  * can be pushed again and again in other bytes, with a date of today, and must not use up the places of a newer one.
  */
 export class Proved {
-  readonly #contents = new Map<Format, Map<string, Set<string>>>();
+  readonly #contents = new Map<Format, Map<string, Results>>();
 
   isFull(format: Format): boolean {
     return (this.#contents.get(format)?.size ?? 0) >= LIMITS.proofs;
   }
 
-  /** false: the same content was proved with the same result before, or often enough. */
+  /** false: the same content was proved with the same result before, or often enough, and never at an earlier time. */
   add(format: Format, content: string, verdicts: ReadonlyMap<string, Verdict>): boolean {
-    const contents = this.#contents.get(format) ?? new Map<string, Set<string>>();
+    const contents = this.#contents.get(format) ?? new Map<string, Results>();
     this.#contents.set(format, contents);
-    const known = contents.get(content) ?? new Set<string>();
+    const known = contents.get(content) ?? { seen: new Set<string>(), earliest: LATEST };
     contents.set(content, known);
     const result = JSON.stringify([...verdicts].map(resultOf));
-    if (known.has(result) || known.size >= MOST_VERDICTS) return false;
-    known.add(result);
+    const time = earliestOf(verdicts);
+    // Copies that are stamped anew must not use up the places of the one that says how old the content is.
+    if (known.seen.has(result) || (known.seen.size >= MOST_VERDICTS && time >= known.earliest)) return false;
+    known.seen.add(result);
+    if (time < known.earliest) known.earliest = time;
     return true;
   }
 }
+
+interface Results {
+  readonly seen: Set<string>;
+  /** RFC 3339 in UTC. */
+  earliest: string;
+}
+
+/** After every time that is written in digits. */
+const LATEST = "9999";
+
+const earliestOf = (verdicts: ReadonlyMap<string, Verdict>): string =>
+  [...verdicts.values()].reduce((earliest, verdict) => {
+    const time = verdict.status === "proved" ? (verdict.proof.signedAt ?? LATEST) : LATEST;
+    return time < earliest ? time : earliest;
+  }, LATEST);
 
 const resultOf = ([signer, verdict]: readonly [string, Verdict]): readonly (string | undefined)[] =>
   verdict.status === "proved"

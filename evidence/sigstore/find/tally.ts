@@ -76,7 +76,9 @@ export class Tally {
     const { proofs, refusals } = this.#verdicts(found, signer);
     const trouble = this.#troubleWith("attestation");
     if (proofs.length > 0 && !(whole && trouble !== undefined)) {
-      const statements = proofs.map(({ id, answer, proof }) => this.#statement(`${signer}\n${id}`, answer, proof));
+      const statements = earliestTimes(proofs).map(({ id, answer, proof }) =>
+        this.#statement(`${signer}\n${id}\n${proof.signedAt}`, answer, proof),
+      );
       return { status: "verified", value: statements.toSorted(newestFirst) };
     }
     if (trouble !== undefined) return this.#unavailable(trouble);
@@ -163,6 +165,26 @@ const distinct = (proofs: readonly Proof[]): readonly SignatureProof[] => {
   for (const proof of proofs.toSorted(byTimeAndName))
     if (!bySigner.has(proof.signer)) bySigner.set(proof.signer, proof);
   return [...bySigner.values()];
+};
+
+/**
+ * The same content of the same signer has the earliest time at which any copy of it is known: whoever pushes a signature again can log
+ * and stamp it anew, and nobody can make it older.
+ */
+const earliestTimes = (proofs: readonly Proved[]): readonly Proved[] => {
+  const keyOf = ({ id, answer, proof }: Proved): string => `${answer.content ?? id}\n${proof.signer}`;
+  const times = new Map<string, string>();
+  for (const one of proofs) {
+    const { signedAt } = one.proof;
+    const known = times.get(keyOf(one));
+    if (signedAt !== undefined && (known === undefined || signedAt < known)) times.set(keyOf(one), signedAt);
+  }
+  return proofs.map((one) => {
+    const signedAt = times.get(keyOf(one));
+    return signedAt === undefined || signedAt === one.proof.signedAt
+      ? one
+      : { ...one, proof: { ...one.proof, signedAt } };
+  });
 };
 
 const byTimeAndName = (a: Proof, b: Proof): number => {

@@ -206,7 +206,7 @@ describe("judging attestations", () => {
   const proved = (...statements: ProvedStatement[]): AttestationOutcome => ({ status: "verified", value: statements });
   const day = 86_400_000;
 
-  it("counts the age from the signed time, else from the predicate's own", () => {
+  it("counts the age from the older of the signed time and the predicate's own", () => {
     const old = "2026-06-01T00:00:00Z";
     const young = "2026-06-09T12:00:00Z";
     const finished = (time: string) => ({ runDetails: { metadata: { finishedOn: time } } });
@@ -216,7 +216,34 @@ describe("judging attestations", () => {
       [statement(finished(young)), []],
       [statement(finished(old)), ["AttestationRejected"]],
       [statement(finished(young), old), ["AttestationRejected"]],
-      [statement(finished(old), young), []],
+      // Anybody can stamp an old statement anew.
+      [statement(finished(old), young), ["AttestationRejected"]],
+      [statement(finished(young), young), []],
+      [statement({ runDetails: { metadata: { startedOn: old } } }, young), ["AttestationRejected"]],
+      [statement({ runDetails: { metadata: { startedOn: old, finishedOn: young } } }, young), []],
+      [statement({ metadata: { buildFinishedOn: old } }, young), ["AttestationRejected"]],
+      [statement({ metadata: { buildStartedOn: old } }, young), ["AttestationRejected"]],
+      [statement({ metadata: { scanFinishedOn: old } }, young), ["AttestationRejected"]],
+      [statement({ metadata: { scanStartedOn: old } }, young), ["AttestationRejected"]],
+      [statement({ metadata: { timestamp: old } }, young), ["AttestationRejected"]],
+      [statement({ creationInfo: { created: old } }, young), ["AttestationRejected"]],
+      [statement({ timeVerified: old }, young), ["AttestationRejected"]],
+      [statement({ timeCreated: old }, young), ["AttestationRejected"]],
+      [statement({ timestamp: old }, young), ["AttestationRejected"]],
+      [statement({ timestamp: old, last_updated: young }, young), []],
+      [statement({ Timestamp: old }, young), ["AttestationRejected"]],
+      [statement({ timestamp: "yesterday" }, young), ["AttestationRejected"]],
+      // Go's zero time is none.
+      [statement({ metadata: { buildFinishedOn: "0001-01-01T00:00:00Z" } }, young), []],
+      [statement({ metadata: { buildFinishedOn: "0001-01-01T00:00:00Z" } }), ["AttestationRejected"]],
+      // Exactly as old as is allowed, and a moment older; as far ahead as clocks may differ, and a moment more.
+      [statement({}, "2026-06-09T00:00:00.000Z"), []],
+      [statement({}, "2026-06-08T23:59:59.999Z"), ["AttestationRejected"]],
+      [statement(finished("2026-06-09T00:00:00.000Z"), young), []],
+      [statement(finished("2026-06-08T23:59:59.999Z"), young), ["AttestationRejected"]],
+      [statement({}, "2026-06-10T00:05:00.000Z"), []],
+      [statement({}, "2026-06-10T00:05:00.001Z"), ["AttestationRejected"]],
+      [statement(finished("2026-06-10T00:05:00.001Z"), young), ["AttestationRejected"]],
       [statement({ metadata: { buildFinishedOn: young } }), []],
       [statement({ metadata: { scanFinishedOn: young } }), []],
       [statement({ creationInfo: { created: young } }), []],
