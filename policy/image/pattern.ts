@@ -3,6 +3,7 @@ import { compileHostGlob } from "./hostGlob.ts";
 import { HUB, isHostLike, isPort, parseHost } from "./host.ts";
 import { compilePath } from "./pathGlob.ts";
 import type { Reference } from "./reference.ts";
+import { withoutLibrary } from "./repositoryPath.ts";
 
 /** A compiled image pattern (design.md section 3); `parsePattern` is the only maker. */
 export interface ImagePattern {
@@ -51,7 +52,7 @@ export function parsePattern(text: string): ParsedPattern {
     ...(host.literalHost === undefined ? {} : { literalHost: host.literalHost }),
     matches: (reference) =>
       host.matches(reference.registry) &&
-      (path === undefined || path(reference.repository)) &&
+      (path === undefined || pathMatches(path, host, reference)) &&
       (tag === undefined || tagMatches(tag, reference)),
   };
   return { status: "ok", pattern: Object.freeze(pattern) };
@@ -123,6 +124,20 @@ function compileTag(glob: string): Part<(tag: string) => boolean> {
   if (!/^[A-Za-z0-9_*][A-Za-z0-9_.*-]{0,127}$/.test(glob))
     return fault(`${JSON.stringify(glob)} is not a tag, nor a glob over tags`);
   return ok(compileGlob(glob));
+}
+
+/**
+ * `nginx` and `library/nginx` on Docker Hub are one image. A pattern that names Docker Hub has been normalised; one whose host is a glob may
+ * mean either, so that a deny list of one holds for both.
+ */
+function pathMatches(
+  path: (repository: string) => boolean,
+  { literalHost }: HostPart,
+  { registry, repository }: Reference,
+): boolean {
+  if (path(repository)) return true;
+  const short = literalHost === undefined ? withoutLibrary(registry, repository) : undefined;
+  return short !== undefined && path(short);
 }
 
 /** Never a reference by digest alone, well formed or not: nobody said which tag it has. */

@@ -22,3 +22,10 @@ export function pathFault(path: string): string | undefined {
 export function withLibrary(registry: string, path: string): string {
   return registry === HUB && !path.includes("/") ? `library/${path}` : path;
 }
+
+/** How Docker Hub's own images are written mostly: `nginx` for `library/nginx` on Docker Hub; undefined for every other image. */
+export function withoutLibrary(registry: string, repository: string): string | undefined {
+  if (registry !== HUB || !repository.startsWith("library/")) return undefined;
+  const name = repository.slice("library/".length);
+  return name.includes("/") ? undefined : name;
+}

@@ -125,6 +125,39 @@ describe("patterns", () => {
     );
   });
 
+  it("with a glob for a host take an image of Docker Hub under all its names, if they take any of them as it is written", () => {
+    const names = ["docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
+    const globOf = (one: string): fc.Arbitrary<string> =>
+      fc.array(fc.boolean(), { minLength: one.length, maxLength: one.length }).map((stars) =>
+        Array.from(one, (letter, index) => (stars[index] === true && letter !== "." ? "*" : letter))
+          .join("")
+          .replaceAll(/\*+/g, "*"),
+      );
+    const glob = fc.oneof(fc.constantFrom("*", "*.io", "*.*", "quay.*"), fc.constantFrom(...names).chain(globOf));
+    const segment = fc.constantFrom("nginx", "library", "org", "ng*", "*", "**", "*x");
+    const path = fc.array(segment, { minLength: 1, maxLength: 3 });
+    const isTaken = (host: string, wanted: readonly string[], name: string, parts: readonly string[]): boolean => {
+      const labels = [host, name].map((one) => one.split("."));
+      const fits =
+        host === "*" ||
+        (labels[0]!.length === labels[1]!.length &&
+          labels[0]!.every((one, index) => new RegExp(`^${one.replaceAll("*", ".*")}$`).test(labels[1]![index]!)));
+      return fits && definition(wanted, parts);
+    };
+    fc.assert(
+      fc.property(glob, path, fc.constantFrom("nginx", "library/nginx", "org/app"), (host, wanted, image) => {
+        const pattern = `${host}/${wanted.join("/")}`;
+        if (!host.includes("*")) return;
+        const paths = image === "org/app" ? [image] : ["nginx", "library/nginx"];
+        const expected = names.some((name) => paths.some((one) => isTaken(host, wanted, name, one.split("/"))));
+        const spellings = ["", ...names.map((name) => `${name}/`), "INDEX.Docker.io:443/"];
+        for (const spelling of spellings.flatMap((name) => paths.map((one) => name + one)))
+          assert.equal(matches(pattern, spelling), expected, `${pattern} on ${spelling}`);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   it("never take a host that only begins, ends or looks like theirs", () => {
     fc.assert(
       fc.property(host, label, repository, suffix, fc.integer({ min: 1, max: 65_535 }), (h, more, path, rest, port) => {
