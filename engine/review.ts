@@ -13,7 +13,7 @@ import {
 import type { ImageFacts } from "../policy/facts/facts.ts";
 import type { Finding } from "../policy/finding/finding.ts";
 import { tagState, type TagState } from "../policy/rules/tagState.ts";
-import type { ImageUse, Subject } from "../policy/subject/subject.ts";
+import { MOST_USES, type ImageUse, type Subject } from "../policy/subject/subject.ts";
 import type { Gather } from "../evidence/provider.ts";
 import type { RecentlyClean } from "./recentlyClean.ts";
 
@@ -58,12 +58,6 @@ type Gathered =
  * questions to a registry: one request would make the registry unavailable to everybody. Pods have a handful.
  */
 export const MOST_IMAGES = 256;
-
-/**
- * Places of one object whose text is judged, in the order of the object. Each costs time under every policy, and nobody else's request is
- * answered meanwhile.
- */
-export const MOST_USES = 1_024;
 
 /**
  * Joins the pure rules with what is gathered. Static rules come first: once a deny policy refuses an image, its registry is not contacted.

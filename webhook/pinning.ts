@@ -1,9 +1,8 @@
-import { MOST_USES } from "../engine/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { policiesFor, staticFindings } from "../policy/evaluate.ts";
 import type { Reference } from "../policy/image/reference.ts";
 import { tagState } from "../policy/rules/tagState.ts";
-import type { ImageUse, Subject } from "../policy/subject/subject.ts";
+import { MOST_USES, type ImageUse, type Subject } from "../policy/subject/subject.ts";
 import { isDenial } from "./respond.ts";
 
 /** One image to be pinned. */

@@ -1,9 +1,9 @@
-import { MOST_USES, type Review } from "../engine/review.ts";
+import type { Review } from "../engine/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import type { Decision } from "../policy/finding/decision.ts";
 import { shown } from "../policy/finding/message.ts";
 import { newFindings } from "../policy/finding/newFindings.ts";
-import type { Subject } from "../policy/subject/subject.ts";
+import { MOST_USES, type Subject } from "../policy/subject/subject.ts";
 import { subjectOf } from "../policy/subject/subjectOf.ts";
 import { classifyRequest } from "./admissionKinds.ts";
 import { allowed, unjudgeable } from "./admissionResponse.ts";

@@ -1,5 +1,4 @@
-import { MOST_USES } from "../../engine/review.ts";
-import type { ImageUse, Subject } from "../../policy/subject/subject.ts";
+import { MOST_USES, type ImageUse, type Subject } from "../../policy/subject/subject.ts";
 
 /** No image that is longer parses: what is kept of it is for the reader. */
 const LONGEST_IMAGE = 1_024;

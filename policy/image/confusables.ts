@@ -42,8 +42,9 @@ const TO_ASCII: ReadonlyMap<string, string> = new Map(
  * `vv` as `w`, as in UTS 39.
  */
 export function skeleton(text: string): string {
-  const plain = text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
-  let shape = "";
-  for (const character of plain) shape += TO_ASCII.get(character) ?? character;
+  const ascii = /^[!-~]*$/.test(text);
+  const plain = (ascii ? text : text.normalize("NFKD").replaceAll(/\p{M}/gu, "")).toLowerCase();
+  // Of ASCII itself only digits look like something else.
+  const shape = plain.replaceAll(ascii ? /[0-9]/g : /./gsu, (one) => TO_ASCII.get(one) ?? one);
   return shape.replaceAll("rn", "m").replaceAll("vv", "w").replaceAll("i", "l");
 }

@@ -26,45 +26,76 @@ const WELL_KNOWN: ReadonlySet<string> = new Set([
 /** Names shorter than this are too close to each other by chance for two edits. */
 const SHORT = 8;
 
+/** Answers that are kept for each list of a policy: an object names few hosts, each often. */
+const REMEMBERED = 64;
+
 /**
  * Whether a host that is not allowed looks like one that is (design.md sections 3 and 9): an allowed host as the leading labels of
  * another domain, the same shape in other letters, or a slip of the keyboard away. Ports do not count, punycode is decoded. The closest
  * resemblance is told.
  */
 export function findLookalike(registry: string, allowed: readonly string[]): Lookalike | undefined {
-  const host = withoutPort(registry);
-  const candidates = [...new Set(allowed.map(withoutPort))].filter((meant) => meant !== host).sort();
-  // The port alone is wrong: the name imitates nothing.
-  if (candidates.length === 0 || allowed.some((meant) => withoutPort(meant) === host) || isAddress(host))
-    return undefined;
-
-  const prefixed = candidates.find((meant) => host.startsWith(`${meant}.`) && meant.includes("."));
-  if (prefixed !== undefined) {
-    return { kind: "prefix", meant: prefixed, text: `is another domain that begins with ${prefixed}` };
-  }
-  const comparable = candidates.filter(
-    (meant) => !isAddress(meant) && !(WELL_KNOWN.has(host) && WELL_KNOWN.has(meant)),
-  );
-  const { decoded, shape } = faceOf(host);
-  const twin = comparable.find((meant) => knownFace(meant).shape === shape);
-  if (twin !== undefined) {
-    const spelled = decoded === host ? "" : ` (${decoded})`;
-    return {
-      kind: "homoglyph",
-      meant: twin,
-      text: `is written with letters that look like those of ${twin}${spelled}`,
-    };
-  }
-  let closest: { readonly meant: string; readonly distance: number } | undefined;
-  for (const meant of comparable) {
-    const most = meant.length < SHORT ? 1 : 2;
-    const distance = editDistance(decoded, knownFace(meant).decoded, most);
-    if (distance !== undefined && distance < (closest?.distance ?? Infinity)) closest = { meant, distance };
-  }
-  if (closest === undefined) return undefined;
-  const edits = closest.distance === 1 ? "one edit" : `${closest.distance} edits`;
-  return { kind: "spelling", meant: closest.meant, text: `is ${edits} away from ${closest.meant}` };
+  return compileLookalikes(allowed)(registry);
 }
+
+/** `findLookalike` among always the same allowed hosts, for what asks again and again. */
+export function compileLookalikes(allowed: readonly string[]): (registry: string) => Lookalike | undefined {
+  const hosts = [...new Set(allowed.map(withoutPort))].sort();
+  if (hosts.length === 0) return () => undefined;
+  const known = new Set(hosts);
+  const faces = hosts.filter((host) => !isAddress(host)).map(faceOf);
+  const byShape = Map.groupBy(faces, ({ shape }) => shape);
+  const byLength = Map.groupBy(faces, ({ letters }) => letters.length);
+  const find = (host: string): Lookalike | undefined => {
+    // The port alone is wrong: the name imitates nothing.
+    if (known.has(host) || isAddress(host)) return undefined;
+    return prefixed(host, known) ?? twin(faceOf(host), byShape) ?? closest(faceOf(host), byLength);
+  };
+  const answers = new LRUCache<string, { readonly found: Lookalike | undefined }>({ max: REMEMBERED });
+  return (registry) => {
+    const host = withoutPort(registry);
+    const answer = answers.get(host) ?? { found: find(host) };
+    answers.set(host, answer);
+    return answer.found;
+  };
+}
+
+/** The shortest of the leading labels that are an allowed host. */
+function prefixed(host: string, known: ReadonlySet<string>): Lookalike | undefined {
+  for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
+    const meant = host.slice(0, dot);
+    if (meant.includes(".") && known.has(meant))
+      return { kind: "prefix", meant, text: `is another domain that begins with ${meant}` };
+  }
+  return undefined;
+}
+
+function twin(face: Face, byShape: ReadonlyMap<string, readonly Face[]>): Lookalike | undefined {
+  const meant = byShape.get(face.shape)?.find(({ host }) => comparable(face.host, host))?.host;
+  if (meant === undefined) return undefined;
+  const spelled = face.decoded === face.host ? "" : ` (${face.decoded})`;
+  const text = `is written with letters that look like those of ${meant}${spelled}`;
+  return { kind: "homoglyph", meant, text };
+}
+
+/** Only hosts of nearly the same length can be so near; of two that are equally near the first by name. */
+function closest({ host, letters }: Face, byLength: ReadonlyMap<number, readonly Face[]>): Lookalike | undefined {
+  let best: { readonly meant: string; readonly distance: number } | undefined;
+  for (let length = letters.length - 2; length <= letters.length + 2; length++) {
+    for (const face of byLength.get(length) ?? []) {
+      if (!comparable(host, face.host)) continue;
+      const distance = editDistance(letters, face.letters, face.host.length < SHORT ? 1 : 2);
+      if (distance === undefined || distance > (best?.distance ?? Infinity)) continue;
+      if (best === undefined || distance < best.distance || face.host < best.meant)
+        best = { meant: face.host, distance };
+    }
+  }
+  if (best === undefined) return undefined;
+  const edits = best.distance === 1 ? "one edit" : `${best.distance} edits`;
+  return { kind: "spelling", meant: best.meant, text: `is ${edits} away from ${best.meant}` };
+}
+
+const comparable = (host: string, meant: string): boolean => !(WELL_KNOWN.has(host) && WELL_KNOWN.has(meant));
 
 function withoutPort(host: string): string {
   return host.replace(/:[0-9]+$/, "");
@@ -77,22 +108,21 @@ function isAddress(host: string): boolean {
 
 /** What a reader sees of a host. */
 interface Face {
+  readonly host: string;
   readonly decoded: string;
+  /** Of `decoded`, by code points. */
+  readonly letters: ArrayLike<string>;
   readonly shape: string;
 }
 
 function faceOf(host: string): Face {
   const decoded = decode(host);
-  return { decoded, shape: skeleton(decoded) };
+  return { host, decoded, letters: lettersOf(decoded), shape: skeleton(decoded) };
 }
 
-/** Of the hosts that policies allow: the same few are compared with every host that is not. */
-const known = new LRUCache<string, Face>({ max: 4_096 });
-
-function knownFace(host: string): Face {
-  const face = known.get(host) ?? faceOf(host);
-  known.set(host, face);
-  return face;
+/** The text itself where each of its units is a letter: thousands of allowed hosts are kept. */
+function lettersOf(text: string): ArrayLike<string> {
+  return /[\ud800-\udfff]/.test(text) ? Array.from(text) : text;
 }
 
 /** Labels that do not decode stay as they are. */

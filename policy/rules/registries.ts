@@ -1,6 +1,6 @@
 import type { PatternList, RegistriesRule } from "../compiledRules.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
-import { findLookalike } from "../image/lookalike.ts";
+import { compileLookalikes, type Lookalike } from "../image/lookalike.ts";
 import { listed } from "../finding/message.ts";
 import type { Reference } from "../image/reference.ts";
 
@@ -35,8 +35,7 @@ function isNamed({ allow, namespaces }: RegistriesRule, registry: string): boole
 }
 
 function notAllowed(list: PatternList, reference: Reference, where: string, named: boolean): RuleFinding {
-  const hosts = list.patterns.flatMap(({ literalHost }) => (literalHost === undefined ? [] : [literalHost]));
-  const lookalike = named ? undefined : findLookalike(reference.registry, hosts);
+  const lookalike = named ? undefined : lookalikesOf(list)(reference.registry);
   if (lookalike === undefined) {
     return finding("RegistryNotAllowed", `${reference.name} is not allowed${where}; ${allowedText(list)}`);
   }
@@ -45,6 +44,18 @@ function notAllowed(list: PatternList, reference: Reference, where: string, name
     "LookalikeRegistry",
     `registry ${reference.registry} is not allowed${where} and ${text}; did you mean ${meant}/${reference.repository}? ${allowedText(list)}`,
   );
+}
+
+/** By list: compiled at the first host that one does not allow, and gone with its policy. */
+const compiled = new WeakMap<PatternList, (registry: string) => Lookalike | undefined>();
+
+function lookalikesOf(list: PatternList): (registry: string) => Lookalike | undefined {
+  const known = compiled.get(list);
+  if (known !== undefined) return known;
+  const hosts = list.patterns.flatMap(({ literalHost }) => (literalHost === undefined ? [] : [literalHost]));
+  const fresh = compileLookalikes(hosts);
+  compiled.set(list, fresh);
+  return fresh;
 }
 
 function allowedText({ patterns }: PatternList): string {

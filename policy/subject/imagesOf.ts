@@ -1,5 +1,5 @@
 import { parseReference, type ParsedReference } from "../image/reference.ts";
-import type { ImageField, ImageUse } from "./subject.ts";
+import { MOST_USES, type ImageField, type ImageUse } from "./subject.ts";
 
 /** A JSON object of which nothing is known yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -12,8 +12,9 @@ const CONTAINERS: readonly (readonly [field: Exclude<ImageField, "volumes">, sta
 ];
 
 /**
- * Every image that a pod specification names: containers of all three kinds and image volumes. Never throws. What should hold an image
- * and cannot be read is ImageMalformed, never left out; only a template's image volume may be empty, as the API server allows.
+ * Every image that a pod specification names: containers of all three kinds and image volumes. Never throws, and takes one look at each
+ * entry of specification and status. What should hold an image and cannot be read is ImageMalformed, never left out; only a template's
+ * image volume may be empty, as the API server allows. What nobody will judge (MOST_USES) is named but not read.
  *
  * @param path JSON pointer to the specification.
  * @param status of the pod, for what the runtime reports; undefined for templates.
@@ -24,13 +25,12 @@ export function imagesOf(spec: JsonObject, path: string, status: JsonObject | un
     const listed = spec[field];
     if (listed === undefined || listed === null) continue;
     const list = asList(listed);
-    const reported = status === undefined ? undefined : status[statusField];
+    const reported = imageIdsOf(status?.[statusField]);
     for (let index = 0; index < list.length; index++) {
       const entry = asObject(list[index]);
       const container = nameOf(entry, field, index);
       const at = `${path}/${field}/${index}/image`;
-      const imageID = reported === undefined ? undefined : imageIdOf(reported, container);
-      uses.push(use(container, field, at, entry?.["image"], imageID));
+      uses.push(use(container, field, at, entry?.["image"], reported.get(container), uses.length));
     }
   }
   if (spec["volumes"] !== undefined && spec["volumes"] !== null)
@@ -39,6 +39,7 @@ export function imagesOf(spec: JsonObject, path: string, status: JsonObject | un
 }
 
 function addVolumes(uses: ImageUse[], volumes: readonly unknown[], path: string, status: JsonObject | undefined): void {
+  let mounted: ReadonlyMap<string, string> | undefined;
   for (let index = 0; index < volumes.length; index++) {
     const volume = asObject(volumes[index]);
     const image = volume?.["image"];
@@ -53,8 +54,9 @@ function addVolumes(uses: ImageUse[], volumes: readonly unknown[], path: string,
     )
       continue;
     const name = nameOf(volume, "volumes", index);
-    const imageID = template ? undefined : mountedImageOf(status, name);
-    uses.push(use(name, "volumes", `${path}/volumes/${index}/image/reference`, reference, imageID));
+    mounted ??= template ? NONE : mountedImagesOf(status);
+    const at = `${path}/volumes/${index}/image/reference`;
+    uses.push(use(name, "volumes", at, reference, mounted.get(name), uses.length));
   }
 }
 
@@ -64,44 +66,61 @@ function use(
   path: string,
   image: unknown,
   imageID: string | undefined,
+  place: number,
 ): ImageUse {
   const written = typeof image === "string" ? image : "";
-  const parsed =
-    typeof image === "string" || image === undefined || image === null ? parseReference(written) : NOT_TEXT;
+  const parsed = parsedOf(image, written, place);
   return imageID === undefined
     ? { container, field, path, image: written, parsed }
     : { container, field, path, image: written, parsed, imageID };
 }
 
-const NOT_TEXT: ParsedReference = { status: "malformed", reason: "ImageMalformed", message: "is not a string" };
-
-/** Status entries are matched by name: their order is the kubelet's. Of two with one name the first counts. */
-function imageIdOf(statuses: unknown, container: string): string | undefined {
-  if (!Array.isArray(statuses)) return undefined;
-  for (const entry of statuses as readonly unknown[]) {
-    const one = asObject(entry);
-    if (one?.["name"] === container) return typeof one["imageID"] === "string" ? one["imageID"] : undefined;
-  }
-  return undefined;
+function parsedOf(image: unknown, written: string, place: number): ParsedReference {
+  if (place > MOST_USES) return UNREAD;
+  return typeof image === "string" || image === undefined || image === null ? parseReference(written) : NOT_TEXT;
 }
 
-/** What an image volume really holds is reported with its mounts (KEP-5365), by those containers that mount it. */
-function mountedImageOf(status: JsonObject, volume: string): string | undefined {
+const NOT_TEXT: ParsedReference = { status: "malformed", reason: "ImageMalformed", message: "is not a string" };
+/** An object of 3 MiB names tens of thousands: reading them all takes as long as a hundred reviews. */
+const UNREAD: ParsedReference = {
+  status: "malformed",
+  reason: "ImageMalformed",
+  message: `is one of more than ${MOST_USES} images of the object, and was not read; use fewer containers`,
+};
+const NONE: ReadonlyMap<string, string> = new Map();
+
+/** By container: status entries are matched by name, as their order is the kubelet's. Of two with one name the first counts. */
+function imageIdsOf(statuses: unknown): ReadonlyMap<string, string> {
+  if (!Array.isArray(statuses) || statuses.length === 0) return NONE;
+  const first = new Map<string, unknown>();
+  for (const entry of statuses as readonly unknown[]) {
+    const one = asObject(entry);
+    const name = one?.["name"];
+    if (typeof name === "string" && !first.has(name)) first.set(name, one?.["imageID"]);
+  }
+  return textsOf(first);
+}
+
+const textsOf = (values: ReadonlyMap<string, unknown>): ReadonlyMap<string, string> =>
+  new Map([...values].filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+
+/** By volume: what an image volume really holds is reported with its mounts (KEP-5365), by those containers that mount it. */
+function mountedImagesOf(status: JsonObject | undefined): ReadonlyMap<string, string> {
+  const first = new Map<string, string>();
   for (const [, statusField] of CONTAINERS) {
-    const statuses = status[statusField];
-    if (!Array.isArray(statuses)) continue;
-    for (const entry of statuses as readonly unknown[]) {
-      const mounts = asObject(entry)?.["volumeMounts"];
-      if (!Array.isArray(mounts)) continue;
-      for (const mount of mounts as readonly unknown[]) {
+    for (const entry of listOf(status?.[statusField])) {
+      for (const mount of listOf(asObject(entry)?.["volumeMounts"])) {
         const one = asObject(mount);
+        const name = one?.["name"];
         const imageRef = asObject(asObject(one?.["volumeStatus"])?.["image"])?.["imageRef"];
-        if (one?.["name"] === volume && typeof imageRef === "string") return imageRef;
+        if (typeof name === "string" && typeof imageRef === "string" && !first.has(name)) first.set(name, imageRef);
       }
     }
   }
-  return undefined;
+  return first;
 }
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 function nameOf(entry: JsonObject | undefined, field: ImageField, index: number): string {
   const name = entry?.["name"];

@@ -3,6 +3,12 @@ import type { ParsedReference } from "../image/reference.ts";
 /** The image-bearing fields of a pod specification. */
 export type ImageField = "containers" | "initContainers" | "ephemeralContainers" | "volumes";
 
+/**
+ * Places of one object whose text is judged, in the order of the object. Each costs time under every policy, and nobody else's request is
+ * answered meanwhile.
+ */
+export const MOST_USES = 1_024;
+
 /** One place in an object that names an image. */
 export interface ImageUse {
   /** Container name; the volume's name for an image volume. */

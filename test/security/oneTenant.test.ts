@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createReview, MOST_IMAGES, MOST_USES } from "../../engine/review.ts";
+import { createReview, MOST_IMAGES } from "../../engine/review.ts";
+import { MOST_USES } from "../../policy/subject/subject.ts";
 import { createMutate } from "../../webhook/mutate.ts";
 import { createShares } from "../../webhook/shares.ts";
 import { createValidate } from "../../webhook/validate.ts";
