@@ -1,7 +1,7 @@
 import type { ClusterReads } from "./registry/auth/clusterReads.ts";
-import { createCloudCredentials } from "./registry/auth/cloud/cloudCredentials.ts";
+import { createCloudCredentials, type CloudCredentials } from "./registry/auth/cloud/cloudCredentials.ts";
 import { createKeychains } from "./registry/auth/keychain.ts";
-import { createGather, type Gathering } from "./gather/createGather.ts";
+import { createGather, type GatherOptions, type Gathering } from "./gather/createGather.ts";
 import type { FactProvider } from "./provider.ts";
 import type { EvidenceMetrics } from "./metrics.ts";
 import type { Network } from "./registry/http/network.ts";
@@ -14,6 +14,9 @@ export interface EvidenceOptions {
   readonly providers: readonly FactProvider[];
   /** Absent: no cluster, so no pull secrets of pods. */
   readonly cluster?: ClusterReads;
+  /** Credentials that are asked for when a registry wants one; the clouds' by default. */
+  readonly cloud?: CloudCredentials;
+  readonly ownCredentials?: GatherOptions["ownCredentials"];
   /** What the cluster says of its own service ranges; see `RegistryOptions`. */
   readonly serviceRanges?: () => readonly string[];
   /** Told of defects, which are findings and never a pass. */
@@ -34,7 +37,8 @@ export interface Evidence extends Gathering {
  * no sense: a CA file that cannot be read, a range that is none, a mirror that is no URL.
  */
 export function createEvidence(options: EvidenceOptions): Evidence {
-  const { settings, metrics, providers, cluster, report, network, clock, serviceRanges } = options;
+  const { settings, metrics, providers, cluster, report, network, clock, serviceRanges, ownCredentials } = options;
+  const { cloud = createCloudCredentials(settings.cloudCredentials ?? CLOUD_PROVIDERS) } = options;
   const time = clock === undefined ? {} : { clock };
   const registry = createRegistry({
     settings,
@@ -45,10 +49,16 @@ export function createEvidence(options: EvidenceOptions): Evidence {
   });
   const keychains = createKeychains({
     settings,
-    cloud: createCloudCredentials(settings.cloudCredentials ?? CLOUD_PROVIDERS),
+    cloud,
     ...time,
     ...(cluster === undefined ? {} : { cluster }),
   });
-  const gathering = createGather({ registry, keychains, providers, ...(report === undefined ? {} : { report }) });
+  const gathering = createGather({
+    registry,
+    keychains,
+    providers,
+    ...(ownCredentials === undefined ? {} : { ownCredentials }),
+    ...(report === undefined ? {} : { report }),
+  });
   return { ...gathering, close: registry.close };
 }

@@ -23,6 +23,11 @@ export interface GatherOptions {
   readonly keychains: Keychains;
   /** Signatures and attestations, scans, base images. Each wins over the ones before it where both know the same fact. */
   readonly providers: readonly FactProvider[];
+  /**
+   * Repositories that the operator's own credentials serve: those that a policy names (default), or all: whoever is at a terminal asks
+   * with their own credentials for what they name.
+   */
+  readonly ownCredentials?: "named" | "all";
   /** Told of a provider that outlives its deadline: its facts are then missing, which no rule takes for a pass. */
   readonly report?: (error: unknown) => void;
 }
@@ -52,7 +57,8 @@ const STRICTEST_FIRST: readonly EnforcementAction[] = ["deny", "warn", "dryrun"]
  * What policies need to know about images, from registries, credentials, the cache and the fact providers. What deny policies
  * need comes first, so that a deadline costs the lenient ones.
  */
-export function createGather({ registry, keychains, providers, report = () => {} }: GatherOptions): Gathering {
+export function createGather(options: GatherOptions): Gathering {
+  const { registry, keychains, providers, ownCredentials = "named", report = () => {} } = options;
   /** What a tag was found to name, by the request's own signal: one resolution an admission, whatever the cache keeps. */
   const resolved = new WeakMap<AbortSignal, Map<string, Maybe<ManifestOutcome>>>();
 
@@ -66,7 +72,8 @@ export function createGather({ registry, keychains, providers, report = () => {}
     const open = (name: string, parsed: Reference | undefined): CachedRepository | undefined => {
       const endpoint = registry.endpoint(name);
       if (endpoint === undefined) return undefined;
-      return registry.repository(endpoint, keychain.sources(endpoint, isNamed(name, parsed, policies)));
+      const named = ownCredentials === "all" || isNamed(name, parsed, policies);
+      return registry.repository(endpoint, keychain.sources(endpoint, named));
     };
     const repository = open(reference.name, reference);
     if (repository === undefined) return undefined;

@@ -6,9 +6,14 @@ import { join, resolve } from "node:path";
 const ROOT = resolve(import.meta.dirname, "../..");
 const read = (file: string): Promise<string> => readFile(join(ROOT, file), "utf8");
 
-/** The folders that the operator's image holds. */
+/** The folders and files that the operator's image holds. */
 const shipped = async (): Promise<readonly string[]> =>
-  [...(await read("Dockerfile")).matchAll(/^COPY (\w+) \.\/\1$/gm)].map(([, folder]) => folder ?? "");
+  [...(await read("Dockerfile")).matchAll(/^COPY ((?:\w[\w./]* )+)\.\/\w*\/?$/gm)].flatMap(([, sources = ""]) =>
+    sources
+      .trim()
+      .split(" ")
+      .map((source) => (source.includes(".") ? source : `${source}/**/*.ts`)),
+  );
 
 /** Scripts beside the CRDs that make files from them; nothing of the operator imports them. */
 const SCRIPTS: ReadonlySet<string> = new Set(["crds/generate.ts", "crds/schemaOf.ts", "crds/typesOf.ts"]);
@@ -16,7 +21,10 @@ const SCRIPTS: ReadonlySet<string> = new Set(["crds/generate.ts", "crds/schemaOf
 /** Packages that some shipped file imports, lazily or not, types alone left out. */
 const imported = async (): Promise<ReadonlySet<string>> => {
   const names = new Set<string>();
-  for await (const file of glob(`{${(await shipped()).join(",")}}/**/*.ts`, { cwd: ROOT })) {
+  for await (const file of glob(
+    (await shipped()).filter((place) => place.endsWith(".ts")),
+    { cwd: ROOT },
+  )) {
     if (SCRIPTS.has(file)) continue;
     const text = (await read(file)).replaceAll(/^import type [^;]*;/gm, "");
     for (const [, name = ""] of text.matchAll(/(?:\bfrom|\bimport\s*\(?|\burl\)\()\s*"([^".][^"]*)"/g)) {
