@@ -80,9 +80,8 @@ export class RecentlyClean {
   }
 }
 
-const asksOfTheMoment = ({ digest, scan }: CompiledPolicy, tag: string | undefined): boolean =>
-  (tag !== undefined && digest !== undefined && digest.tagDrift !== "Ignore") ||
-  (scan !== undefined &&
-    scan.sources.some(
-      (source) => source.type === "podAnnotation" || (source.type === "vulnerabilityReport" && source.grace > 0),
-    ));
+const asksOfTheMoment = ({ rules }: CompiledPolicy, written: string | undefined): boolean =>
+  rules.some(
+    ({ dependsOn: { tag, age, podAnnotations } }) =>
+      (written !== undefined && tag === true) || age === true || (podAnnotations ?? []).length > 0,
+  );

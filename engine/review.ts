@@ -3,16 +3,17 @@ import { decide } from "../policy/finding/decide.ts";
 import type { Decision } from "../policy/finding/decision.ts";
 import {
   asksForFacts,
-  contentFindings,
   defectFinding,
   judgedDigest,
+  judgeFacts,
+  judgeText,
   policiesFor,
-  staticFindings,
   unaskedFinding,
-} from "../policy/evaluate.ts";
+} from "../policy/judge.ts";
 import type { ImageFacts } from "../policy/facts/facts.ts";
 import type { Finding } from "../policy/finding/finding.ts";
-import { tagState, type TagState } from "../policy/rules/tagState.ts";
+import type { TagState } from "../policy/rules/rule.ts";
+import { tagState } from "../policy/tagState.ts";
 import { MOST_USES, type ImageUse, type Subject } from "../policy/subject/subject.ts";
 import type { Gather } from "../evidence/provider.ts";
 import type { RecentlyClean } from "./recentlyClean.ts";
@@ -96,7 +97,7 @@ export function createReview(
       if (place !== undefined && clean?.has(place, image, now) === true) continue;
       const concerned = policiesFor(policies, image);
       const before = findings.length;
-      const question = judgeText(concerned, image, request, findings);
+      const question = judgeWritten(concerned, image, request, findings);
       if (question !== undefined) questions.push(question);
       else if (findings.length === before) remember(image, concerned);
     }
@@ -112,7 +113,7 @@ export function createReview(
     const finish = (gathered: readonly Gathered[]): Decision => {
       for (const [index, question] of questions.entries()) {
         const before = findings.length;
-        judgeFacts(question, gathered[index] ?? FAILED, request, findings, digests, report);
+        judgeGathered(question, gathered[index] ?? FAILED, request, findings, digests, report);
         if (question.clean && findings.length === before) remember(question.image, question.concerned);
       }
       return decide(findings, digests);
@@ -125,7 +126,7 @@ export function createReview(
 }
 
 /** The static findings of one image, and what is left to ask about it. */
-function judgeText(
+function judgeWritten(
   concerned: readonly CompiledPolicy[],
   image: ImageUse,
   { subject, mode }: ReviewRequest,
@@ -135,7 +136,7 @@ function judgeText(
   const tags = tagState(concerned, subject, mode);
   let refused = false;
   for (const policy of concerned) {
-    for (const finding of staticFindings(policy, subject, image, { tags })) {
+    for (const finding of judgeText(policy, subject, image, { mode, tags })) {
       findings.push(finding);
       refused ||= refuses(finding, mode);
     }
@@ -199,7 +200,7 @@ function gatherAll(
   });
 }
 
-function judgeFacts(
+function judgeGathered(
   { image, policies, tags }: Question,
   gathered: Gathered,
   { subject, mode, now }: ReviewRequest,
@@ -213,7 +214,7 @@ function judgeFacts(
     try {
       if (gathered.status === "failed") findings.push(defectFinding(policy, subject, image));
       else if (gathered.status === "passedOver") findings.push(unaskedFinding(policy, subject, image, TOO_MANY));
-      else findings.push(...contentFindings(policy, subject, image, gathered.facts, { mode, now, tags }));
+      else findings.push(...judgeFacts(policy, subject, image, gathered.facts, { mode, now, tags }));
     } catch (error) {
       report(error);
       findings.push(defectFinding(policy, subject, image));

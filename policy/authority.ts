@@ -58,3 +58,21 @@ export interface KeylessAuthority extends AuthorityBase {
 
 /** A notation authority does not compile yet: its policy carries the fault NotSupported. */
 export type CompiledAuthority = KeyAuthority | KeylessAuthority;
+
+/**
+ * The authorities that a content rule counts. A named authority whose compilation failed is in `faulty`:
+ * the rule then answers EvidenceUnavailable (configuration) unless enough others hold.
+ */
+export interface AuthoritySet {
+  readonly trusted: readonly CompiledAuthority[];
+  readonly faulty: readonly { readonly name: string; readonly message: string }[];
+}
+
+/** Whose word a rule needs. */
+export interface Quorum {
+  readonly authorities: AuthoritySet;
+  /** So many are needed, each with a signer of its own. */
+  readonly count: number;
+  /** No number is written: every one of them is needed, those too that share a key and count once. */
+  readonly everyone: boolean;
+}

@@ -1,37 +1,12 @@
+import type { CompiledAuthority } from "./authority.ts";
+import type { PolicyAdvice } from "./compile/compiling.ts";
+import type { PolicyFault } from "./compile/faults.ts";
 import type { EnforcementAction, RuleName } from "./finding/finding.ts";
 import type { ImagePattern } from "./image/pattern.ts";
 import type { Reference } from "./image/reference.ts";
+import type { PolicyRule } from "./rules/rule.ts";
+import type { CompiledRules } from "./rules/table.ts";
 import type { Subject } from "./subject/subject.ts";
-import type { CompiledAuthority } from "./authority.ts";
-import type {
-  AttestationRule,
-  BaseImagesRule,
-  DigestRule,
-  RegistriesRule,
-  ScanRule,
-  SignaturesRule,
-} from "./compiledRules.ts";
-
-/**
- * What only the operator can see to be wrong with a policy that the API server took. The policy stays in force:
- * the rules that need the faulty part answer EvidenceUnavailable with the enforcement action.
- */
-export interface PolicyFault {
-  /** Becomes the reason of `Ready=False`. */
-  readonly reason:
-    | "NotSupported"
-    | "NamespaceNotTrusted"
-    | "ReferenceNotFound"
-    | "KeyInvalid"
-    | "TrustRootInvalid"
-    | "CertificateInvalid"
-    | "ExpressionInvalid"
-    | "PatternInvalid"
-    | "InvalidSpec";
-  /** Field path, such as `spec.authorities[0].key.secretRef`. */
-  readonly path: string;
-  readonly message: string;
-}
 
 /**
  * A rule that the policy asks for and that could not be compiled, whole or in part: what the rest of it does not refuse already
@@ -42,14 +17,8 @@ export interface UnjudgedRule {
   readonly message: string;
 }
 
-/** A remark for the policy's author that does not make it unready. */
-export interface PolicyAdvice {
-  readonly type: "ForgeableSource" | "ScanAfterAdmission";
-  readonly message: string;
-}
-
-/** A policy, ready to judge. Frozen; made by `compilePolicy`. */
-export interface CompiledPolicy {
+/** A policy, ready to judge, with what each of its rules is compiled to under the rule's name. Frozen; made by `compilePolicy`. */
+export interface CompiledPolicy extends CompiledRules {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
@@ -62,12 +31,8 @@ export interface CompiledPolicy {
   readonly matchesSubject: (subject: Subject) => boolean;
   /** undefined: the reference does not parse, and the policy's match could hold for it. */
   readonly matchesImage: (reference: Reference | undefined) => boolean;
-  readonly registries?: RegistriesRule;
-  readonly digest?: DigestRule;
-  readonly scan?: ScanRule;
-  readonly signatures?: SignaturesRule;
-  readonly attestations: readonly AttestationRule[];
-  readonly baseImages?: BaseImagesRule;
+  /** The rules that the policy has, in the order of the table. */
+  readonly rules: readonly PolicyRule[];
   /** At most one for each rule; a faulty pattern of `registries` is in that rule itself. */
   readonly unjudged: readonly UnjudgedRule[];
   /** By name, in the order of the policy; those with faults are left out and their users carry the fault. */

@@ -1,7 +1,7 @@
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
-import { policiesFor, staticFindings } from "../policy/evaluate.ts";
+import { judgeText, policiesFor } from "../policy/judge.ts";
 import type { Reference } from "../policy/image/reference.ts";
-import { tagState } from "../policy/rules/tagState.ts";
+import { tagState } from "../policy/tagState.ts";
 import { MOST_USES, type ImageUse, type Subject } from "../policy/subject/subject.ts";
 import { isDenial } from "./respond.ts";
 
@@ -39,7 +39,7 @@ export const pinTasks = (
     if (before !== undefined && (old?.image === use.image || (use.field === "volumes" && !subject.template))) return [];
     const matching = policiesFor(concerned, use);
     if (tagState(matching, subject, "admission") !== "pinned") return [];
-    const said = matching.flatMap((policy) => staticFindings(policy, subject, use, { tags: "pinned" }));
+    const said = matching.flatMap((policy) => judgeText(policy, subject, use, { mode: "admission", tags: "pinned" }));
     if (said.some(isDenial)) return [];
 
     const enforced = matching.filter(

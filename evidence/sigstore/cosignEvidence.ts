@@ -161,7 +161,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     provider: {
       name: "signatures",
       wanted: (policies) =>
-        policies.some(({ signatures, attestations }) => signatures !== undefined || attestations.length > 0),
+        policies.some(({ signatures, attestations }) => signatures !== undefined || (attestations ?? []).length > 0),
       gather: (context) => {
         const { request, reference, digest } = context;
         return inquire(context, {

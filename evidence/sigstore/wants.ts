@@ -32,7 +32,7 @@ const wantsOfOne = (policy: CompiledPolicy): readonly Want[] => {
   const { signatures, attestations } = policy;
   const wants = distinct([
     ...(signatures?.authorities.trusted ?? []).map((authority): Want => ({ authority })),
-    ...attestations.flatMap(({ predicateType, authorities }) =>
+    ...(attestations ?? []).flatMap(({ predicateType, authorities }) =>
       authorities.trusted.map((authority): Want => ({ authority, predicateType })),
     ),
   ]);
@@ -55,7 +55,7 @@ export const satisfies = (facts: CosignFacts, { request, reference, digest }: Fa
   return request.policies.every(
     ({ signatures, attestations }) =>
       (signatures === undefined || judgeSignatures(signatures, facts).length === 0) &&
-      attestations.every((rule) => judgeAttestations(rule, judged, { reference, now }).length === 0),
+      (attestations ?? []).every((rule) => judgeAttestations(rule, judged, { reference, now }).length === 0),
   );
 };
 

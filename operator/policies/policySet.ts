@@ -28,22 +28,12 @@ export const sameVersion = (a: CompiledPolicy, b: CompiledPolicy): boolean =>
   a.uid === b.uid && a.generation === b.generation && a.key === b.key;
 
 /** Whether a policy's verdict about the same evidence can change with the clock alone. */
-export const changesWithTime = ({ scan, attestations }: CompiledPolicy): boolean =>
-  attestations.some(({ maxAge }) => maxAge !== undefined) ||
-  (scan !== undefined &&
-    (scan.maxAge !== undefined ||
-      [...scan.allowCVEs.values()].some(({ expires }) => expires !== undefined) ||
-      // Reports of trivy-operator expire by themselves, whatever the policy says.
-      scan.sources.some(({ type }) => type === "vulnerabilityReport")));
+export const changesWithTime = ({ rules }: CompiledPolicy): boolean =>
+  rules.some(({ dependsOn }) => dependsOn.time === true);
 
 /** Whether a policy looks at when a pod was made. */
-export const looksAtAge = ({ scan }: CompiledPolicy): boolean =>
-  scan?.sources.some((source) => source.type === "vulnerabilityReport" && source.grace > 0) === true;
+export const looksAtAge = ({ rules }: CompiledPolicy): boolean => rules.some(({ dependsOn }) => dependsOn.age === true);
 
 /** Keys of pod annotations that policies read. */
 export const annotationKeys = (policies: readonly CompiledPolicy[]): ReadonlySet<string> =>
-  new Set(
-    policies.flatMap(
-      ({ scan }) => scan?.sources.flatMap((source) => (source.type === "podAnnotation" ? [source.key] : [])) ?? [],
-    ),
-  );
+  new Set(policies.flatMap(({ rules }) => rules.flatMap(({ dependsOn }) => dependsOn.podAnnotations ?? [])));

@@ -1,10 +1,20 @@
 import type { Attestation } from "../../crds/types.ts";
-import type { PolicyFault } from "../compiledPolicy.ts";
-import type { AttestationRule, CompiledCondition } from "../compiledRules.ts";
-import { parseDuration } from "../duration.ts";
-import type { CompiledAuthorities } from "./authorities.ts";
-import { compileCondition } from "./condition.ts";
+import type { Quorum } from "../authority.ts";
+import type { Compiling } from "./compiling.ts";
+import { compileCondition, type CompiledCondition } from "./condition.ts";
+import { compileDuration } from "./duration.ts";
+import type { FieldFaults } from "./faults.ts";
 import { compileQuorum } from "./quorum.ts";
+
+export interface AttestationRule extends Quorum {
+  /** Full URI; short names are expanded by the compiler. */
+  readonly predicateType: string;
+  /** Milliseconds. */
+  readonly maxAge?: number;
+  readonly conditions: readonly CompiledCondition[];
+  /** What is wrong with the rule itself (an expression that does not compile): it then answers as a configuration fault. */
+  readonly fault?: string;
+}
 
 /** Cosign's short names (`cosign attest --type`), as `cmd/cosign/cli/options/predicate.go` maps them. */
 const SHORT_NAMES = new Map([
@@ -20,54 +30,42 @@ const SHORT_NAMES = new Map([
   ["openvex", "https://openvex.dev/ns"],
 ]);
 
-/** The predicate type that a policy means: a URI as it stands, a short name in full. */
-const fullPredicateType = (written: string): string => SHORT_NAMES.get(written) ?? written;
-
-export interface CompiledAttestations {
-  readonly rules: readonly AttestationRule[];
-  readonly faults: readonly PolicyFault[];
-}
-
 /**
  * Compiles `spec.attestations`. A condition that does not compile stays as one that never holds: the rule then answers as
  * a configuration fault instead of passing what the condition was to refuse.
  */
-export const compileAttestations = (
+export function compileAttestations(
   specs: readonly Attestation[],
-  compiled: CompiledAuthorities,
-): CompiledAttestations => {
-  const faults: PolicyFault[] = [];
-  const rules = specs.map((spec, index): AttestationRule => {
-    const path = `spec.attestations[${index}]`;
-    const faulty: string[] = [];
-    const refuse = (reason: PolicyFault["reason"], where: string, message: string): void => {
-      faults.push({ reason, path: where, message });
-      faulty.push(`${where}: ${message}`);
-    };
+  { authorities, faults }: Pick<Compiling, "authorities" | "faults">,
+): readonly AttestationRule[] {
+  return specs.map((spec, index) => compileOne(spec, authorities, faults.at(index)));
+}
 
-    const predicateType = fullPredicateType(spec.predicateType);
-    if (!predicateType.includes(":"))
-      refuse(
-        "InvalidSpec",
-        `${path}.predicateType`,
-        `${JSON.stringify(predicateType)} is neither a URI nor one of ${[...SHORT_NAMES.keys()].join(", ")}`,
-      );
-    const maxAge = spec.maxAge === undefined ? undefined : parseDuration(spec.maxAge);
-    if (spec.maxAge !== undefined && maxAge === undefined)
-      refuse("InvalidSpec", `${path}.maxAge`, `${JSON.stringify(spec.maxAge)} is not a duration such as 90d or 12h`);
-    const conditions: CompiledCondition[] = [];
-    for (const [at, { expression, message }] of (spec.conditions ?? []).entries()) {
-      const result = compileCondition(expression, message);
-      if (result.status === "ok") conditions.push(result.condition);
-      else refuse("ExpressionInvalid", `${path}.conditions[${at}].expression`, result.message);
-    }
-    return {
-      predicateType,
-      ...compileQuorum(spec, compiled),
-      ...(maxAge === undefined ? {} : { maxAge }),
-      conditions,
-      ...(faulty.length === 0 ? {} : { fault: faulty.join("; ") }),
-    };
-  });
-  return { rules, faults };
-};
+function compileOne(spec: Attestation, authorities: Compiling["authorities"], faults: FieldFaults): AttestationRule {
+  const predicateType = fullPredicateType(spec.predicateType);
+  if (!predicateType.includes(":")) {
+    const known = [...SHORT_NAMES.keys()].join(", ");
+    faults
+      .at("predicateType")
+      .add("InvalidSpec", `${JSON.stringify(predicateType)} is neither a URI nor one of ${known}`);
+  }
+  const maxAge = compileDuration(spec.maxAge, faults.at("maxAge"));
+  const conditions: CompiledCondition[] = [];
+  for (const [at, { expression, message }] of (spec.conditions ?? []).entries()) {
+    const result = compileCondition(expression, message);
+    if (result.status === "ok") conditions.push(result.condition);
+    else faults.at("conditions", at, "expression").add("ExpressionInvalid", result.message);
+  }
+  return {
+    predicateType,
+    ...compileQuorum(spec, { authorities, faults }),
+    ...(maxAge === undefined ? {} : { maxAge }),
+    conditions,
+    ...faults.asField(),
+  };
+}
+
+/** The predicate type that a policy means: a URI as it stands, a short name in full. */
+function fullPredicateType(written: string): string {
+  return SHORT_NAMES.get(written) ?? written;
+}

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Authority, KeySource, TrustRoot } from "../../crds/types.ts";
-import type { CompiledAuthority, CompiledIdentity, TrustedKey, TrustRootSource } from "../authority.ts";
-import type { PolicyFault } from "../compiledPolicy.ts";
-import type { AuthoritySet } from "../compiledRules.ts";
+import type { AuthoritySet, CompiledAuthority, CompiledIdentity, TrustedKey, TrustRootSource } from "../authority.ts";
 import { parseReference } from "../image/reference.ts";
 import { readReference, readText, type ReadText } from "./dataSource.ts";
+import type { PolicyFault } from "./faults.ts";
 import { compileIdentity } from "./identities.ts";
 import { KMS_FORMS, parseKmsUri } from "./kmsUri.ts";
 import { parsePublicKeys } from "./publicKeys.ts";

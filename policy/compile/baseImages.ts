@@ -1,32 +1,34 @@
 import type { BaseImages } from "../../crds/types.ts";
-import type { PolicyFault } from "../compiledPolicy.ts";
-import type { BaseImagesRule } from "../compiledRules.ts";
-import { authoritySet, type CompiledAuthorities } from "./authorities.ts";
-import { ruleFaults } from "./ruleFaults.ts";
+import type { AuthoritySet } from "../authority.ts";
+import type { ImagePattern } from "../image/pattern.ts";
+import type { Compiling } from "./compiling.ts";
+import { compilePattern, compilePatterns } from "./patterns.ts";
 
-export interface CompiledBaseImages {
-  readonly rule: BaseImagesRule;
-  readonly faults: readonly PolicyFault[];
+export interface BaseImagesRule {
+  readonly allow: readonly ImagePattern[] | undefined;
+  readonly deprecated: readonly { readonly image: ImagePattern; readonly replacement: string }[];
+  readonly required: boolean;
+  /** Only attested provenance counts where it is set. */
+  readonly authorities?: AuthoritySet;
+  /** A part that did not compile: the rule answers EvidenceUnavailable (configuration). */
+  readonly fault?: string;
 }
 
 /** Compiles `spec.baseImages`. */
-export const compileBaseImages = (spec: BaseImages, compiled: CompiledAuthorities): CompiledBaseImages => {
-  const faults = ruleFaults();
-  const deprecated = (spec.deprecated ?? []).flatMap(({ image, replacement }, index) =>
-    (faults.patterns([image], `spec.baseImages.deprecated[${index}].image`) ?? []).map((pattern) => ({
-      image: pattern,
-      replacement,
-    })),
-  );
-  const allow = faults.patterns(spec.allow, "spec.baseImages.allow");
+export function compileBaseImages(
+  spec: BaseImages,
+  { authorities, faults }: Pick<Compiling, "authorities" | "faults">,
+): BaseImagesRule {
+  const deprecated = (spec.deprecated ?? []).flatMap(({ image, replacement }, index) => {
+    const pattern = compilePattern(image, faults.at("deprecated", index, "image"));
+    return pattern === undefined ? [] : [{ image: pattern, replacement }];
+  });
+  const allow = spec.allow === undefined ? undefined : compilePatterns(spec.allow, faults.at("allow")).patterns;
   return {
-    rule: {
-      allow,
-      deprecated,
-      required: spec.required ?? false,
-      ...(spec.authorities === undefined ? {} : { authorities: authoritySet(spec.authorities, compiled) }),
-      ...faults.asField(),
-    },
-    faults: faults.faults,
+    allow,
+    deprecated,
+    required: spec.required ?? false,
+    ...(spec.authorities === undefined ? {} : { authorities: authorities(spec.authorities, faults.at("authorities")) }),
+    ...faults.asField(),
   };
-};
+}

@@ -1,7 +1,17 @@
 import { Environment, type ParseResult } from "@marcbachmann/cel-js";
-import type { CompiledCondition } from "../compiledRules.ts";
 import { Budget, checkMaps, meter, RE2_MATCHES, re2Matches, redirectMatches } from "./celBudget.ts";
 import { celValue } from "./celValue.ts";
+
+/** A CEL condition, parsed. `check` gives undefined where it holds, else why not; it never throws. */
+export interface CompiledCondition {
+  readonly expression: string;
+  readonly message: string;
+  readonly check: (context: {
+    readonly predicate: unknown;
+    readonly statement: unknown;
+    readonly image: unknown;
+  }) => string | undefined;
+}
 
 export type ConditionResult =
   | { readonly status: "ok"; readonly condition: CompiledCondition }

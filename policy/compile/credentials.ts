@@ -1,5 +1,6 @@
-import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
+import type { CompiledPolicy } from "../compiledPolicy.ts";
 import { readReference } from "./dataSource.ts";
+import type { FieldFaults } from "./faults.ts";
 import type { Resolve } from "./resolve.ts";
 
 /** The key of a Secret of type `kubernetes.io/dockerconfigjson`. */
@@ -12,12 +13,12 @@ const KEY = ".dockerconfigjson";
 export function compileCredentials(
   secrets: readonly { readonly namespace: string; readonly name: string }[],
   resolve: Resolve,
-): { readonly credentials: CompiledPolicy["credentials"]; readonly faults: readonly PolicyFault[] } {
-  const read = secrets.map((secret, index) =>
-    readReference("Secret", { ...secret, key: KEY }, `spec.registryCredentials.secretRefs[${index}]`, resolve),
-  );
-  return {
-    credentials: read.flatMap((one) => (one.status === "ok" ? [{ dockerConfig: one.text }] : [])),
-    faults: read.flatMap((one) => (one.status === "fault" ? [one.fault] : [])),
-  };
+  faults: FieldFaults,
+): CompiledPolicy["credentials"] {
+  return secrets.flatMap((secret, index) => {
+    const read = readReference("Secret", { ...secret, key: KEY }, faults.at(index).path, resolve);
+    if (read.status === "ok") return [{ dockerConfig: read.text }];
+    faults.include(read.fault);
+    return [];
+  });
 }

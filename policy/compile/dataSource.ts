@@ -1,5 +1,5 @@
 import type { KeyReference } from "../../crds/types.ts";
-import type { PolicyFault } from "../compiledPolicy.ts";
+import type { PolicyFault } from "./faults.ts";
 import type { Resolve } from "./resolve.ts";
 
 /** Where a policy says that a text is: in another object, or written in the policy. */

@@ -1,5 +1,12 @@
 import type { Digest } from "../../crds/types.ts";
-import type { DigestRule } from "../compiledRules.ts";
+
+export interface DigestRule {
+  readonly required: boolean;
+  readonly allowTag: boolean;
+  readonly verify: boolean;
+  readonly pin: "Never" | "Pods" | "All";
+  readonly tagDrift: "Ignore" | "Report" | "Deny";
+}
 
 /** Compiles `spec.digest`; whatever is left out has the schema's default. */
 export function compileDigest(spec: Digest): DigestRule {

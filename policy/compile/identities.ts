@@ -1,7 +1,7 @@
 import { RE2JS } from "re2js";
 import type { Identity } from "../../crds/types.ts";
 import type { CompiledIdentity } from "../authority.ts";
-import type { PolicyFault } from "../compiledPolicy.ts";
+import type { PolicyFault } from "./faults.ts";
 import { FULCIO_CLAIMS } from "./fulcioClaims.ts";
 
 export type CompiledIdentityResult =

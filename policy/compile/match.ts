@@ -1,26 +1,23 @@
 import type { LabelSelector, PolicyMatch } from "../../crds/types.ts";
-import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
-import type { PatternList } from "../compiledRules.ts";
+import type { CompiledPolicy } from "../compiledPolicy.ts";
 import { compileGlobs } from "../image/glob.ts";
 import type { Reference } from "../image/reference.ts";
 import { compileSelector, type Labels } from "../subject/selector.ts";
 import type { Subject } from "../subject/subject.ts";
-import { compilePatterns } from "./patterns.ts";
+import type { FieldFaults } from "./faults.ts";
+import { compilePatterns, type PatternList } from "./patterns.ts";
 
 export interface CompiledMatch {
   readonly matchesSubject: CompiledPolicy["matchesSubject"];
   readonly matchesImage: CompiledPolicy["matchesImage"];
   readonly images: PatternList | undefined;
-  readonly faults: readonly PolicyFault[];
 }
 
 /**
  * Compiles `spec.match`. A part that cannot be read holds for everything, an exclusion for nothing: the policy then judges more than its
  * author meant, never less.
  */
-export function compileMatch(spec: PolicyMatch): CompiledMatch {
-  const path = "spec.match";
-  const faults: PolicyFault[] = [];
+export function compileMatch(spec: PolicyMatch, faults: FieldFaults): CompiledMatch {
   const subject: ((subject: Subject) => boolean)[] = [];
 
   if (spec.workloads === "Pods") subject.push(({ template }) => !template);
@@ -33,21 +30,19 @@ export function compileMatch(spec: PolicyMatch): CompiledMatch {
     const excluded = compileGlobs(excludeNamespaces);
     subject.push(({ namespace }) => !excluded(namespace));
   }
-  const ofNamespace = selectorOf(spec.namespaceSelector, `${path}.namespaceSelector`, faults);
+  const ofNamespace = selectorOf(spec.namespaceSelector, faults.at("namespaceSelector"));
   if (ofNamespace !== undefined) {
     subject.push(({ namespaceLabels }) => namespaceLabels === undefined || ofNamespace(namespaceLabels));
   }
-  const ofObject = selectorOf(spec.objectSelector, `${path}.objectSelector`, faults);
+  const ofObject = selectorOf(spec.objectSelector, faults.at("objectSelector"));
   if (ofObject !== undefined) subject.push(({ labels }) => ofObject(labels));
 
-  const images = spec.images === undefined ? undefined : compilePatterns(spec.images, `${path}.images`);
-  const excluded = compilePatterns(spec.excludeImages ?? [], `${path}.excludeImages`);
-  faults.push(...(images?.faults ?? []), ...excluded.faults);
+  const images = spec.images === undefined ? undefined : compilePatterns(spec.images, faults.at("images"));
+  const excluded = compilePatterns(spec.excludeImages ?? [], faults.at("excludeImages"));
   return {
     matchesSubject: (one) => subject.every((holds) => holds(one)),
-    matchesImage: imageMatcher(images?.list, excluded.list),
-    images: images?.list,
-    faults,
+    matchesImage: imageMatcher(images, excluded),
+    images,
   };
 }
 
@@ -69,12 +64,11 @@ function imageMatcher(
 
 function selectorOf(
   selector: LabelSelector | undefined,
-  path: string,
-  faults: PolicyFault[],
+  faults: FieldFaults,
 ): ((labels: Labels) => boolean) | undefined {
   if (selector === undefined) return undefined;
   const compiled = compileSelector(selector);
   if (compiled.status === "ok") return compiled.matches;
-  faults.push({ reason: "InvalidSpec", path, message: compiled.message });
+  faults.add("InvalidSpec", compiled.message);
   return undefined;
 }

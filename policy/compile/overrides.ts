@@ -1,10 +1,11 @@
 import type { EnforcementOverride } from "../../crds/types.ts";
-import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
+import type { CompiledPolicy } from "../compiledPolicy.ts";
 import type { EnforcementAction } from "../finding/finding.ts";
 import { compileGlobs } from "../image/glob.ts";
 import { stricter } from "../finding/action.ts";
 import { compileSelector } from "../subject/selector.ts";
 import type { Subject } from "../subject/subject.ts";
+import type { FieldFaults } from "./faults.ts";
 
 /** `unknown`: the override cannot be read, or asks for labels that could not be had. */
 type Names = (namespace: string, labels: Subject["namespaceLabels"]) => "yes" | "no" | "unknown";
@@ -16,14 +17,14 @@ type Names = (namespace: string, labels: Subject["namespaceLabels"]) => "yes" | 
 export function compileOverrides(
   overrides: readonly EnforcementOverride[],
   action: EnforcementAction,
-): { readonly actionIn: CompiledPolicy["actionIn"]; readonly faults: readonly PolicyFault[] } {
-  if (overrides.length === 0) return { actionIn: () => action, faults: [] };
-  const faults: PolicyFault[] = [];
+  faults: FieldFaults,
+): CompiledPolicy["actionIn"] {
+  if (overrides.length === 0) return () => action;
   const compiled = overrides.map((override, index) => ({
     action: override.action,
-    names: compileNames(override, `spec.enforcementOverrides[${index}]`, faults),
+    names: compileNames(override, faults.at(index)),
   }));
-  const actionIn: CompiledPolicy["actionIn"] = (namespace, labels) => {
+  return (namespace, labels) => {
     // The softest there is: it changes nothing.
     let possible: EnforcementAction = "dryrun";
     for (const override of compiled) {
@@ -33,13 +34,12 @@ export function compileOverrides(
     }
     return stricter(possible, action);
   };
-  return { actionIn, faults };
 }
 
-function compileNames(override: EnforcementOverride, path: string, faults: PolicyFault[]): Names {
+function compileNames(override: EnforcementOverride, faults: FieldFaults): Names {
   const { namespaces, namespaceSelector } = override;
   const refuse = (message: string): Names => {
-    faults.push({ reason: "InvalidSpec", path, message });
+    faults.add("InvalidSpec", message);
     return () => "unknown";
   };
   if ((namespaces === undefined) === (namespaceSelector === undefined)) {

@@ -1,19 +1,31 @@
-import type { PolicyFault } from "../compiledPolicy.ts";
-import type { PatternList } from "../compiledRules.ts";
 import { parsePattern, type ImagePattern } from "../image/pattern.ts";
+import type { FieldFaults } from "./faults.ts";
+
+/** A list of image patterns; `faulty` says which of them could not be read. */
+export interface PatternList {
+  readonly patterns: readonly ImagePattern[];
+  /** Absent: all could. What none of the others matches cannot be judged then. */
+  readonly faulty?: string;
+}
 
 /** Compiles a list of image patterns; each that cannot be read is a fault of its own, and the others stay. */
-export function compilePatterns(
-  texts: readonly string[],
-  path: string,
-): { readonly list: PatternList; readonly faults: readonly PolicyFault[] } {
+export function compilePatterns(texts: readonly string[], faults: FieldFaults): PatternList {
   const patterns: ImagePattern[] = [];
-  const faults: PolicyFault[] = [];
+  const unread: FieldFaults[] = [];
   for (const [index, text] of texts.entries()) {
-    const parsed = parsePattern(text);
-    if (parsed.status === "ok") patterns.push(parsed.pattern);
-    else faults.push({ reason: "PatternInvalid", path: `${path}[${index}]`, message: `"${text}" ${parsed.message}` });
+    const entry = faults.at(index);
+    const pattern = compilePattern(text, entry);
+    if (pattern === undefined) unread.push(entry);
+    else patterns.push(pattern);
   }
-  const faulty = faults.map(({ message }) => message).join("; ");
-  return { list: faulty === "" ? { patterns } : { patterns, faulty }, faults };
+  if (unread.length === 0) return { patterns };
+  return { patterns, faulty: unread.flatMap(({ list }) => list.map(({ message }) => message)).join("; ") };
+}
+
+/** undefined, and a fault: it cannot be read. */
+export function compilePattern(text: string, faults: FieldFaults): ImagePattern | undefined {
+  const parsed = parsePattern(text);
+  if (parsed.status === "ok") return parsed.pattern;
+  faults.add("PatternInvalid", `"${text}" ${parsed.message}`);
+  return undefined;
 }

@@ -1,19 +1,16 @@
 import { createHash } from "node:crypto";
-import type { ImageSecurityPolicy, PolicySpec } from "../../crds/types.ts";
-import type { CompiledPolicy, PolicyFault } from "../compiledPolicy.ts";
+import type { ImageSecurityPolicy } from "../../crds/types.ts";
+import type { CompiledPolicy } from "../compiledPolicy.ts";
 import type { ImagePattern } from "../image/pattern.ts";
-import { compileAttestations } from "./attestations.ts";
-import { compileAuthorities } from "./authorities.ts";
-import { compileBaseImages } from "./baseImages.ts";
+import { compileRules, TABLE, type CompiledRules } from "../rules/table.ts";
+import { authoritySet, compileAuthorities } from "./authorities.ts";
 import { canonicalJson } from "./canonicalJson.ts";
+import type { PolicyAdvice } from "./compiling.ts";
 import { compileCredentials } from "./credentials.ts";
-import { compileDigest } from "./digest.ts";
+import { FieldFaults } from "./faults.ts";
 import { compileMatch } from "./match.ts";
 import { compileOverrides } from "./overrides.ts";
-import { compileQuorum } from "./quorum.ts";
-import { compileRegistries } from "./registries.ts";
 import type { DataReference, Resolve, ResolvedData } from "./resolve.ts";
-import { compileScan } from "./scan.ts";
 import { readSpec } from "./spec.ts";
 
 /**
@@ -22,26 +19,49 @@ import { readSpec } from "./spec.ts";
  */
 export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): CompiledPolicy {
   const { metadata } = object;
-  const { spec, faults: ofShape, unjudged, overridesUnreadable } = readSpec(object.spec);
+  const faults = new FieldFaults("spec");
+  const { spec, unjudged, overridesUnreadable } = readSpec(object.spec, faults);
   const resolved: [DataReference, ResolvedData][] = [];
   const recording: Resolve = (reference) => {
     const data = resolve(reference);
     resolved.push([reference, data]);
     return data;
   };
-  const match = compileMatch(spec.match ?? {});
-  const { actionIn, faults: ofOverrides } = compileOverrides(
+  const match = compileMatch(spec.match ?? {}, faults.at("match"));
+  const actionIn = compileOverrides(
     spec.enforcementOverrides ?? [],
     spec.enforcementAction ?? "deny",
+    faults.at("enforcementOverrides"),
   );
   const authorities = compileAuthorities(spec.authorities ?? [], recording);
-  const registries = spec.registries && compileRegistries(spec.registries);
-  const scan = spec.scan && compileScan(spec.scan, authorities, spec.signatures !== undefined);
-  const attestations = compileAttestations(spec.attestations ?? [], authorities);
-  const baseImages = spec.baseImages && compileBaseImages(spec.baseImages, authorities);
-  const credentials = compileCredentials(spec.registryCredentials?.secretRefs ?? [], recording);
+  faults.include(...authorities.faulty.values());
+  // The API server refuses names that the policy does not define; files and older objects may have them.
+  const undefinedNames = new FieldFaults("spec");
+  const advice: PolicyAdvice[] = [];
+  const rules = compileRules(spec, (rule) => ({
+    faults: faults.at(rule),
+    authorities: (names, { path }) => {
+      const set = authoritySet(names, authorities);
+      for (const { name } of set.faulty) {
+        if (authorities.faulty.has(name)) continue;
+        undefinedNames.include({ reason: "InvalidSpec", path, message: `${name} is not among spec.authorities` });
+      }
+      return set;
+    },
+    advise: (one) => advice.push(one),
+  }));
+  const credentials = compileCredentials(
+    spec.registryCredentials?.secretRefs ?? [],
+    recording,
+    faults.at("registryCredentials", "secretRefs"),
+  );
+  faults.include(...undefinedNames.list);
+  if (rules.length === 0) faults.add("InvalidSpec", `has no rule: write ${RULES_TO_WRITE}`);
 
-  const allowed = [registries?.rule.allow, ...(registries?.rule.namespaces ?? []).map(({ allow }) => allow)];
+  // Each is what the rule of its name was compiled to.
+  const compiled: CompiledRules = Object.fromEntries(rules.map((rule) => [rule.name, rule.compiled]));
+  const { registries } = compiled;
+  const allowed = [registries?.allow, ...(registries?.namespaces ?? []).map(({ allow }) => allow)];
   const named = [...(match.images?.patterns ?? []), ...allowed.flatMap((list) => list?.patterns ?? [])];
   return Object.freeze<CompiledPolicy>({
     name: metadata.name,
@@ -55,37 +75,22 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
     actionIn: overridesUnreadable ? () => "deny" : actionIn,
     matchesSubject: match.matchesSubject,
     matchesImage: match.matchesImage,
-    ...(registries && { registries: registries.rule }),
-    ...(spec.digest && { digest: compileDigest(spec.digest) }),
-    ...(scan && { scan: scan.rule }),
-    ...(spec.signatures && { signatures: compileQuorum(spec.signatures, authorities) }),
-    attestations: attestations.rules,
-    ...(baseImages && { baseImages: baseImages.rule }),
+    rules,
+    ...compiled,
     unjudged,
     authorities: authorities.authorities,
-    credentials: credentials.credentials,
+    credentials,
     audited: spec.audit?.enabled ?? true,
-    faults: [
-      ...ofShape,
-      ...match.faults,
-      ...ofOverrides,
-      ...authorities.faulty.values(),
-      ...(registries?.faults ?? []),
-      ...(scan?.faults ?? []),
-      ...attestations.faults,
-      ...(baseImages?.faults ?? []),
-      ...credentials.faults,
-      ...undefinedAuthorities(spec),
-      ...withoutRule(spec),
-    ],
-    advice: scan?.advice ?? [],
-    registryHosts: hostsOf(
-      [...named, ...(registries?.rule.deny.patterns ?? [])],
-      [...authorities.authorities.values()],
-    ),
+    faults: faults.list,
+    advice,
+    registryHosts: hostsOf([...named, ...(registries?.deny.patterns ?? [])], [...authorities.authorities.values()]),
     namedPatterns: named.filter(({ everyHost }) => !everyHost),
   });
 }
+
+const RULES_TO_WRITE = Object.keys(TABLE)
+  .join(", ")
+  .replace(/, (\w+)$/, " or $1");
 
 function hostsOf(
   patterns: readonly ImagePattern[],
@@ -96,45 +101,4 @@ function hostsOf(
     repository === undefined ? [] : [repository.slice(0, repository.indexOf("/"))],
   );
   return new Set([...ofPatterns, ...ofRepositories]);
-}
-
-function withoutRule({
-  registries,
-  digest,
-  scan,
-  signatures,
-  attestations,
-  baseImages,
-}: PolicySpec): readonly PolicyFault[] {
-  const rules = [registries, digest, scan, signatures, attestations, baseImages];
-  if (rules.some((rule) => rule !== undefined)) return [];
-  return [
-    {
-      reason: "InvalidSpec",
-      path: "spec",
-      message: "has no rule: write registries, digest, scan, signatures, attestations or baseImages",
-    },
-  ];
-}
-
-/** The API server refuses these names; files and older objects may have them. */
-function undefinedAuthorities(spec: PolicySpec): readonly PolicyFault[] {
-  const defined = new Set((spec.authorities ?? []).map(({ name }) => name));
-  const users: readonly (readonly [path: string, names: readonly string[] | undefined])[] = [
-    ["spec.signatures.authorities", spec.signatures?.authorities],
-    ...(spec.attestations ?? []).map(
-      ({ authorities }, index) => [`spec.attestations[${index}].authorities`, authorities] as const,
-    ),
-    ...(spec.scan?.sources ?? []).map(
-      ({ attestation }, index) =>
-        [`spec.scan.sources[${index}].attestation.authorities`, attestation?.authorities] as const,
-    ),
-    ["spec.scan.vex.authorities", spec.scan?.vex?.authorities],
-    ["spec.baseImages.authorities", spec.baseImages?.authorities],
-  ];
-  return users.flatMap(([path, names]) =>
-    [...new Set(names ?? [])]
-      .filter((name) => !defined.has(name))
-      .map((name) => ({ reason: "InvalidSpec" as const, path, message: `${name} is not among spec.authorities` })),
-  );
 }

@@ -1,7 +1,6 @@
-import type { CompiledAuthority } from "../authority.ts";
-import type { AuthoritySet, Quorum } from "../compiledRules.ts";
-import { authoritySet, type CompiledAuthorities } from "./authorities.ts";
+import type { AuthoritySet, CompiledAuthority, Quorum } from "../authority.ts";
 import { canonicalJson } from "./canonicalJson.ts";
+import type { Compiling } from "./compiling.ts";
 
 /** What rules that count authorities have in common. */
 interface QuorumSpec {
@@ -13,15 +12,20 @@ interface QuorumSpec {
  * Whose word a rule needs. Faults are those of its authorities. Without a count that is everybody's, where authorities of the same key
  * count once (design.md section 9): two names for one key ask for one signer, who must satisfy both.
  */
-export const compileQuorum = (spec: QuorumSpec, compiled: CompiledAuthorities): Quorum => {
-  const authorities = authoritySet(spec.authorities, compiled);
+export function compileQuorum(
+  spec: QuorumSpec,
+  { authorities: named, faults }: Pick<Compiling, "authorities" | "faults">,
+): Quorum {
+  const authorities = named(spec.authorities, faults.at("authorities"));
   return { authorities, count: spec.count ?? signersOf(authorities), everyone: spec.count === undefined };
-};
+}
 
-const signersOf = ({ trusted }: AuthoritySet): number => Math.max(1, new Set(trusted.map(materialOf)).size);
+function signersOf({ trusted }: AuthoritySet): number {
+  return Math.max(1, new Set(trusted.map(materialOf)).size);
+}
 
 /** Who may sign, without what is asked of the signature beside that. */
-const materialOf = (authority: CompiledAuthority): string => {
+function materialOf(authority: CompiledAuthority): string {
   if (authority.type === "keyless")
     return canonicalJson([authority.trustRoot, ...authority.identities.map(({ spec }) => spec)]);
   return (
@@ -31,4 +35,4 @@ const materialOf = (authority: CompiledAuthority): string => {
       .toSorted()
       .join(" ")
   );
-};
+}

@@ -1,30 +1,90 @@
 import type { Scan, ScanSource as ScanSourceSpec } from "../../crds/types.ts";
-import type { PolicyAdvice, PolicyFault } from "../compiledPolicy.ts";
-import type { ScanRule, ScanSource } from "../compiledRules.ts";
+import type { AuthoritySet } from "../authority.ts";
+import type { Severity } from "../facts/scanReport.ts";
 import { compileGlobs } from "../image/glob.ts";
-import { authoritySet, type CompiledAuthorities } from "./authorities.ts";
-import { ruleFaults, type RuleFaults } from "./ruleFaults.ts";
+import { parseRfc3339 } from "../rfc3339.ts";
+import type { Compiling } from "./compiling.ts";
+import { compileDuration } from "./duration.ts";
+import type { FieldFaults } from "./faults.ts";
+
+export type ScanSource =
+  | { readonly type: "attestation"; readonly id: string; readonly authorities: AuthoritySet }
+  | { readonly type: "imageAnnotation"; readonly id: string; readonly key: string }
+  | {
+      readonly type: "vulnerabilityReport";
+      readonly id: string;
+      readonly namespaces: (namespace: string) => boolean;
+      /** Milliseconds. */
+      readonly grace: number;
+    }
+  | { readonly type: "podAnnotation"; readonly id: string; readonly key: string };
+
+export interface ScanRule {
+  readonly sources: readonly ScanSource[];
+  readonly maxVulnerabilities: Readonly<Partial<Record<Severity, number>>>;
+  readonly onlyFixable: boolean;
+  /** Milliseconds. */
+  readonly maxAge?: number;
+  readonly minScore?: number;
+  readonly maxCVSS?: number;
+  /** Ids in upper case. */
+  readonly denyCVEs: ReadonlySet<string>;
+  /** By id in upper case; `expires` in milliseconds since the epoch. */
+  readonly allowCVEs: ReadonlyMap<string, { readonly reason: string; readonly expires?: number }>;
+  readonly vex?: AuthoritySet;
+  readonly runningImages: "Deny" | "Warn";
+  /** A part that did not compile: the rule answers EvidenceUnavailable (configuration). */
+  readonly fault?: string;
+}
 
 /** Where Trivy's JSON stands on an image, unless the policy names another annotation. */
 const DEFAULT_KEY = "trivy.scan.result";
 
-const compileSource = (
+/** Compiles `spec.scan`. Without signatures everybody who can push can say what a scan found, which its author is told. */
+export function compileScan(spec: Scan, compiling: Compiling): ScanRule {
+  const { authorities, faults } = compiling;
+  const sources = (spec.sources ?? [{ imageAnnotation: {} }]).flatMap((source, index) =>
+    compileSource(source, compiling, faults.at("sources", index)),
+  );
+  if (sources.length === 0) faults.at("sources").add("InvalidSpec", "has no source");
+  advise(sources, compiling);
+  const maxAge = compileDuration(spec.maxAge, faults.at("maxAge"));
+  const allowCVEs = (spec.allowCVEs ?? []).map(
+    ({ id, reason, expires }, index): [string, { reason: string; expires?: number }] => {
+      const time = compileTime(expires, faults.at("allowCVEs", index, "expires"));
+      return [id.toUpperCase(), { reason, ...(time === undefined ? {} : { expires: time }) }];
+    },
+  );
+  return {
+    sources,
+    maxVulnerabilities: spec.maxVulnerabilities ?? {},
+    onlyFixable: spec.onlyFixable ?? false,
+    denyCVEs: new Set((spec.denyCVEs ?? []).map((id) => id.toUpperCase())),
+    allowCVEs: new Map(allowCVEs),
+    runningImages: spec.runningImages ?? "Deny",
+    ...(maxAge === undefined ? {} : { maxAge }),
+    ...(spec.minScore === undefined ? {} : { minScore: spec.minScore }),
+    ...(spec.maxCVSS === undefined ? {} : { maxCVSS: spec.maxCVSS }),
+    ...(spec.vex === undefined ? {} : { vex: authorities(spec.vex.authorities, faults.at("vex", "authorities")) }),
+    ...faults.asField(),
+  };
+}
+
+function compileSource(
   spec: ScanSourceSpec,
-  path: string,
-  compiled: CompiledAuthorities,
-  faults: RuleFaults,
-): ScanSource[] => {
+  { authorities: named }: Compiling,
+  faults: FieldFaults,
+): readonly ScanSource[] {
   const kinds = [spec.attestation, spec.imageAnnotation, spec.vulnerabilityReport, spec.podAnnotation];
   if (kinds.filter((kind) => kind !== undefined).length !== 1) {
     faults.add(
       "InvalidSpec",
-      path,
       "must be exactly one of attestation, imageAnnotation, vulnerabilityReport and podAnnotation",
     );
     return [];
   }
   if (spec.attestation !== undefined) {
-    const authorities = authoritySet(spec.attestation.authorities, compiled);
+    const authorities = named(spec.attestation.authorities, faults.at("attestation", "authorities"));
     const ids = [...authorities.trusted.map(({ id }) => id), ...authorities.faulty.map(({ name }) => `!${name}`)];
     return [{ type: "attestation", id: `attestation:${ids.join(",")}`, authorities }];
   }
@@ -35,7 +95,7 @@ const compileSource = (
         type: "vulnerabilityReport",
         id: `vulnerabilityReport:${JSON.stringify(namespaces)}`,
         namespaces: compileGlobs(namespaces),
-        grace: faults.duration(grace, `${path}.vulnerabilityReport.grace`) ?? 0,
+        grace: compileDuration(grace, faults.at("vulnerabilityReport", "grace")) ?? 0,
       },
     ];
   }
@@ -45,77 +105,34 @@ const compileSource = (
   }
   const key = spec.imageAnnotation?.key ?? DEFAULT_KEY;
   return [{ type: "imageAnnotation", id: `imageAnnotation:${key}`, key }];
-};
+}
 
-const adviceOn = (sources: readonly ScanSource[], signed: boolean): PolicyAdvice[] => {
-  const advice: PolicyAdvice[] = [];
+function compileTime(text: string | undefined, faults: FieldFaults): number | undefined {
+  if (text === undefined) return undefined;
+  const time = parseRfc3339(text);
+  if (time === undefined)
+    faults.add("InvalidSpec", `${JSON.stringify(text)} is no RFC 3339 time, such as 2026-01-31T00:00:00Z`);
+  return time;
+}
+
+function advise(sources: readonly ScanSource[], { spec, advise: say }: Compiling): void {
   if (sources.some(({ type }) => type === "podAnnotation")) {
-    advice.push({
+    say({
       type: "ForgeableSource",
       message: "podAnnotation: whoever writes the pod writes the scan report; prefer attestations",
     });
-  } else if (!signed && sources.some(({ type }) => type === "imageAnnotation")) {
-    advice.push({
+  } else if (spec.signatures === undefined && sources.some(({ type }) => type === "imageAnnotation")) {
+    say({
       type: "ForgeableSource",
       message:
         "imageAnnotation: whoever pushes the image writes the scan report; ask for signatures as well, or prefer attestations",
     });
   }
   if (sources.length > 0 && sources.every(({ type }) => type === "vulnerabilityReport")) {
-    advice.push({
+    say({
       type: "ScanAfterAdmission",
       message:
         "VulnerabilityReports are made of what already runs: pod templates are not judged, and a new image is let in until its grace has passed",
     });
   }
-  return advice;
-};
-
-export interface CompiledScan {
-  readonly rule: ScanRule;
-  readonly faults: readonly PolicyFault[];
-  readonly advice: readonly PolicyAdvice[];
 }
-
-/**
- * Compiles `spec.scan`.
- * @param signed The policy also asks for signatures, so that not everybody who can push can say what a scan found.
- */
-export const compileScan = (spec: Scan, compiled: CompiledAuthorities, signed: boolean): CompiledScan => {
-  const faults = ruleFaults();
-  const specs = spec.sources ?? [{ imageAnnotation: {} }];
-  const sources = specs.flatMap((source, index) =>
-    compileSource(source, `spec.scan.sources[${index}]`, compiled, faults),
-  );
-  if (sources.length === 0) faults.add("InvalidSpec", "spec.scan.sources", "has no source");
-  const maxAge = faults.duration(spec.maxAge, "spec.scan.maxAge");
-  const allowCVEs = (spec.allowCVEs ?? []).map(
-    ({ id, reason, expires }, index): [string, { reason: string; expires?: number }] => {
-      const time = expires === undefined ? undefined : Date.parse(expires);
-      if (Number.isNaN(time))
-        faults.add(
-          "InvalidSpec",
-          `spec.scan.allowCVEs[${index}].expires`,
-          `${JSON.stringify(expires)} is no date-time`,
-        );
-      return [id.toUpperCase(), { reason, ...(time === undefined ? {} : { expires: time }) }];
-    },
-  );
-  return {
-    rule: {
-      sources,
-      maxVulnerabilities: spec.maxVulnerabilities ?? {},
-      onlyFixable: spec.onlyFixable ?? false,
-      denyCVEs: new Set((spec.denyCVEs ?? []).map((id) => id.toUpperCase())),
-      allowCVEs: new Map(allowCVEs),
-      runningImages: spec.runningImages ?? "Deny",
-      ...(maxAge === undefined ? {} : { maxAge }),
-      ...(spec.minScore === undefined ? {} : { minScore: spec.minScore }),
-      ...(spec.maxCVSS === undefined ? {} : { maxCVSS: spec.maxCVSS }),
-      ...(spec.vex === undefined ? {} : { vex: authoritySet(spec.vex.authorities, compiled) }),
-      ...faults.asField(),
-    },
-    faults: faults.faults,
-    advice: adviceOn(sources, signed),
-  };
-};

@@ -1,18 +1,11 @@
 import { POLICY_SCHEMA } from "../../crds/policySchema.ts";
 import type { PolicySpec } from "../../crds/types.ts";
-import type { PolicyFault, UnjudgedRule } from "../compiledPolicy.ts";
+import type { UnjudgedRule } from "../compiledPolicy.ts";
 import type { RuleName } from "../finding/finding.ts";
+import { ruleOf } from "../rules/table.ts";
+import type { FieldFaults } from "./faults.ts";
 import { readShape } from "./shape.ts";
 
-/** The rule that each part of a specification belongs to; the others only say for whom and how strictly. */
-const RULE_OF: Readonly<Record<string, RuleName>> = {
-  registries: "registries",
-  digest: "digest",
-  scan: "scan",
-  signatures: "signatures",
-  attestations: "attestations",
-  baseImages: "baseImages",
-};
 /** What is wrong in these loosens nothing: the match then holds, the strictest default applies, an authority is missing to its users. */
 const HARMLESS: ReadonlySet<string> = new Set([
   "enforcementAction",
@@ -27,26 +20,25 @@ const HARMLESS: ReadonlySet<string> = new Set([
 export interface ReadSpec {
   /** With the schema's defaults. */
   readonly spec: PolicySpec;
-  readonly faults: readonly PolicyFault[];
   /** Rules of which a part could not be read. */
   readonly unjudged: readonly UnjudgedRule[];
   readonly overridesUnreadable: boolean;
 }
 
 /** Reads a specification by the CRD's schema, so that a file, an older object and what the API server gives compile alike. */
-export function readSpec(written: unknown): ReadSpec {
-  const { value, faults } = readShape(POLICY_SCHEMA, written, "spec");
+export function readSpec(written: unknown, told: FieldFaults): ReadSpec {
+  const { value, faults } = readShape(POLICY_SCHEMA, written, told.path);
   const unjudged = new Map<RuleName, string>();
   for (const { path, message } of faults) {
+    told.include({ reason: "InvalidSpec", path, message });
     const part = /^spec\.(\w+)/.exec(path)?.[1] ?? "";
     if (HARMLESS.has(part)) continue;
-    const rule = RULE_OF[part] ?? "reference";
+    const rule = ruleOf(part) ?? "reference";
     if (!unjudged.has(rule)) unjudged.set(rule, `${path} ${message}; ask the policy's author to correct it`);
   }
   return {
     // Of the schema's shape, from which the type is generated; undefined where not even an object was given.
     spec: withWholeMatch(value ?? {}, faults),
-    faults: faults.map(({ path, message }) => ({ reason: "InvalidSpec", path, message })),
     unjudged: Array.from(unjudged, ([rule, message]) => ({ rule, message })),
     overridesUnreadable: faults.some(({ path }) => path.startsWith("spec.enforcementOverrides")),
   };

@@ -1,41 +1,12 @@
+import type { ExceptionSpec, ViolationFinding } from "../../crds/types.ts";
+
 /** The vocabulary of verdicts: rules, reasons, actions and findings (design.md sections 3 and 4). */
 
-export const RULES = ["reference", "registries", "digest", "scan", "signatures", "attestations", "baseImages"] as const;
-/** The rule that speaks; `reference` is the parser itself. */
-export type RuleName = (typeof RULES)[number];
+/** The rule that speaks; `reference` is the parser itself. The schema is where their names are listed. */
+export type RuleName = Exclude<ExceptionSpec["rules"][number], "All">;
 
-export const REASONS = [
-  "ImageMalformed",
-  "RegistryNotAllowed",
-  "RegistryDenied",
-  "LookalikeRegistry",
-  "DigestRequired",
-  "DigestMalformed",
-  "TagForbidden",
-  "DigestNotFound",
-  "DigestMismatch",
-  "TagDrift",
-  "TagNotPinned",
-  "ScanMissing",
-  "ScanInvalid",
-  "ScanMismatch",
-  "ScanStale",
-  "ScanVulnerable",
-  "ScanScoreLow",
-  "SignatureMissing",
-  "SignatureInvalid",
-  "SignatureUntrusted",
-  "TransparencyMissing",
-  "AttestationMissing",
-  "AttestationInvalid",
-  "AttestationUntrusted",
-  "AttestationRejected",
-  "BaseImageUnknown",
-  "BaseImageNotAllowed",
-  "BaseImageDeprecated",
-  "EvidenceUnavailable",
-] as const;
-export type Reason = (typeof REASONS)[number];
+/** Why a rule objects, in one word; listed in the schema of Violations. */
+export type Reason = ViolationFinding["reason"];
 
 /** What a policy does about its findings. */
 export type EnforcementAction = "deny" | "warn" | "dryrun";

@@ -1,5 +1,6 @@
 import { attestationKey } from "../facts/attestationKey.ts";
-import type { AttestationRule, CompiledCondition } from "../compiledRules.ts";
+import { compileAttestations, type AttestationRule } from "../compile/attestations.ts";
+import type { CompiledCondition } from "../compile/condition.ts";
 import type { ImageFacts, ProvedStatement } from "../facts/facts.ts";
 import { durationText } from "../duration.ts";
 import type { RuleFinding } from "../finding/finding.ts";
@@ -7,15 +8,19 @@ import type { Reference } from "../image/reference.ts";
 import { parseRfc3339 } from "../rfc3339.ts";
 import { finishedAt } from "./finishedAt.ts";
 import { countVotes, type Ballot, type Vote } from "./quorum.ts";
+import { defineRule, type JudgingContext, type Rule } from "./rule.ts";
+
+/** What was attested about the image, one rule for each predicate type. */
+export const attestations: Rule<"attestations", readonly AttestationRule[]> = defineRule({
+  name: "attestations",
+  compile: compileAttestations,
+  needs: (rules) => (rules.length === 0 ? "nothing" : "content"),
+  judge: (rules, facts, context) => rules.flatMap((rule) => judgeAttestations(rule, facts, context)),
+  dependsOn: (rules) => ({ time: rules.some(({ maxAge }) => maxAge !== undefined) }),
+});
 
 /** How far a time may lie ahead of our clock, in milliseconds; the same tolerance as for scans (design.md section 9). */
 const SKEW = 5 * 60_000;
-
-export interface AttestationContext {
-  readonly reference: Reference;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
 
 const ballotOf = ({ predicateType }: AttestationRule): Ballot => ({
   rule: "attestations",
@@ -32,7 +37,7 @@ const ballotOf = ({ predicateType }: AttestationRule): Ballot => ({
 export const judgeAttestations = (
   rule: AttestationRule,
   facts: Pick<ImageFacts, "attestations" | "digest">,
-  context: AttestationContext,
+  context: Pick<JudgingContext, "reference" | "now">,
 ): readonly RuleFinding[] => {
   const ballot = ballotOf(rule);
   if (rule.fault !== undefined) {

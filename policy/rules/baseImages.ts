@@ -1,6 +1,7 @@
 import { attestationKey } from "../facts/attestationKey.ts";
 import { buriedAmong } from "../facts/buried.ts";
-import type { AuthoritySet, BaseImagesRule } from "../compiledRules.ts";
+import type { AuthoritySet } from "../authority.ts";
+import { compileBaseImages, type BaseImagesRule } from "../compile/baseImages.ts";
 import type { BaseClaim, ImageFacts } from "../facts/facts.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import { shown } from "../finding/message.ts";
@@ -8,6 +9,15 @@ import type { Outcome } from "../facts/outcome.ts";
 import { parseReference } from "../image/reference.ts";
 import { contentReason } from "./digest.ts";
 import { PROVENANCE_PREDICATES, imagesInProvenance } from "./provenance.ts";
+import { defineRule, type Rule } from "./rule.ts";
+
+/** What the image was built on. */
+export const baseImages: Rule<"baseImages", BaseImagesRule> = defineRule({
+  name: "baseImages",
+  compile: compileBaseImages,
+  needs: () => "content",
+  judge: (rule, facts) => judgeBaseImages(rule, facts),
+});
 
 const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding => ({
   rule: "baseImages",

@@ -1,26 +1,34 @@
-import type { DigestRule } from "../compiledRules.ts";
+import { compileDigest, type DigestRule } from "../compile/digest.ts";
 import type { ImageFacts } from "../facts/facts.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import type { Outcome } from "../facts/outcome.ts";
 import type { Reference } from "../image/reference.ts";
-import type { TagState } from "./tagState.ts";
+import { defineRule, type ImageContext, type JudgingContext, type Rule } from "./rule.ts";
+
+/** Whether it is the very image that was approved: the form of the reference, and what the registry says of it. */
+export const digest: Rule<"digest", DigestRule> = defineRule({
+  name: "digest",
+  compile: compileDigest,
+  needs: (rule, image) => (asks(rule, image) ? "registry" : "nothing"),
+  judgeText: (rule, { parsed, tags }) => (parsed.status === "ok" ? judgeForm(rule, parsed.reference, tags) : []),
+  judge: judgeContent,
+  dependsOn: ({ tagDrift }) => ({ tag: tagDrift !== "Ignore" }),
+});
 
 /** What the text of a reference tells: whether it has a digest, and a tag beside it. */
-export function judgeDigestForm(rule: DigestRule, reference: Reference, tags: TagState): readonly RuleFinding[] {
+function judgeForm(rule: DigestRule, reference: Reference, tags: ImageContext["tags"]): readonly RuleFinding[] {
   if (reference.digest !== undefined) {
     if (reference.tag === undefined || rule.allowTag) return [];
     return [finding("TagForbidden", `has a tag beside its digest; write ${reference.name}@${reference.digest}`)];
   }
-  // With a pin that should have happened the registry decides what to say: see judgeDigestContent.
+  // With a pin that should have happened the registry decides what to say: see judgeContent.
   return rule.required && tags === "bare" ? [digestRequired(reference)] : [];
 }
 
 /** Whether the rule asks the registry about this image. */
-export function digestAsks(
+function asks(
   rule: DigestRule,
-  reference: Reference,
-  tags: TagState,
-  mode: "admission" | "audit",
+  { reference, tags, mode }: Pick<JudgingContext, "reference" | "tags" | "mode">,
 ): boolean {
   if (rule.verify) return true;
   if (reference.digest === undefined) {
@@ -30,12 +38,10 @@ export function digestAsks(
 }
 
 /** What the registry tells: that the digest or the tag is there, that its bytes hash to it, that the tag still names it. */
-export function judgeDigestContent(
+function judgeContent(
   rule: DigestRule,
-  reference: Reference,
-  tags: TagState,
-  mode: "admission" | "audit",
   facts: ImageFacts,
+  { reference, tags, mode }: JudgingContext,
 ): readonly RuleFinding[] {
   const findings: RuleFinding[] = [];
   if (reference.digest !== undefined) {

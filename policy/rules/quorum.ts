@@ -1,5 +1,4 @@
-import type { CompiledAuthority } from "../authority.ts";
-import type { Quorum } from "../compiledRules.ts";
+import type { CompiledAuthority, Quorum } from "../authority.ts";
 import type { Reason, RuleFinding, RuleName } from "../finding/finding.ts";
 import type { Outcome } from "../facts/outcome.ts";
 import { distinctSigners } from "./distinctSigners.ts";

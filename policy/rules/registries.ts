@@ -1,8 +1,19 @@
-import type { PatternList, RegistriesRule } from "../compiledRules.ts";
+import type { PatternList } from "../compile/patterns.ts";
+import { compileRegistries, type RegistriesRule } from "../compile/registries.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import { compileLookalikes, type Lookalike } from "../image/lookalike.ts";
 import { listed } from "../finding/message.ts";
 import type { Reference } from "../image/reference.ts";
+import { defineRule, type Rule } from "./rule.ts";
+
+/** Where an image comes from. Half of a reference tells that, too. */
+export const registries: Rule<"registries", RegistriesRule> = defineRule({
+  name: "registries",
+  compile: compileRegistries,
+  needs: () => "nothing",
+  judgeText: (rule, { namespace, parsed }) =>
+    "reference" in parsed ? judgeRegistries(rule, namespace, parsed.reference) : [],
+});
 
 /**
  * Where an image comes from: `deny` wins over `allow`, an absent `allow` is no rule, an empty one allows nothing, and every entry of

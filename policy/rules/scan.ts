@@ -1,25 +1,36 @@
 import { durationText } from "../duration.ts";
-import type { AuthoritySet, ScanRule, ScanSource } from "../compiledRules.ts";
+import type { AuthoritySet } from "../authority.ts";
+import { compileScan, type ScanRule, type ScanSource } from "../compile/scan.ts";
 import type { ImageFacts, ScanCoverage } from "../facts/facts.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
-import type { Reference } from "../image/reference.ts";
 import type { ScanReport } from "../facts/scanReport.ts";
 import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
+import { defineRule, type JudgingContext, type Rule } from "./rule.ts";
 import { excusedByVex } from "./vex.ts";
+
+/** Whether the image is known to be exploitable. */
+export const scan: Rule<"scan", ScanRule> = defineRule({
+  name: "scan",
+  compile: compileScan,
+  // trivy-operator scans what already exists, so no template is judged by it. What a rule with a fault asks besides is not known.
+  needs: (rule, { template }) => (template && rule.fault === undefined && onlyReports(rule) ? "nothing" : "content"),
+  judge: (rule, facts, context) => judgeScan(rule, facts, context),
+  dependsOn: ({ sources, maxAge, allowCVEs }) => ({
+    time:
+      maxAge !== undefined ||
+      [...allowCVEs.values()].some(({ expires }) => expires !== undefined) ||
+      // Reports of trivy-operator expire by themselves, whatever the policy says.
+      sources.some(({ type }) => type === "vulnerabilityReport"),
+    age: sources.some((source) => source.type === "vulnerabilityReport" && source.grace > 0),
+    podAnnotations: sources.flatMap((source) => (source.type === "podAnnotation" ? [source.key] : [])),
+  }),
+});
 
 /** How far a scan's date may lie ahead of our clock (design.md section 9), in milliseconds. */
 const SKEW = 5 * 60_000;
 
-/** What the scan rule needs to know beside the facts. Times are milliseconds since the epoch. */
-export interface ScanContext {
-  readonly mode: "admission" | "audit";
-  readonly template: boolean;
-  /** The image as the object names it: VEX statements may be about it by name. */
-  readonly reference: Reference;
-  readonly now: number;
-  /** When the object was made; `now` for one that is being created. */
-  readonly createdAt: number;
-}
+/** What the scan rule needs to know beside the facts. VEX statements may be about the image by the name that the object gives it. */
+export type ScanContext = Pick<JudgingContext, "mode" | "template" | "reference" | "now" | "createdAt">;
 
 const sourceName = (source: ScanSource): string => {
   switch (source.type) {
@@ -48,6 +59,8 @@ const faultOf = ({ faulty }: AuthoritySet): RuleFinding | undefined =>
     : finding("EvidenceUnavailable", faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; "), {
         unavailable: "configuration",
       });
+
+const onlyReports = ({ sources }: ScanRule): boolean => sources.every(({ type }) => type === "vulnerabilityReport");
 
 interface Assessed {
   readonly excused: Excused | undefined;
@@ -136,9 +149,8 @@ const judgeReports = (
  */
 export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContext): RuleFinding[] => {
   if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
-  const onlyReports = rule.sources.every(({ type }) => type === "vulnerabilityReport");
   // trivy-operator scans what already exists: a template's image may not have run yet.
-  if (onlyReports && context.template) return [];
+  if (onlyReports(rule) && context.template) return [];
 
   const notes: string[] = [];
   for (const source of rule.sources) {
@@ -157,7 +169,7 @@ export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContex
     notes.push(`${sourceName(source)}: ${outcome.message}`);
   }
 
-  const grace = onlyReports
+  const grace = onlyReports(rule)
     ? Math.max(0, ...rule.sources.map((s) => (s.type === "vulnerabilityReport" ? s.grace : 0)))
     : 0;
   const missing = finding(

@@ -1,7 +1,17 @@
-import type { SignaturesRule } from "../compiledRules.ts";
+import type { Quorum } from "../authority.ts";
+import { compileQuorum } from "../compile/quorum.ts";
 import type { ImageFacts } from "../facts/facts.ts";
 import type { RuleFinding } from "../finding/finding.ts";
 import { countVotes, type Ballot } from "./quorum.ts";
+import { defineRule, type Rule } from "./rule.ts";
+
+/** Who signed the image. */
+export const signatures: Rule<"signatures", Quorum> = defineRule({
+  name: "signatures",
+  compile: compileQuorum,
+  needs: () => "content",
+  judge: judgeSignatures,
+});
 
 const BALLOT: Ballot = {
   rule: "signatures",
@@ -12,10 +22,11 @@ const BALLOT: Ballot = {
 };
 
 /** Judges who signed an image: the rule's authorities, each by a signer of its own, must have been proved. */
-export const judgeSignatures = (rule: SignaturesRule, facts: Pick<ImageFacts, "signatures">): readonly RuleFinding[] =>
-  countVotes(
+export function judgeSignatures(rule: Quorum, facts: Pick<ImageFacts, "signatures">): readonly RuleFinding[] {
+  return countVotes(
     BALLOT,
     rule,
     ({ id }) => facts.signatures.get(id),
     (proofs) => ({ status: "counts", signers: proofs.map(({ signer }) => signer) }),
   );
+}

@@ -1,6 +1,6 @@
 import type { PackageURL } from "packageurl-js";
 import { attestationKey } from "../facts/attestationKey.ts";
-import type { AuthoritySet } from "../compiledRules.ts";
+import type { AuthoritySet } from "../authority.ts";
 import type { AttestationOutcome, ImageFacts } from "../facts/facts.ts";
 import { imageOfPackageUrl, parsePackageUrl, samePackage } from "../image/packageUrl.ts";
 import { parseReference, type Reference } from "../image/reference.ts";

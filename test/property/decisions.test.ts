@@ -4,11 +4,11 @@ import type { Gather } from "../../evidence/provider.ts";
 import { createReview } from "../../engine/review.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { Verdict } from "../../policy/finding/decision.ts";
-import type { Finding } from "../../policy/finding/finding.ts";
-import { RULES, REASONS } from "../../policy/finding/finding.ts";
+import type { Finding, Reason } from "../../policy/finding/finding.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { newFindings } from "../../policy/finding/newFindings.ts";
 import { parseReference } from "../../policy/image/reference.ts";
+import { RULES } from "../../policy/rules/table.ts";
 import { subjectOf, WORKLOAD_KINDS } from "../../policy/subject/subjectOf.ts";
 import { facts, judge, policy, request, subject } from "../unit/policy/judging.ts";
 import { image, spec } from "./arbitraries.ts";
@@ -155,7 +155,7 @@ describe("newFindings", () => {
   const finding: fc.Arbitrary<Finding> = fc.record({
     policy: fc.constantFrom("p", "q"),
     rule: fc.constantFrom(...RULES),
-    reason: fc.constantFrom(...REASONS),
+    reason: fc.constantFrom<Reason>("ImageMalformed", "DigestRequired", "ScanStale", "EvidenceUnavailable"),
     container: fc.constantFrom("a", "b"),
     image: fc.constantFrom("x", "y", "z"),
     action: fc.constantFrom("deny" as const, "warn" as const, "dryrun" as const, "allow" as const),

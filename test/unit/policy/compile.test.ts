@@ -382,10 +382,10 @@ describe("compilePolicy", () => {
         baseImages: { authorities: ["x"] },
       }).faults.map(({ path, reason }) => `${reason} ${path}`);
       assert.deepEqual(paths, [
-        "InvalidSpec spec.signatures.authorities",
-        "InvalidSpec spec.attestations[0].authorities",
         "InvalidSpec spec.scan.sources[0].attestation.authorities",
         "InvalidSpec spec.scan.vex.authorities",
+        "InvalidSpec spec.signatures.authorities",
+        "InvalidSpec spec.attestations[0].authorities",
         "InvalidSpec spec.baseImages.authorities",
       ]);
     });

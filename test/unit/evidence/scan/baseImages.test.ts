@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { BaseImages } from "../../../../crds/types.ts";
 import { attestationKey } from "../../../../policy/facts/attestationKey.ts";
 import type { CompiledAuthority } from "../../../../policy/authority.ts";
-import { compileBaseImages } from "../../../../policy/compile/baseImages.ts";
 import type { AttestationOutcome, BaseClaim, ImageFacts } from "../../../../policy/facts/facts.ts";
 import type { Outcome } from "../../../../policy/facts/outcome.ts";
-import { judgeBaseImages } from "../../../../policy/rules/baseImages.ts";
+import { baseImages, judgeBaseImages } from "../../../../policy/rules/baseImages.ts";
+import { compileRule } from "../../policy/compiling.ts";
 
 const CI: CompiledAuthority = {
   type: "key",
@@ -18,7 +18,11 @@ const CI: CompiledAuthority = {
 };
 
 const judge = (spec: BaseImages, facts: Partial<ImageFacts>): string[] => {
-  const { rule } = compileBaseImages(spec, { authorities: new Map([["ci", CI]]), faulty: new Map() });
+  const { rule } = compileRule(
+    baseImages,
+    { baseImages: spec },
+    { authorities: new Map([["ci", CI]]), faulty: new Map() },
+  );
   return judgeBaseImages(rule, { signatures: new Map(), attestations: new Map(), scans: new Map(), ...facts }).map(
     ({ reason, unavailable, detail }) => [reason, unavailable, detail].filter((part) => part !== undefined).join(" | "),
   );
@@ -181,7 +185,7 @@ describe("base images", () => {
     const spec: BaseImages = { allow: ["nginx"] };
     assert.match(judge(spec, bases("nginx"))[0] ?? "", /^EvidenceUnavailable \| configuration/);
     assert.deepEqual(
-      compileBaseImages(spec, { authorities: new Map(), faulty: new Map() }).faults.map(({ path }) => path),
+      compileRule(baseImages, { baseImages: spec }).faults.map(({ path }) => path),
       ["spec.baseImages.allow[0]"],
     );
   });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { attestationKey } from "../../../../policy/facts/attestationKey.ts";
 import type { CompiledAuthority } from "../../../../policy/authority.ts";
-import { compileScan } from "../../../../policy/compile/scan.ts";
 import type { Scan } from "../../../../crds/types.ts";
 import type { AttestationOutcome, ImageFacts, ScanCoverage, ScanOutcome } from "../../../../policy/facts/facts.ts";
 import type { RuleFinding } from "../../../../policy/finding/finding.ts";
-import { judgeScan, type ScanContext } from "../../../../policy/rules/scan.ts";
+import { judgeScan, scan, type ScanContext } from "../../../../policy/rules/scan.ts";
+import type { ScanRule } from "../../../../policy/compile/scan.ts";
+import { compileRule } from "../../policy/compiling.ts";
 import { parseReference } from "../../../../policy/image/reference.ts";
 import { orderVulnerabilities, type ScanReport, type Vulnerability } from "../../../../policy/facts/scanReport.ts";
 
@@ -24,6 +25,9 @@ assert.ok(parsed.status === "ok");
 const WEB = parsed.reference;
 
 const AUTHORITIES = { authorities: new Map([["ci", CI]]), faulty: new Map() };
+
+const compileScan = (spec: Scan, signed = false): ReturnType<typeof compileRule<"scan", ScanRule>> =>
+  compileRule(scan, { scan: spec, ...(signed ? { signatures: { authorities: ["ci"] } } : {}) }, AUTHORITIES);
 
 const vulnerability = (
   id: string,
@@ -54,7 +58,7 @@ const judge = (
   more: Partial<ImageFacts> = {},
   context: Partial<ScanContext> = {},
 ): RuleFinding[] => {
-  const { rule } = compileScan(spec, AUTHORITIES, false);
+  const { rule } = compileScan(spec);
   const facts: ImageFacts = {
     signatures: new Map(),
     attestations: new Map(),
@@ -357,7 +361,7 @@ describe("scan rule", () => {
 
   it("does not let one moment's verdict stand for another's, though report and rule are the same", () => {
     const expiry = { id: LOG4SHELL.id, reason: "r", expires: "2026-11-20T13:00:00Z" };
-    const { rule } = compileScan({ maxVulnerabilities: { critical: 0 }, allowCVEs: [expiry] }, AUTHORITIES, false);
+    const { rule } = compileScan({ maxVulnerabilities: { critical: 0 }, allowCVEs: [expiry] });
     const facts: ImageFacts = {
       signatures: new Map(),
       attestations: new Map(),
@@ -410,7 +414,7 @@ describe("scan rule", () => {
       assert.equal(finding?.unavailable, "configuration");
     });
     it("an authority that does not compile is a fault of the configuration", () => {
-      const { rule } = compileScan({ sources: [{ attestation: { authorities: ["gone"] } }] }, AUTHORITIES, false);
+      const { rule } = compileScan({ sources: [{ attestation: { authorities: ["gone"] } }] });
       const facts: ImageFacts = {
         signatures: new Map(),
         attestations: new Map(),
@@ -427,7 +431,7 @@ describe("scan rule", () => {
       assert.equal(finding?.unavailable, "configuration");
     });
     it("a part that does not compile is a fault of the configuration", () => {
-      const { rule, faults } = compileScan({ maxAge: "1 day" }, AUTHORITIES, false);
+      const { rule, faults } = compileScan({ maxAge: "1 day" });
       assert.deepEqual(
         faults.map(({ path }) => path),
         ["spec.scan.maxAge"],
@@ -469,7 +473,7 @@ describe("scan rule", () => {
     });
     it("the author is told", () =>
       assert.deepEqual(
-        compileScan(spec, AUTHORITIES, false).advice.map(({ type }) => type),
+        compileScan(spec).advice.map(({ type }) => type),
         ["ScanAfterAdmission"],
       ));
   });
@@ -729,7 +733,7 @@ describe("scan rule", () => {
       }
     });
     it("is read anew when the evidence changes, though the report and the rule are the same", () => {
-      const { rule } = compileScan(spec, AUTHORITIES, false);
+      const { rule } = compileScan(spec);
       const judged = (more: Partial<ImageFacts>): string[] =>
         reasons(
           judgeScan(
@@ -752,7 +756,7 @@ describe("scan rule", () => {
       }
     });
     it("is read anew for another digest, and when another of its outcomes changes", () => {
-      const { rule } = compileScan(spec, AUTHORITIES, false);
+      const { rule } = compileScan(spec);
       const mine = statement({ products: [{ "@id": `pkg:oci/web@sha256%3A${"a".repeat(64)}` }] });
       const outcomeOf = (type: string, one: object): [string, AttestationOutcome] => [
         attestationKey(type, "ci-id"),
@@ -785,7 +789,7 @@ describe("scan rule", () => {
       assert.deepEqual(judged("a", outcomeOf(versioned, document(later))), ["ScanVulnerable"]);
     });
     it("is read anew for another repository of the same digest", () => {
-      const { rule } = compileScan(spec, AUTHORITIES, false);
+      const { rule } = compileScan(spec);
       const evidence = said(document(statement({ products: [{ "@id": "pkg:oci/web" }] })));
       const judged = (name: string): string[] => {
         const other = parseReference(name);
@@ -833,8 +837,7 @@ describe("scan rule", () => {
   });
 
   it("tells the author of sources that can be forged", () => {
-    const advice = (spec: Scan, signed: boolean): string[] =>
-      compileScan(spec, AUTHORITIES, signed).advice.map(({ type }) => type);
+    const advice = (spec: Scan, signed: boolean): string[] => compileScan(spec, signed).advice.map(({ type }) => type);
     assert.deepEqual(advice({}, false), ["ForgeableSource"]);
     assert.deepEqual(advice({}, true), []);
     assert.deepEqual(advice({ sources: [{ podAnnotation: { key: "k" } }] }, true), ["ForgeableSource"]);

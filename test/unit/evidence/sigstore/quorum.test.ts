@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import type { KeyAuthority } from "../../../../policy/authority.ts";
 import { attestationKey } from "../../../../policy/facts/attestationKey.ts";
-import type { AttestationRule, SignaturesRule } from "../../../../policy/compiledRules.ts";
+import type { Quorum } from "../../../../policy/authority.ts";
+import type { AttestationRule } from "../../../../policy/compile/attestations.ts";
 import type { AttestationOutcome, ProvedStatement, SignatureOutcome } from "../../../../policy/facts/facts.ts";
 import { compileCondition } from "../../../../policy/compile/condition.ts";
 import { judgeAttestations } from "../../../../policy/rules/attestations.ts";
@@ -19,13 +20,13 @@ const authority = (name: string): KeyAuthority => ({
   trustRoot: { type: "publicGood" },
   annotations: {},
 });
-const rule = (names: readonly string[], count: number, faulty: readonly string[] = []): SignaturesRule => ({
+const rule = (names: readonly string[], count: number, faulty: readonly string[] = []): Quorum => ({
   authorities: { trusted: names.map(authority), faulty: faulty.map((name) => ({ name, message: "is broken" })) },
   count,
   everyone: false,
 });
 /** Authorities of one key, and no count. */
-const everyone = (names: readonly string[], faulty: readonly string[] = []): SignaturesRule => ({
+const everyone = (names: readonly string[], faulty: readonly string[] = []): Quorum => ({
   ...rule(names, 1, faulty),
   everyone: true,
 });
@@ -42,7 +43,7 @@ const untrusted: SignatureOutcome = {
 const invalid: SignatureOutcome = { status: "invalid", reason: "SignatureInvalid", message: "is of another image" };
 const unlogged: SignatureOutcome = { status: "invalid", reason: "TransparencyMissing", message: "has no log entry" };
 const unknown: SignatureOutcome = { status: "unavailable", cause: "timeout", message: "took too long" };
-const judged = (one: SignaturesRule, outcomes: Readonly<Record<string, SignatureOutcome>>): readonly string[] =>
+const judged = (one: Quorum, outcomes: Readonly<Record<string, SignatureOutcome>>): readonly string[] =>
   judgeSignatures(one, {
     signatures: new Map(Object.entries(outcomes).map(([name, outcome]) => [`id-${name}`, outcome])),
   }).map(({ reason, unavailable }) => (unavailable === undefined ? reason : `${reason} ${unavailable}`));
@@ -50,7 +51,7 @@ const judged = (one: SignaturesRule, outcomes: Readonly<Record<string, Signature
 describe("counting authorities", () => {
   const table: readonly (readonly [
     why: string,
-    rule: SignaturesRule,
+    rule: Quorum,
     outcomes: Readonly<Record<string, SignatureOutcome>>,
     expected: readonly string[],
   ])[] = [

@@ -140,7 +140,7 @@ export const findingsOf = (
   const judged = { signatures, attestations, digest: { status: "verified", value: digest } } as const;
   return [
     ...(policy.signatures === undefined ? [] : judgeSignatures(policy.signatures, judged)),
-    ...policy.attestations.flatMap((rule) =>
+    ...(policy.attestations ?? []).flatMap((rule) =>
       judgeAttestations(rule, judged, { reference: referenceTo(digest, name), now }),
     ),
   ];

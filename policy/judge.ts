@@ -3,13 +3,14 @@ import type { CompiledPolicy } from "./compiledPolicy.ts";
 import type { ImageFacts } from "./facts/facts.ts";
 import type { EnforcementAction, Finding, FindingAction, RuleFinding, RuleName } from "./finding/finding.ts";
 import { message } from "./finding/message.ts";
-import { contentRules, judgeContent, tagNotPinned, type JudgingContext } from "./rules/content.ts";
-import { digestAsks, judgeDigestContent, judgeDigestForm } from "./rules/digest.ts";
+import type { Reference } from "./image/reference.ts";
+import { contentReason } from "./rules/digest.ts";
 import { judgeReference } from "./rules/reference.ts";
-import { judgeRegistries } from "./rules/registries.ts";
+import type { ImageContext, JudgingContext, PolicyRule } from "./rules/rule.ts";
 import type { ImageUse, Subject } from "./subject/subject.ts";
 
-export type { JudgingContext };
+/** What a judgement of an image depends on beside the policy, the object and the facts. */
+export type JudgingTime = Pick<JudgingContext, "mode" | "now" | "tags">;
 
 const NONE: readonly Finding[] = Object.freeze([]);
 
@@ -23,24 +24,20 @@ export function policiesFor(policies: readonly CompiledPolicy[], { parsed }: Ima
 }
 
 /** What can be said without asking anybody: the reference itself, where it comes from, whether it has a digest. */
-export function staticFindings(
+export function judgeText(
   policy: CompiledPolicy,
   subject: Subject,
   image: ImageUse,
-  { tags }: Pick<JudgingContext, "tags">,
+  { mode, tags }: Pick<JudgingTime, "mode" | "tags">,
 ): readonly Finding[] {
   const { parsed } = image;
   const found: RuleFinding[] = [];
   if (parsed.status === "malformed") found.push(...judgeReference(parsed));
-  if ("reference" in parsed && policy.registries !== undefined) {
-    found.push(...judgeRegistries(policy.registries, subject.namespace, parsed.reference));
-  }
-  if (parsed.status === "ok") {
-    const { reference } = parsed;
-    if (policy.digest !== undefined) found.push(...judgeDigestForm(policy.digest, reference, tags));
-    if (reference.digest === undefined && tags === "bare") {
-      for (const rule of contentRules(policy, subject)) found.push(tagNotPinned(rule, reference));
-    }
+  const context = contextOf(subject, image, mode, tags);
+  for (const rule of policy.rules) found.push(...rule.judgeText(context));
+  if (parsed.status === "ok" && parsed.reference.digest === undefined && tags === "bare") {
+    for (const rule of contentRules(policy, { ...context, reference: parsed.reference }))
+      found.push(tagNotPinned(rule, parsed.reference));
   }
   for (const { rule, message: detail } of policy.unjudged) {
     found.push({ rule, reason: "EvidenceUnavailable", detail, unavailable: "configuration" });
@@ -53,33 +50,44 @@ export function asksForFacts(
   policy: CompiledPolicy,
   subject: Subject,
   image: ImageUse,
-  { mode, tags }: Pick<JudgingContext, "mode" | "tags">,
+  { mode, tags }: Pick<JudgingTime, "mode" | "tags">,
 ): boolean {
   if (image.parsed.status !== "ok") return false;
   const { reference } = image.parsed;
-  if (policy.digest !== undefined && digestAsks(policy.digest, reference, tags, mode)) return true;
+  const context = { ...contextOf(subject, image, mode, tags), reference };
   const judgeable =
     reference.digest !== undefined ||
     tags !== "bare" ||
     (mode === "audit" && image.imageID !== undefined && image.imageID !== "");
-  return judgeable && contentRules(policy, subject).length > 0;
+  return policy.rules.some((rule) => {
+    const need = rule.needs(context);
+    return need === "registry" || (need === "content" && judgeable);
+  });
 }
 
 /** What the facts about an image say under one policy that asked for them. */
-export function contentFindings(
+export function judgeFacts(
   policy: CompiledPolicy,
   subject: Subject,
   image: ImageUse,
   facts: ImageFacts,
-  context: JudgingContext,
+  { mode, now, tags }: JudgingTime,
 ): readonly Finding[] {
   if (image.parsed.status !== "ok") return NONE;
   const { reference } = image.parsed;
+  const created = subject.createdAt === undefined ? NaN : Date.parse(subject.createdAt);
+  const createdAt = Number.isNaN(created) ? now : created;
+  const context: JudgingContext = { ...contextOf(subject, image, mode, tags), reference, now, createdAt };
   const found: RuleFinding[] = [];
-  if (policy.digest !== undefined) {
-    found.push(...judgeDigestContent(policy.digest, reference, context.tags, context.mode, facts));
+  const content: PolicyRule[] = [];
+  for (const rule of policy.rules) {
+    const need = rule.needs(context);
+    if (need === "registry") found.push(...rule.judge(facts, context));
+    else if (need === "content") content.push(rule);
   }
-  found.push(...judgeContent(policy, subject, reference, facts, context));
+  const stopped = reference.digest === undefined ? judgeTag(content, facts, context) : undefined;
+  if (stopped !== undefined) found.push(...stopped);
+  else for (const rule of content) found.push(...rule.judge(facts, context));
   return found.length === 0 ? NONE : toFindings(policy, subject, image, found, judgedDigest(image, facts));
 }
 
@@ -105,10 +113,86 @@ export function unaskedFinding(
   subject: Subject,
   image: ImageUse,
   detail: string,
-  rule: RuleName = contentRules(policy, subject)[0] ?? "digest",
+  rule?: RuleName,
 ): Finding {
-  const found: RuleFinding = { rule, reason: "EvidenceUnavailable", detail, unavailable: "configuration" };
+  const { parsed } = image;
+  // Neither what a tag becomes nor who asks says which rules bind to a digest.
+  const asked =
+    rule ??
+    (parsed.status === "ok"
+      ? contentRules(policy, { ...contextOf(subject, image, "audit", "bare"), reference: parsed.reference })[0]
+      : undefined);
+  const found: RuleFinding = {
+    rule: asked ?? "digest",
+    reason: "EvidenceUnavailable",
+    detail,
+    unavailable: "configuration",
+  };
   return toFinding(policy, policy.actionIn(subject.namespace, subject.namespaceLabels), image, found, undefined);
+}
+
+function contextOf(
+  { namespace, template }: Subject,
+  { parsed }: ImageUse,
+  mode: ImageContext["mode"],
+  tags: ImageContext["tags"],
+): ImageContext {
+  return { mode, namespace, template, parsed, tags };
+}
+
+/** The rules of a policy that bind to a digest and so cannot judge a tag. */
+function contentRules(
+  { rules }: CompiledPolicy,
+  context: ImageContext & { readonly reference: Reference },
+): RuleName[] {
+  return rules.filter((rule) => rule.needs(context) === "content").map(({ name }) => name);
+}
+
+/** The verdict would hold for bytes that the node may never pull. */
+function tagNotPinned(rule: RuleName, reference: Reference): RuleFinding {
+  const found = reference.tag === undefined ? "has neither tag nor digest" : "uses a tag";
+  const detail = `${found}, and ${rule} can only judge a digest; write ${reference.name}@sha256:... (crane digest ${reference.original})`;
+  return { rule, reason: "TagNotPinned", detail };
+}
+
+/** What these content rules say of a tag; undefined: its digest is known, and they may judge that. */
+function judgeTag(
+  rules: readonly PolicyRule[],
+  { digest }: ImageFacts,
+  { mode, tags, reference }: JudgingContext,
+): readonly RuleFinding[] | undefined {
+  // TagNotPinned is all there is to say: what the tag names now, the node may never pull.
+  if (mode === "admission" && tags === "bare") return [];
+  const stopped = rules.flatMap(({ name }) => judgeDigestOf(name, reference, digest, mode, tags));
+  return stopped.length > 0 || digest?.status !== "verified" ? stopped : undefined;
+}
+
+/** Why a tag's content cannot be judged; nothing where its digest is known and may stand for it. */
+function judgeDigestOf(
+  rule: RuleName,
+  reference: Reference,
+  digest: ImageFacts["digest"],
+  mode: JudgingContext["mode"],
+  tags: JudgingContext["tags"],
+): readonly RuleFinding[] {
+  // An audit has said TagNotPinned already; what it knows of the digest that runs comes on top.
+  if (mode === "audit" && (digest === undefined || digest.status === "absent")) return [];
+  if (digest === undefined) {
+    return [
+      { rule, reason: "EvidenceUnavailable", detail: "the digest was not looked up", unavailable: "configuration" },
+    ];
+  }
+  switch (digest.status) {
+    case "verified":
+      // A pin that is not there although the tag exists: the object was written past the mutating webhook.
+      return tags === "pinned" ? [tagNotPinned(rule, reference)] : [];
+    case "absent":
+      return [{ rule, reason: "DigestNotFound", detail: `${digest.message}; push the image or correct the reference` }];
+    case "invalid":
+      return [{ rule, reason: contentReason(digest.reason), detail: digest.message }];
+    case "unavailable":
+      return [{ rule, reason: "EvidenceUnavailable", detail: `${digest.message}; try again`, unavailable: "evidence" }];
+  }
 }
 
 function toFindings(

@@ -1,11 +1,6 @@
-import type { CompiledPolicy } from "../compiledPolicy.ts";
-import type { Subject } from "../subject/subject.ts";
-
-/**
- * What becomes of an image's tag that has no digest beside it. `pinned`: the mutating webhook adds the digest. `excused`: it stands in a
- * template whose pods are pinned, so that content rules judge what it names now. `bare`: nobody pins it.
- */
-export type TagState = "bare" | "pinned" | "excused";
+import type { CompiledPolicy } from "./compiledPolicy.ts";
+import type { TagState } from "./rules/rule.ts";
+import type { Subject } from "./subject/subject.ts";
 
 /**
  * One policy that pins is enough, whichever it is (design.md section 9). `policies` are those that match the object and the image. An audit
