@@ -162,7 +162,7 @@ export interface Scan {
   readonly allowCVEs?: readonly AllowedVulnerability[];
   /** OpenVEX attestations by these authorities: a vulnerability that one of them states as not_affected or fixed in this image is not counted. */
   readonly vex?: Vex;
-  /** Warn: that the scan of a digest which a Running pod of the same namespace already runs has aged, or that a new vulnerability became known, is only a warning at admission, so that time alone never refuses a node drain or a scale-out. Audits report it in any case. */
+  /** Warn: that the scan of an image which a container of the same namespace runs now, as its kubelet reports, has aged, or that a new vulnerability became known, is only a warning at admission, so that time alone never refuses a node drain or a scale-out. Who may write pods/status may claim it of any image. Audits report it in any case. */
   readonly runningImages?: "Deny" | "Warn";
 }
 

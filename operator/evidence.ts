@@ -14,13 +14,14 @@ import { createScanReader } from "../evidence/scan/scanReader.ts";
 import { messageOf } from "../kube/kubeError.ts";
 import type { CompiledAuthority } from "../policy/authority.ts";
 import type { Log } from "../kube/log.ts";
+import type { RunningDigests } from "./cluster/runningDigests.ts";
 import type { Settings } from "./settings/settings.ts";
 
 export interface OperatorEvidenceOptions {
   readonly settings: Pick<Settings, "registry" | "proofs">;
   readonly cluster: ClusterReads;
   readonly reports: ReportsByDigest;
-  readonly runs: (namespace: string, digests: readonly string[]) => boolean;
+  readonly runs: RunningDigests["runs"];
   readonly serviceRanges: () => readonly string[];
   readonly metrics: EvidenceMetrics;
   readonly log: Log;

@@ -191,7 +191,11 @@ function judgeDigestOf(
     case "invalid":
       return [{ rule, reason: contentReason(digest.reason), detail: digest.message }];
     case "unavailable":
-      return [{ rule, reason: "EvidenceUnavailable", detail: `${digest.message}; try again`, unavailable: "evidence" }];
+      return [
+        digest.lasting === true
+          ? { rule, reason: "EvidenceUnavailable", detail: digest.message, unavailable: "configuration" }
+          : { rule, reason: "EvidenceUnavailable", detail: `${digest.message}; try again`, unavailable: "evidence" },
+      ];
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { platformChildren } from "./manifestFacts.ts";
 import { type Maybe, chain } from "../../async/maybe.ts";
-import { digestAlgorithm } from "../registry/digest.ts";
+import { readImageId } from "./reportedImage.ts";
 import type { ContentReason, Manifest } from "../registry/repository.ts";
 import { isImage } from "./tagMatch.ts";
 
@@ -23,12 +23,15 @@ export interface Running {
   readonly running: Outcome<string>;
 }
 
-/** What a runtime reports, without the scheme that dockershim and cri-dockerd put before it. */
-const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//;
-
 const same = (outcome: Outcome<string>): Running => ({ digest: outcome, running: outcome });
 const runs = (digest: string): Running => same({ status: "verified", value: digest });
-const unknown = (message: string): Outcome<string> => ({ status: "unavailable", cause: "cluster", message });
+/** Waiting does not help: the runtime goes on reporting what it reports. */
+const unknown = (message: string): Outcome<string> => ({
+  status: "unavailable",
+  cause: "cluster",
+  message: `${message}; write the digest that is meant into the pod`,
+  lasting: true,
+});
 
 /**
  * Which manifest digest a container runs whose image is written with a tag; undefined where nothing was reported yet.
@@ -36,14 +39,11 @@ const unknown = (message: string): Outcome<string> => ({ status: "unavailable", 
  * that of a config and is compared with the configs of what the tag names.
  */
 export function runningDigest(imageID: string | undefined, questions: RunningQuestions): Maybe<Running | undefined> {
-  const reported = (imageID ?? "").replace(SCHEME, "");
-  if (reported === "") return undefined;
-  const at = reported.lastIndexOf("@");
-  const digest = reported.slice(at + 1);
-  if (digestAlgorithm(digest) === undefined) {
-    return same(unknown("the runtime reports an image ID that is no digest"));
-  }
-  return at < 0 ? byConfig(digest, questions) : byManifest(digest, questions);
+  if (imageID === undefined || imageID === "") return undefined;
+  const reported = readImageId(imageID);
+  if (reported === undefined) return same(unknown("the runtime reports an image ID that is no digest"));
+  const { name, digest } = reported;
+  return name === undefined ? byConfig(digest, questions) : byManifest(digest, questions);
 }
 
 /** An index is the image itself, so only a manifest for one platform has to be looked for in what the tag names. */

@@ -26,8 +26,16 @@ import { createPlanner, wantsOfSource, type ScanPlan } from "./scanPlan.ts";
 export interface ScanTools {
   readonly prove: ProveAttestations;
   readonly reports: ReportsByDigest;
-  /** Whether a Running pod of the namespace runs one of these digests (an image and its platform children). */
-  readonly runs: (namespace: string, digests: readonly string[]) => boolean;
+  /**
+   * Whether a Running pod of the namespace runs one of these manifests (an image and its platform children) of a repository, as its kubelet
+   * reports; `configs` are asked for where a runtime reports nothing else.
+   */
+  readonly runs: (
+    namespace: string,
+    name: string,
+    digests: readonly string[],
+    configs: () => Maybe<readonly string[]>,
+  ) => Maybe<boolean>;
   readonly read: ReadScans;
 }
 
@@ -161,13 +169,15 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     });
   };
 
-  const runsAlready = ({ context, manifest }: Image): Maybe<boolean> =>
-    chain(manifest(), (outcome) =>
-      tools.runs(context.request.subject.namespace, [
-        context.digest,
-        ...childrenOf(outcome).map(({ digest }) => digest),
-      ]),
-    );
+  const runsAlready = ({ context: { request, reference, digest }, manifest, parts: apart }: Image): Maybe<boolean> =>
+    chain(manifest(), (outcome) => {
+      const configs = (): Maybe<readonly string[]> =>
+        chain(apart(), (image) =>
+          image.status === "verified" ? image.value.parts.map(({ config }) => config.digest) : [],
+        );
+      const digests = [digest, ...childrenOf(outcome).map((child) => child.digest)];
+      return tools.runs(request.subject.namespace, reference.name, digests, configs);
+    });
 
   const look = (context: FactContext, wanted: ScanPlan, age: AnswerAge): Maybe<ProvidedFacts> => {
     const image = imageOf(context, wanted, age);

@@ -4,6 +4,7 @@ import type { ImageUse, Subject } from "../../policy/subject/subject.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
 import { createInterner } from "./interner.ts";
 import { sameLabels } from "./namespaces.ts";
+import { runningImagesOf, type RunningImage } from "./runningImages.ts";
 import { boundedImages, boundedLabels, boundedName, boundedSecrets, type LabelBound } from "./podBounds.ts";
 
 /** What decides about a pod besides its labels. Shared: equal contents are the same object, whatever the pods' labels are. */
@@ -30,6 +31,8 @@ export interface PodRecord {
   /** Succeeded or Failed: no audit looks at it. */
   readonly finished: boolean;
   readonly running: boolean;
+  /** What its kubelet reports of the containers that run now; shared, and empty for a pod that is not Running. */
+  readonly runs: readonly RunningImage[];
   readonly controller?: PodController;
   /** Shared like the content. */
   readonly labels: Subject["labels"];
@@ -51,6 +54,7 @@ export function createPodProjection(
   const labels = createInterner<Subject["labels"]>(REMEMBERED);
   const controllers = createInterner<PodController>(REMEMBERED);
   const names = createInterner<string>(REMEMBERED);
+  const runs = createInterner<readonly RunningImage[]>(REMEMBERED);
 
   return (object, known) => {
     const pod = asObject(object);
@@ -62,6 +66,8 @@ export function createPodProjection(
     const subject = subjectOf(object, { kind: "Pod", namespace, namespaceLabels: undefined });
     const kept = keptAnnotations(subject.annotations, annotations());
     const phase = asText(asObject(pod["status"])["phase"]);
+    const running = phase === "Running";
+    const reported = running ? runningImagesOf(pod) : NOTHING_RUNS;
     const controller = controllerOf(metadata["ownerReferences"]);
     const fresh = {
       annotations: kept,
@@ -80,7 +86,11 @@ export function createPodProjection(
       name,
       createdAt: Math.floor(Date.parse(subject.createdAt ?? "") / 1_000) || 0,
       finished: phase === "Succeeded" || phase === "Failed",
-      running: phase === "Running",
+      running,
+      runs:
+        known !== undefined && sameRuns(known.runs, reported)
+          ? known.runs
+          : runs.intern(shortKey(JSON.stringify(reported)), () => reported),
       ...(controller === undefined
         ? {}
         : { controller: controllers.intern(`${controller.kind}/${controller.name}`, () => controller) }),
@@ -100,6 +110,7 @@ export const samePod = (before: PodRecord, after: PodRecord): boolean =>
   before.content === after.content &&
   before.finished === after.finished &&
   before.running === after.running &&
+  sameRuns(before.runs, after.runs) &&
   before.controller?.name === after.controller?.name &&
   before.controller?.kind === after.controller?.kind;
 
@@ -128,6 +139,13 @@ function keptAnnotations(all: Subject["annotations"], wanted: ReadonlySet<string
   }
   return kept;
 }
+
+const NOTHING_RUNS: readonly RunningImage[] = Object.freeze([]);
+
+const sameRuns = (one: readonly RunningImage[], other: readonly RunningImage[]): boolean =>
+  one === other ||
+  (one.length === other.length &&
+    one.every(({ image, imageID }, index) => image === other[index]?.image && imageID === other[index]?.imageID));
 
 const NO_ANNOTATIONS: Subject["annotations"] = Object.freeze({});
 

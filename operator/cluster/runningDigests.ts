@@ -1,36 +1,55 @@
+import type { Maybe } from "../../async/maybe.ts";
+import { chain } from "../../async/maybe.ts";
+import { readImageId } from "../../evidence/gather/reportedImage.ts";
 import type { Store } from "../../kube/watch/store.ts";
+import { parseReference } from "../../policy/image/reference.ts";
 import type { PodRecord } from "./pods.ts";
 
-/** The manifest digest in what a runtime reports; a bare `sha256:` is a config digest and names no manifest. */
-const REPORTED = /@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
+/** Repositories whose containers run by an image's ID alone: which manifest it is, only configs tell. */
+const BY_ID = "by ID";
 
-const digestsOf = (pod: PodRecord): Set<string> => {
-  const digests = new Set<string>();
-  if (!pod.running) return digests;
-  for (const { parsed, imageID } of pod.content.images) {
-    const reported = imageID === undefined ? undefined : REPORTED.exec(imageID)?.[1];
-    const written = parsed.status === "ok" ? parsed.reference.digest : undefined;
-    if (reported !== undefined) digests.add(reported);
-    if (written !== undefined) digests.add(written);
+/**
+ * What a pod's kubelet reports to run, as `registry/repository@digest`. A node that has one content from two repositories gives the imageID
+ * of either, so that the name that it reports beside it counts as well.
+ */
+const imagesOf = ({ runs }: PodRecord): ReadonlySet<string> => {
+  const images = new Set<string>();
+  for (const { image, imageID } of runs) {
+    const reported = readImageId(imageID);
+    if (reported === undefined) continue;
+    const called = parseReference(image);
+    const name = called.status === "ok" ? called.reference.name : undefined;
+    for (const one of [name, reported.name]) if (one !== undefined) images.add(`${one}@${reported.digest}`);
+    if (reported.name === undefined && name !== undefined) images.add(`${name}@${BY_ID}`);
   }
-  return digests;
+  return images;
 };
 
-/** Whether one of these digests is what the pod runs or asks for. */
+/** Whether one of these digests is what the pod runs or asks for: what is known of them concerns it. */
 export const podRuns = ({ content }: PodRecord, digests: ReadonlySet<string>): boolean =>
   content.images.some(({ parsed, imageID }) => {
     const written = parsed.status === "ok" ? parsed.reference.digest : undefined;
-    const reported = imageID === undefined ? undefined : REPORTED.exec(imageID)?.[1];
+    const reported = imageID === undefined ? undefined : readImageId(imageID)?.digest;
     return (written !== undefined && digests.has(written)) || (reported !== undefined && digests.has(reported));
   });
 
-/** Which digests the Running pods of each namespace run, for `scan.runningImages: Warn`. Kept only while a policy asks. */
+/** Which images the Running pods of each namespace run, for `scan.runningImages: Warn`. Kept only while a policy asks. */
 export interface RunningDigests {
-  readonly runs: (namespace: string, digests: readonly string[]) => boolean;
+  /**
+   * Whether the namespace runs one of these manifests (an image and its platform children) of a repository.
+   * @param name `registry/repository` in its canonical form.
+   * @param configs the digests of their configs; asked for only where a runtime reports nothing else.
+   */
+  readonly runs: (
+    namespace: string,
+    name: string,
+    digests: readonly string[],
+    configs: () => Maybe<readonly string[]>,
+  ) => Maybe<boolean>;
 }
 
 /**
- * Counts digests by namespace as pods change. Built from the store at the first question, so that a cluster without such a
+ * Counts images by namespace as pods change. Built from the store at the first question, so that a cluster without such a
  * policy pays nothing.
  */
 export const createRunningDigests = (pods: Pick<Store<PodRecord>, "values" | "onChange">): RunningDigests => {
@@ -39,28 +58,34 @@ export const createRunningDigests = (pods: Pick<Store<PodRecord>, "values" | "on
   const add = (to: Map<string, Map<string, number>>, pod: PodRecord | undefined, by: 1 | -1): void => {
     if (pod === undefined) return;
     const inNamespace = to.get(pod.namespace) ?? new Map<string, number>();
-    for (const digest of digestsOf(pod)) {
-      const count = (inNamespace.get(digest) ?? 0) + by;
-      if (count > 0) inNamespace.set(digest, count);
-      else inNamespace.delete(digest);
+    for (const image of imagesOf(pod)) {
+      const count = (inNamespace.get(image) ?? 0) + by;
+      if (count > 0) inNamespace.set(image, count);
+      else inNamespace.delete(image);
     }
     if (inNamespace.size > 0) to.set(pod.namespace, inNamespace);
     else to.delete(pod.namespace);
   };
 
+  const counted = (): Map<string, Map<string, number>> => {
+    if (counts !== undefined) return counts;
+    const built = new Map<string, Map<string, number>>();
+    for (const pod of pods.values()) add(built, pod, 1);
+    pods.onChange((_, before, after) => {
+      add(built, before, -1);
+      add(built, after, 1);
+    });
+    counts = built;
+    return built;
+  };
+
   return {
-    runs: (namespace, digests) => {
-      if (counts === undefined) {
-        const built = new Map<string, Map<string, number>>();
-        for (const pod of pods.values()) add(built, pod, 1);
-        pods.onChange((_, before, after) => {
-          add(built, before, -1);
-          add(built, after, 1);
-        });
-        counts = built;
-      }
-      const inNamespace = counts.get(namespace);
-      return inNamespace !== undefined && digests.some((digest) => inNamespace.has(digest));
+    runs: (namespace, name, digests, configs) => {
+      const running = counted().get(namespace);
+      if (running === undefined) return false;
+      const anyOf = (list: readonly string[]): boolean => list.some((digest) => running.has(`${name}@${digest}`));
+      if (anyOf(digests)) return true;
+      return running.has(`${name}@${BY_ID}`) ? chain(configs(), anyOf) : false;
     },
   };
 };

@@ -11,13 +11,22 @@ export type UnavailableCause =
   | "trustRoot"
   | "cluster";
 
+/** Evidence that could not be had: network, service and time only. */
+export interface Unavailable {
+  readonly status: "unavailable";
+  readonly cause: UnavailableCause;
+  readonly message: string;
+  /** It will not pass by itself; the message says what to do. Nobody may gain by it, so `onUnavailable` does not settle it. */
+  readonly lasting?: true;
+}
+
 /**
  * What became of one piece of evidence (design.md section 2). *Denied* and *could not tell* stay apart all the way:
- * `unavailable` is network, service and time only; content that breaks a limit or a format is `invalid`.
+ * content that breaks a limit or a format is `invalid`, never `unavailable`.
  * `message` is safe to show to whoever made the request: it names no address or credential of the operator.
  */
 export type Outcome<T, R = string> =
   | { readonly status: "verified"; readonly value: T }
   | { readonly status: "absent"; readonly message: string }
   | { readonly status: "invalid"; readonly reason: R; readonly message: string }
-  | { readonly status: "unavailable"; readonly cause: UnavailableCause; readonly message: string };
+  | Unavailable;

@@ -1,7 +1,7 @@
 import { compileDigest, type DigestRule } from "../compile/digest.ts";
 import type { ImageFacts } from "../facts/facts.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
-import type { Outcome } from "../facts/outcome.ts";
+import type { Outcome, Unavailable } from "../facts/outcome.ts";
 import type { Reference } from "../image/reference.ts";
 import { defineRule, type ImageContext, type JudgingContext, type Rule } from "./rule.ts";
 
@@ -68,7 +68,10 @@ function judgeContent(
     else if (running?.status === "absent")
       findings.push(...judgeDrift(rule, reference, facts.tag, undefined, "what runs"));
     else if (running?.status === "unavailable")
-      findings.push(unavailable(`what runs could not be told: ${running.message}`));
+      findings.push({
+        ...unavailable("what runs could not be told", running),
+        ...(rule.tagDrift === "Report" ? { atMost: "warn" } : {}),
+      });
   }
   return dropRepeated(findings);
 }
@@ -83,7 +86,7 @@ function judgePresence(outcome: Outcome<unknown> | undefined, what: string): rea
     case "invalid":
       return [finding(contentReason(outcome.reason), `${what}: ${outcome.message}`)];
     case "unavailable":
-      return [unavailable(`${what} could not be looked up: ${outcome.message}`)];
+      return [unavailable(`${what} could not be looked up`, outcome)];
   }
 }
 
@@ -129,8 +132,10 @@ function tagName({ tag }: Reference): string {
   return `tag ${tag ?? "latest"}`;
 }
 
-function unavailable(detail: string): RuleFinding {
-  return { ...finding("EvidenceUnavailable", `${detail}; try again`), unavailable: "evidence" };
+function unavailable(what: string, { message, lasting }: Unavailable): RuleFinding {
+  return lasting === true
+    ? { ...finding("EvidenceUnavailable", `${what}: ${message}`), unavailable: "configuration" }
+    : { ...finding("EvidenceUnavailable", `${what}: ${message}; try again`), unavailable: "evidence" };
 }
 
 /** Nobody looked: a defect of ours, which must not be settled by `onUnavailable`. */

@@ -9,6 +9,7 @@ const POD: PodRecord = {
   createdAt: 1_767_225_600,
   finished: false,
   running: true,
+  runs: [],
   labels: {},
   content: { annotations: {}, serviceAccount: "default", imagePullSecrets: [], images: [] },
 };

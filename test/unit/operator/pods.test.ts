@@ -68,12 +68,14 @@ describe("pods as they are kept", () => {
 
   it("are the same while only their status moves", () => {
     const project = createPodProjection(() => new Set());
+    const web = { name: "web", imageID: `docker.io/library/nginx@sha256:${"a".repeat(64)}` };
     const before = project(pod("a"));
     const after = project(pod("a", { status: { conditions: [{ type: "Ready" }], podIP: "10.0.0.1" } }), before);
     assert.ok(samePod(before, after));
     assert.equal(after.content, before.content, "the very same, also when nobody else remembers it");
     for (const [what, changes] of [
       ["phase", { status: { phase: "Succeeded" } }],
+      ["a container that runs", { status: { containerStatuses: [{ ...web, state: { running: {} } }] } }],
       ["running digest", { status: { containerStatuses: [{ name: "web", imageID: "sha256:x" }] } }],
       ["labels", { metadata: { labels: { app: "other" } } }],
       ["uid", { metadata: { uid: "other" } }],

@@ -13,6 +13,7 @@ const POD: PodRecord = {
   createdAt: 1_767_225_600,
   finished: false,
   running: true,
+  runs: [],
   controller: { kind: "ReplicaSet", name: "web" },
   labels: {},
   content: { annotations: {}, serviceAccount: "default", imagePullSecrets: [], images: [] },

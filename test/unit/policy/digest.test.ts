@@ -175,6 +175,27 @@ describe("digest", () => {
       for (const [some, expected, why] of table) {
         it(why, () => assert.deepEqual(judged({ ...deny, required: false }, TAGGED, some, running, "audit"), expected));
       }
+      const lasting = { running: { ...DOWN, lasting: true as const }, tag: found(DIGEST) };
+      it("what will not pass by itself is no outage, and only told where drift is only reported", () => {
+        const shrug = (tagDrift: "Report" | "Deny", some: Partial<ImageFacts>): readonly string[] => {
+          const lax = policy({ digest: { tagDrift, required: false }, onUnavailable: "allow" });
+          return verdicts(judge([lax], subject([TAGGED], running), () => facts(some), "audit"));
+        };
+        assert.deepEqual(shrug("Deny", { running: DOWN, tag: found(DIGEST) }), ["allow digest EvidenceUnavailable"]);
+        assert.deepEqual(shrug("Deny", lasting), ["deny digest EvidenceUnavailable"]);
+        assert.deepEqual(shrug("Report", lasting), ["warn digest EvidenceUnavailable"]);
+      });
+      it("says to try again only where that may help", () => {
+        const said = (some: Partial<ImageFacts>): string =>
+          judge(
+            [policy({ digest: { ...deny, required: false } })],
+            subject([TAGGED], running),
+            () => facts(some),
+            "audit",
+          ).findings[0]?.message ?? "";
+        assert.match(said({ running: DOWN, tag: found(DIGEST) }), /try again/);
+        assert.doesNotMatch(said(lasting), /try again/);
+      });
       it("asks nothing where it is ignored", () => {
         const moved = { running: found(DIGEST), tag: found(OTHER_DIGEST) };
         assert.deepEqual(judged({ verify: true, required: false }, TAGGED, moved, running, "audit"), []);

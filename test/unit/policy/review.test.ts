@@ -277,6 +277,16 @@ describe("review", () => {
           "deny signatures TagNotPinned",
         ]);
       });
+      it("are unavailable only for what may pass: an image ID that nobody can read takes the enforcement action", () => {
+        const lax = signed({ onUnavailable: "allow" });
+        const say = (digest: NonNullable<ImageFacts["digest"]>): readonly string[] =>
+          verdicts(judge([lax], subject([TAGGED], running), signatures(PROVED, { digest }), "audit"));
+        assert.deepEqual(say(DOWN), ["allow signatures EvidenceUnavailable", "deny signatures TagNotPinned"]);
+        assert.deepEqual(say({ ...DOWN, lasting: true }), [
+          "deny signatures EvidenceUnavailable",
+          "deny signatures TagNotPinned",
+        ]);
+      });
       it("are only not pinned before an imageID is known, and nobody is asked", () => {
         assert.deepEqual(verdicts(judge([signed()], subject([TAGGED]), undefined, "audit")), [
           "deny signatures TagNotPinned",

@@ -19,6 +19,8 @@ const other = makeImage({ labels: { other: "yes" } });
 const down: Answer = { status: "unavailable", cause: "network", message: "down" };
 const gone: Answer = { status: "absent", message: "gone" };
 
+const hexOf = (digest = ""): string => digest.slice("sha256:".length);
+
 /** `digest / running`: a digest's name, or the status of the outcome. */
 async function say(
   imageID: string | undefined,
@@ -77,6 +79,10 @@ describe("which digest runs", () => {
     ["the index and no answer for the tag", repo(index), down, all, "index / index"],
     ["a bare config of the image", other.configDigest, parse(other), all, "other / other"],
     ["a bare config, with docker's scheme", `docker://${other.configDigest}`, parse(other), all, "other / other"],
+    ["CRI-O: a bare config without its algorithm", hexOf(other.configDigest), parse(other), all, "other / other"],
+    ["a bare config of a child without its algorithm", hexOf(arm64.configDigest), parse(index), all, "index / index"],
+    ["the same with docker's scheme", `docker://${hexOf(other.configDigest)}`, parse(other), all, "other / other"],
+    ["hex digits that are too few", hexOf(other.configDigest).slice(1), parse(other), all, "unavailable / unavailable"],
     ["a bare config of a child", arm64.configDigest, parse(index), all, "index / index"],
     ["Docker's containerd store: the bare index", `docker://${index.digest}`, parse(index), all, "index / index"],
     ["Docker's containerd store: the bare child", arm64.digest, parse(index), all, "index / index"],
@@ -91,6 +97,16 @@ describe("which digest runs", () => {
     it(`${why}: ${expected}`, async () => assert.equal(await say(imageID, tag, served), expected));
   }
 
+  it("what cannot be told will not pass by itself, unlike a registry that does not answer", async () => {
+    const lasting = async (imageID: string, tag: Answer): Promise<unknown> => {
+      const found = await runningDigest(imageID, { tag: () => tag, manifest: () => gone });
+      return found?.digest.status === "unavailable" ? found.digest.lasting : found?.digest.status;
+    };
+    assert.equal(await lasting("registry.company.com/app:v1", parse(index)), true);
+    assert.equal(await lasting(other.configDigest!, parse(index)), true);
+    assert.equal(await lasting(other.configDigest!, down), undefined);
+    assert.equal(await lasting(repo(arm64), down), undefined);
+  });
   it("a bare config while a child cannot be read cannot be told", async () =>
     assert.equal(await say(other.configDigest, parse(index), [index], down), "unavailable / unavailable"));
   it("a bare config of a child that can be read, though another cannot", async () =>

@@ -66,7 +66,7 @@ export class Workbench {
     this.provider = createScanProvider({
       prove: this.#prove,
       reports: (digest) => this.reports?.filter((report) => report.digest === digest),
-      runs: (_, digests) => digests.some((digest) => this.running.includes(digest)),
+      runs: (_, __, digests) => digests.some((digest) => this.running.includes(digest)),
       read: counted,
     });
   }
