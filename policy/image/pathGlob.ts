@@ -1,4 +1,4 @@
-import { compileGlob, matchRuns } from "./glob.ts";
+import { compileAutomaton } from "./pathAutomaton.ts";
 import { pathFault } from "./repositoryPath.ts";
 
 /**
@@ -26,9 +26,7 @@ export function compilePath(
   }
   // A closing `**` needs a segment: `*` before it takes that one.
   const wanted = segments.at(-1) === "**" ? [...head, "**", "*"] : segments;
-  const globs = new Map(wanted.map((segment) => [segment, compileGlob(segment)]));
-  const same = (segment: string, value: string): boolean => globs.get(segment)?.(value) ?? false;
-  return { status: "ok", matches: (repository) => matchRuns(wanted, repository.split("/"), "**", same) };
+  return { status: "ok", matches: compileAutomaton(wanted) };
 }
 
 function segmentFault(segment: string): string | undefined {
