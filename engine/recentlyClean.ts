@@ -7,6 +7,8 @@ import type { ImageUse, Subject } from "../policy/subject/subject.ts";
  */
 const MOMENT = 500;
 const MOST = 4_096;
+/** Characters of what tells a place: the API server takes a million of them for names of pull secrets. */
+const LONGEST_KEY = 1_024;
 
 /** What was clean under one set of policies, for objects that they see alike: by image, in milliseconds since the epoch. */
 export type CleanPlace = Map<string, number>;
@@ -23,7 +25,7 @@ export class RecentlyClean {
 
   /**
    * The place of everything beside the image and the time that an answer depends on; undefined for a namespace whose labels could not
-   * be read.
+   * be read, and for what is too long to be kept.
    *
    * @param policies the set in force: replaced when a policy changes, never changed.
    * @param matched which of them match the object, by their places in the set.
@@ -32,9 +34,11 @@ export class RecentlyClean {
     const { namespaceLabels, namespace, serviceAccount, imagePullSecrets, kind } = subject;
     if (namespaceLabels === undefined) return undefined;
     // The API server takes any text for a secret's name.
+    if (imagePullSecrets.length > LONGEST_KEY) return undefined;
     const secrets = imagePullSecrets.length === 0 ? "" : JSON.stringify(imagePullSecrets);
     const inForce = `${this.#id(policies)}${matched} ${this.#id(namespaceLabels)}`;
     const key = `${inForce} ${namespace} ${serviceAccount} ${kind} ${secrets}`;
+    if (key.length > LONGEST_KEY) return undefined;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
     if (this.#places.size >= MOST) this.#forget();

@@ -1,3 +1,5 @@
+import { all, chain, type Maybe } from "../async/maybe.ts";
+import { createTurns, type Steps, type Turns } from "../async/turns.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { decide } from "../policy/finding/decide.ts";
 import type { Decision } from "../policy/finding/decision.ts";
@@ -16,6 +18,7 @@ import type { TagState } from "../policy/rules/rule.ts";
 import { tagState } from "../policy/tagState.ts";
 import { MOST_USES, type ImageUse, type Subject } from "../policy/subject/subject.ts";
 import type { Gather } from "../evidence/provider.ts";
+import { FindingList, MOST_FINDINGS } from "./findingList.ts";
 import type { RecentlyClean } from "./recentlyClean.ts";
 
 /** One object to be judged. */
@@ -32,7 +35,8 @@ export interface ReviewRequest {
 }
 
 /**
- * The one engine that admission, audit and CLI share. Never rejects; synchronous when nothing has to be fetched.
+ * The one engine that admission, audit and CLI share. Never rejects; synchronous when nothing has to be fetched and nobody would have to
+ * wait for long.
  * Made by `createReview(gather)`.
  */
 export type Review = (request: ReviewRequest) => Decision | Promise<Decision>;
@@ -60,86 +64,133 @@ type Gathered =
  */
 export const MOST_IMAGES = 256;
 
+/** Places that are judged also after the deadline, whose answer is late anyway: more than an ordinary object has. */
+const ALWAYS_JUDGED = 64;
+
+/** What one review has found so far. */
+interface Progress {
+  readonly request: ReviewRequest;
+  /** The policies that match the object. */
+  readonly policies: readonly CompiledPolicy[];
+  readonly findings: FindingList;
+  readonly digests: Map<string, string>;
+  readonly isClean: (image: ImageUse) => boolean;
+  /** Remembers an image without findings. */
+  readonly remember: (image: ImageUse, concerned: readonly CompiledPolicy[]) => void;
+  /** Something was not judged, and a finding says so. */
+  partial: boolean;
+}
+
 /**
  * Joins the pure rules with what is gathered. Static rules come first: once a deny policy refuses an image, its registry is not contacted.
  *
  * @param report is told of defects (a gatherer that throws, a rule that does): they are findings, never a pass.
  * @param clean remembers clean answers for a moment; absent: every image is looked at each time.
+ * @param turns has large objects judged in slices.
  */
 export function createReview(
   gather: Gather,
   report: (error: unknown) => void = () => {},
   clean?: RecentlyClean,
+  turns: Turns = createTurns(),
 ): Review {
   return (request) => {
-    const { subject, mode, now } = request;
-    const policies: CompiledPolicy[] = [];
-    let matched = "";
-    let index = -1;
-    for (const policy of request.policies) {
-      index += 1;
-      if ((mode === "audit" && !policy.audited) || !policy.matchesSubject(subject)) continue;
-      policies.push(policy);
-      matched += ` ${index}`;
-    }
-    const findings: Finding[] = [];
-    const digests = new Map<string, string>();
-    if (policies.length === 0) return decide(findings, digests);
-    const place = mode === "admission" ? clean?.placeOf(request.policies, matched, subject) : undefined;
-    const remember = (image: ImageUse, concerned: readonly CompiledPolicy[]): void => {
-      if (place !== undefined) clean?.add(place, image, concerned, now);
-    };
-
-    const questions: Question[] = [];
-    for (const image of subject.images.slice(0, MOST_USES)) {
-      const written = judgedDigest(image, undefined);
-      if (written !== undefined) digests.set(image.image, written);
-      if (place !== undefined && clean?.has(place, image, now) === true) continue;
-      const concerned = policiesFor(policies, image);
-      const before = findings.length;
-      const question = judgeWritten(concerned, image, request, findings);
-      if (question !== undefined) questions.push(question);
-      else if (findings.length === before) remember(image, concerned);
-    }
-    const first = subject.images[MOST_USES];
-    if (first !== undefined) {
-      // Every policy that matches the object: nobody looked whether it is about one of those images.
-      const detail = `is one of more than ${MOST_USES} images of the object, and was not judged; use fewer containers`;
-      findings.push(...policies.map((policy) => unaskedFinding(policy, subject, first, detail, "reference")));
-    }
-    if (questions.length === 0) return decide(findings, digests);
-
-    const answers = gatherAll(gather, report, questions, request);
-    const finish = (gathered: readonly Gathered[]): Decision => {
-      for (const [index, question] of questions.entries()) {
-        const before = findings.length;
-        judgeGathered(question, gathered[index] ?? FAILED, request, findings, digests, report);
-        if (question.clean && findings.length === before) remember(question.image, question.concerned);
-      }
-      return decide(findings, digests);
-    };
-    const here = answers.filter((answer): answer is Gathered => !(answer instanceof Promise));
-    return here.length === answers.length
-      ? finish(here)
-      : Promise.all(answers.map((answer) => Promise.resolve(answer))).then(finish);
+    const progress = begin(request, clean);
+    if (progress.policies.length === 0) return decision(progress);
+    return chain(turns.run(judgeTexts(progress)), (questions) => {
+      if (questions.length === 0) return decision(progress);
+      return chain(turns.run(gatherAll(gather, report, questions, request)), (answers) =>
+        chain(all(answers), (gathered) => turns.run(judgeAnswers(progress, questions, gathered, report))),
+      );
+    });
   };
 }
 
+function begin(request: ReviewRequest, clean: RecentlyClean | undefined): Progress {
+  const { subject, mode, now } = request;
+  const policies: CompiledPolicy[] = [];
+  let matched = "";
+  let index = -1;
+  for (const policy of request.policies) {
+    index += 1;
+    if ((mode === "audit" && !policy.audited) || !policy.matchesSubject(subject)) continue;
+    policies.push(policy);
+    matched += ` ${index}`;
+  }
+  const asked = mode === "admission" && policies.length > 0;
+  const place = asked ? clean?.placeOf(request.policies, matched, subject) : undefined;
+  return {
+    request,
+    policies,
+    findings: new FindingList(),
+    digests: new Map(),
+    isClean: (image) => place !== undefined && clean?.has(place, image, now) === true,
+    remember: (image, concerned) => {
+      if (place !== undefined) clean?.add(place, image, concerned, now);
+    },
+    partial: false,
+  };
+}
+
+function decision({ findings, digests, partial }: Progress): Decision {
+  const decided = decide(findings.all, digests);
+  return partial ? { ...decided, partial } : decided;
+}
+
+/** What the images' texts say, and what is left to ask about them. */
+function* judgeTexts(progress: Progress): Steps<readonly Question[]> {
+  const { request, findings, digests } = progress;
+  const { subject, signal } = request;
+  const questions: Question[] = [];
+  let place = -1;
+  for (const image of subject.images) {
+    place += 1;
+    const ended = place >= ALWAYS_JUDGED && signal.aborted;
+    if (place >= MOST_USES || ended || findings.full) {
+      leaveOut(progress, image, ended ? "late" : findings.full ? "findings" : "images");
+      break;
+    }
+    const written = judgedDigest(image, undefined);
+    if (written !== undefined) digests.set(image.image, written);
+    if (progress.isClean(image)) continue;
+    const concerned = policiesFor(progress.policies, image);
+    const before = findings.all.length;
+    const question = yield* judgeWritten(concerned, image, progress);
+    if (question !== undefined) questions.push(question);
+    else if (findings.all.length === before) progress.remember(image, concerned);
+  }
+  return questions;
+}
+
+const LEFT_OUT = {
+  images: `is one of more than ${MOST_USES} images of the object, and was not judged; use fewer containers`,
+  findings: `was not judged: the object has more than ${MOST_FINDINGS} findings already; use fewer containers`,
+  late: "was not judged in time, for the object has very many images; use fewer containers",
+};
+
+/** From this image on nobody looked, also not whether a policy is about one of them: a finding for every policy that matches the object. */
+function leaveOut(progress: Progress, image: ImageUse, why: keyof typeof LEFT_OUT): void {
+  const { policies, request, findings } = progress;
+  for (const policy of policies)
+    findings.addWhole(unaskedFinding(policy, request.subject, image, LEFT_OUT[why], "reference"));
+  progress.partial = true;
+}
+
 /** The static findings of one image, and what is left to ask about it. */
-function judgeWritten(
+function* judgeWritten(
   concerned: readonly CompiledPolicy[],
   image: ImageUse,
-  { subject, mode }: ReviewRequest,
-  findings: Finding[],
-): Question | undefined {
-  const before = findings.length;
+  { request: { subject, mode }, findings }: Progress,
+): Steps<Question | undefined> {
+  const before = findings.all.length;
   const tags = tagState(concerned, subject, mode);
   let refused = false;
   for (const policy of concerned) {
     for (const finding of judgeText(policy, subject, image, { mode, tags })) {
-      findings.push(finding);
+      findings.add(finding);
       refused ||= refuses(finding, mode);
     }
+    yield;
   }
   if (refused) return undefined;
   const asking = concerned.filter(
@@ -147,7 +198,7 @@ function judgeWritten(
   );
   return asking.length === 0
     ? undefined
-    : { image, concerned, policies: asking, tags, clean: findings.length === before };
+    : { image, concerned, policies: asking, tags, clean: findings.all.length === before };
 }
 
 /**
@@ -169,55 +220,79 @@ const PASSED_OVER: Gathered = { status: "passedOver" };
 const TOO_MANY = `is one of more than ${MOST_IMAGES} different images of the object, and was not looked at; use fewer images`;
 
 /** Containers of one image share one answer; in audits they may run different digests of a tag. */
-function gatherAll(
+function* gatherAll(
   gather: Gather,
   report: (error: unknown) => void,
   questions: readonly Question[],
   { subject, mode, signal, now, dryRun }: ReviewRequest,
-): readonly (Gathered | Promise<Gathered>)[] {
+): Steps<readonly Maybe<Gathered>[]> {
   const failed = (error: unknown): Gathered => {
     report(error);
     return FAILED;
   };
-  const known = new Map<string, Gathered | Promise<Gathered>>();
-  return questions.map(({ image, concerned, policies }) => {
-    const key = `${image.image} ${mode === "audit" ? (image.imageID ?? "") : ""}`;
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    if (known.size >= MOST_IMAGES) return PASSED_OVER;
-    let answer: Gathered | Promise<Gathered>;
+  const ask = ({ image, concerned, policies }: Question): Maybe<Gathered> => {
     try {
       const facts = gather({ subject, image, policies, concerned, mode, signal, now, dryRun });
-      answer =
-        facts instanceof Promise
-          ? facts.then((found): Gathered => ({ status: "ok", facts: found }), failed)
-          : { status: "ok", facts };
+      return facts instanceof Promise
+        ? facts.then((found): Gathered => ({ status: "ok", facts: found }), failed)
+        : { status: "ok", facts };
     } catch (error) {
-      answer = failed(error);
+      return failed(error);
     }
-    known.set(key, answer);
-    return answer;
-  });
+  };
+  const known = new Map<string, Maybe<Gathered>>();
+  const answers: Maybe<Gathered>[] = [];
+  for (const question of questions) {
+    const { image } = question;
+    const key = `${image.image} ${mode === "audit" ? (image.imageID ?? "") : ""}`;
+    const answer = known.get(key) ?? (known.size >= MOST_IMAGES ? PASSED_OVER : ask(question));
+    if (answer !== PASSED_OVER) known.set(key, answer);
+    answers.push(answer);
+    yield;
+  }
+  return answers;
 }
 
-function judgeGathered(
+function* judgeAnswers(
+  progress: Progress,
+  questions: readonly Question[],
+  gathered: readonly Gathered[],
+  report: (error: unknown) => void,
+): Steps<Decision> {
+  const { findings } = progress;
+  for (const [index, question] of questions.entries()) {
+    if (findings.full) {
+      leaveOut(progress, question.image, "findings");
+      break;
+    }
+    const before = findings.all.length;
+    yield* judgeGathered(question, gathered[index] ?? FAILED, progress, report);
+    if (question.clean && findings.all.length === before) progress.remember(question.image, question.concerned);
+  }
+  return decision(progress);
+}
+
+function* judgeGathered(
   { image, policies, tags }: Question,
   gathered: Gathered,
-  { subject, mode, now }: ReviewRequest,
-  findings: Finding[],
-  digests: Map<string, string>,
+  { request: { subject, mode, now }, findings, digests }: Progress,
   report: (error: unknown) => void,
-): void {
+): Steps<void> {
   const digest = gathered.status === "ok" ? judgedDigest(image, gathered.facts) : undefined;
   if (digest !== undefined) digests.set(image.image, digest);
   for (const policy of policies) {
+    for (const finding of factFindings(policy)) findings.add(finding);
+    yield;
+  }
+
+  function factFindings(policy: CompiledPolicy): readonly Finding[] {
     try {
-      if (gathered.status === "failed") findings.push(defectFinding(policy, subject, image));
-      else if (gathered.status === "passedOver") findings.push(unaskedFinding(policy, subject, image, TOO_MANY));
-      else findings.push(...judgeFacts(policy, subject, image, gathered.facts, { mode, now, tags }));
+      if (gathered.status === "failed") return [defectFinding(policy, subject, image)];
+      if (gathered.status === "passedOver") return [unaskedFinding(policy, subject, image, TOO_MANY)];
+      return judgeFacts(policy, subject, image, gathered.facts, { mode, now, tags });
     } catch (error) {
       report(error);
-      findings.push(defectFinding(policy, subject, image));
+      return [defectFinding(policy, subject, image)];
     }
   }
 }

@@ -1,3 +1,4 @@
+import { shown } from "../policy/finding/message.ts";
 import type { JsonObject } from "../policy/subject/imagesOf.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 
@@ -92,4 +93,6 @@ const nameOf = ({ apiVersion, kind }: JsonObject): string => {
   return `${version.includes("/") ? version.slice(0, version.indexOf("/")) : ""}/${typeof kind === "string" ? kind : ""}`;
 };
 
-const quote = (value: unknown): string => JSON.stringify(value) ?? "nothing";
+/** What stands where a name should may be an object of mebibytes. */
+const quote = (value: unknown): string =>
+  value === undefined ? "nothing" : typeof value === "string" ? `"${shown(value)}"` : `a value of type ${typeof value}`;

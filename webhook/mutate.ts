@@ -1,6 +1,8 @@
+import { createTurns, type Turns } from "../async/turns.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import type { ResolveDigest } from "../evidence/provider.ts";
 import { MOST_IMAGES } from "../engine/review.ts";
+import { listed } from "../policy/finding/message.ts";
 import type { Outcome } from "../policy/facts/outcome.ts";
 import type { ImageUse } from "../policy/subject/subject.ts";
 import { subjectOf } from "../policy/subject/subjectOf.ts";
@@ -20,6 +22,8 @@ export interface MutateOptions {
   readonly namespaceLabels: NamespaceLabels;
   readonly resolveDigest: ResolveDigest;
   readonly logger: AdmissionLogger;
+  /** Has large objects looked at in slices. */
+  readonly turns?: Turns;
 }
 
 /**
@@ -27,7 +31,7 @@ export interface MutateOptions {
  * whatever reason, is left as it is, and validation judges the final object.
  */
 export const createMutate =
-  ({ policies, namespaceLabels, resolveDigest, logger }: MutateOptions): Handler =>
+  ({ policies, namespaceLabels, resolveDigest, logger, turns = createTurns() }: MutateOptions): Handler =>
   (request, signal) => {
     const compiled = policies();
     if (compiled === undefined) throw new NotReadyError();
@@ -43,9 +47,6 @@ export const createMutate =
       const place = { kind: request.kind.kind, namespace: request.namespace, namespaceLabels: known };
       const subject = subjectOf(found.object, place);
       const before = found.oldObject && subjectOf(found.oldObject, place);
-      const tasks = pinTasks(subject, before, compiled);
-      if (tasks.length === 0) return allowed(request.uid);
-
       const ask = async (task: PinTask): Promise<string | undefined> => {
         try {
           const answer = resolveDigest(subject, task.use, task.policies, signal);
@@ -55,9 +56,14 @@ export const createMutate =
           return undefined;
         }
       };
-      return pin(tasks, ask).then((pins) => patched(request.uid, pins));
+      return chain(turns.run(pinTasks(subject, before, compiled)), (tasks) =>
+        tasks.length === 0 ? allowed(request.uid) : pin(tasks, ask).then((pins) => patched(request.uid, pins)),
+      );
     });
   };
+
+/** Images in the audit annotation. */
+const MOST_LISTED = 64;
 
 interface Pin {
   readonly use: ImageUse;
@@ -102,6 +108,7 @@ const patched = (uid: string, pins: readonly Pin[]): AdmissionResponse => {
   return allowed(uid, {
     patchType: "JSONPatch",
     patch: Buffer.from(JSON.stringify(patch)).toString("base64"),
-    auditAnnotations: { pinned: pins.map(({ image }) => image).join(",") },
+    // The patch tells them all.
+    auditAnnotations: { pinned: listed([...new Set(pins.map(({ image }) => image))], MOST_LISTED, ",") },
   });
 };

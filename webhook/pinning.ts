@@ -1,3 +1,4 @@
+import type { Steps } from "../async/turns.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { judgeText, policiesFor } from "../policy/judge.ts";
 import type { Reference } from "../policy/image/reference.ts";
@@ -22,34 +23,53 @@ export interface PinTask {
  * update (`before` is there) only the images of containers that the update changes, and no volume of an existing pod:
  * the API server refuses that. An image that a policy refuses for what its text says is not asked about.
  */
-export const pinTasks = (
+export function* pinTasks(
   subject: Subject,
   before: Subject | undefined,
   policies: readonly CompiledPolicy[],
-): readonly PinTask[] => {
+): Steps<readonly PinTask[]> {
   const concerned = policies.filter((policy) => policy.matchesSubject(subject));
   if (tagState(concerned, subject, "admission") !== "pinned") return [];
   // Validation refuses so many.
   if (subject.images.length > MOST_USES) return [];
 
-  return subject.images.flatMap((use) => {
-    if (use.parsed.status !== "ok" || use.parsed.reference.digest !== undefined) return [];
-    const { reference } = use.parsed;
-    const old = before?.images.find(({ field, container }) => field === use.field && container === use.container);
-    if (before !== undefined && (old?.image === use.image || (use.field === "volumes" && !subject.template))) return [];
-    const matching = policiesFor(concerned, use);
-    if (tagState(matching, subject, "admission") !== "pinned") return [];
-    const said = matching.flatMap((policy) => judgeText(policy, subject, use, { mode: "admission", tags: "pinned" }));
-    if (said.some(isDenial)) return [];
+  const tasks: PinTask[] = [];
+  const olds = usesByPlace(before);
+  for (const use of subject.images) {
+    const task = taskFor(use, subject, olds, concerned);
+    if (task !== undefined) tasks.push(task);
+    yield;
+  }
+  return tasks;
+}
 
-    const enforced = matching.filter(
-      ({ actionIn }) => actionIn(subject.namespace, subject.namespaceLabels) !== "dryrun",
-    );
-    const allowTag = enforced.every(({ digest }) => digest?.allowTag !== false);
-    const kept = old === undefined ? undefined : keptDigest(old, reference);
-    return [{ use, reference, policies: matching, allowTag, ...(kept === undefined ? {} : { kept }) }];
-  });
-};
+function taskFor(
+  use: ImageUse,
+  subject: Subject,
+  olds: ReadonlyMap<string, ImageUse> | undefined,
+  concerned: readonly CompiledPolicy[],
+): PinTask | undefined {
+  if (use.parsed.status !== "ok" || use.parsed.reference.digest !== undefined) return undefined;
+  const { reference } = use.parsed;
+  const old = olds?.get(placeOf(use));
+  if (olds !== undefined && (old?.image === use.image || (use.field === "volumes" && !subject.template)))
+    return undefined;
+  const matching = policiesFor(concerned, use);
+  if (tagState(matching, subject, "admission") !== "pinned") return undefined;
+  const said = matching.flatMap((policy) => judgeText(policy, subject, use, { mode: "admission", tags: "pinned" }));
+  if (said.some(isDenial)) return undefined;
+
+  const enforced = matching.filter(({ actionIn }) => actionIn(subject.namespace, subject.namespaceLabels) !== "dryrun");
+  const allowTag = enforced.every(({ digest }) => digest?.allowTag !== false);
+  const kept = old === undefined ? undefined : keptDigest(old, reference);
+  return { use, reference, policies: matching, allowTag, ...(kept === undefined ? {} : { kept }) };
+}
+
+const placeOf = ({ field, container }: ImageUse): string => `${field} ${container}`;
+
+/** Of two containers with one name the first counts. */
+const usesByPlace = (subject: Subject | undefined): ReadonlyMap<string, ImageUse> | undefined =>
+  subject && new Map(subject.images.toReversed().map((use) => [placeOf(use), use]));
 
 /** Re-applying a manifest with the tag must not move the container to what the tag names by now. */
 const keptDigest = ({ parsed }: ImageUse, wanted: Reference): string | undefined =>

@@ -1,4 +1,5 @@
 import type { Finding } from "../policy/finding/finding.ts";
+import { shown } from "../policy/finding/message.ts";
 import { asObject } from "../policy/subject/imagesOf.ts";
 import { allowed, denied, type AdmissionResponse } from "./admissionResponse.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
@@ -76,7 +77,7 @@ const brief = ({ policy, rule, reason, action, container, image, exempted }: Fin
   rule,
   reason,
   action,
-  container,
-  image,
+  container: shown(container),
+  image: shown(image),
   ...(exempted === undefined ? {} : { exemptedBy: exempted.by }),
 });

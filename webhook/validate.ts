@@ -3,7 +3,7 @@ import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import type { Decision } from "../policy/finding/decision.ts";
 import { shown } from "../policy/finding/message.ts";
 import { newFindings } from "../policy/finding/newFindings.ts";
-import { MOST_USES, type Subject } from "../policy/subject/subject.ts";
+import type { Subject } from "../policy/subject/subject.ts";
 import { subjectOf } from "../policy/subject/subjectOf.ts";
 import { classifyRequest } from "./admissionKinds.ts";
 import { allowed, unjudgeable } from "./admissionResponse.ts";
@@ -64,10 +64,9 @@ export const createValidate =
       // Nothing that a policy can see has changed: nothing can be new, and no registry has to be there to say so.
       if (before !== undefined && sameToPolicies(before, subject)) return allowed(request.uid);
 
-      // Of what was judged in part nobody knows what is new.
-      const whole = subject.images.length <= MOST_USES;
-      return chain(judge(subject), ({ findings }) =>
-        before === undefined || findings.length === 0 || !whole
+      return chain(judge(subject), ({ findings, partial }) =>
+        // Of what was judged in part nobody knows what is new.
+        before === undefined || findings.length === 0 || partial === true
           ? respond(options, request, findings)
           : chain(judge(before), (old) => respond(options, request, newFindings(findings, old.findings))),
       );

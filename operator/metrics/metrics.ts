@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EvidenceMetrics } from "../../evidence/metrics.ts";
+import type { Finding } from "../../policy/finding/finding.ts";
 import { deferMetrics } from "../../webhook/deferredMetrics.ts";
 import type { AdmissionMetrics } from "../../webhook/metrics.ts";
 import type { AuditReport } from "../audit/completeAudits.ts";
@@ -109,7 +110,11 @@ export function createMetrics(): OperatorMetrics {
       duration.observe({ decision }, seconds);
     },
     findings: (found) => {
-      for (const { policy, rule, reason, action } of found) findings.inc({ policy, rule, reason, action });
+      // One object may have thousands, of few kinds.
+      for (const alike of Map.groupBy(found, kindOf).values()) {
+        for (const { policy, rule, reason, action } of alike.slice(0, 1))
+          findings.inc({ policy, rule, reason, action }, alike.length);
+      }
     },
   });
   return {
@@ -141,6 +146,8 @@ export function createMetrics(): OperatorMetrics {
 }
 
 /** Gauges that are read from the operator's state at every scrape. */
+const kindOf = ({ policy, rule, reason, action }: Finding): string => `${policy} ${rule} ${reason} ${action}`;
+
 function addGauges(registers: Registry[], sources: () => MetricSources | undefined): void {
   const leading = (): MetricSources | undefined => {
     const current = sources();

@@ -34,7 +34,7 @@ function oneLine(text: string): string {
 }
 
 /** A list of patterns or names, cut after `most`. */
-export function listed(items: readonly string[], most = 8): string {
+export function listed(items: readonly string[], most = 8, separator = ", "): string {
   const rest = items.length - most;
-  return rest > 0 ? `${items.slice(0, most).join(", ")} and ${rest} more` : items.join(", ");
+  return rest > 0 ? `${items.slice(0, most).join(separator)} and ${rest} more` : items.join(separator);
 }

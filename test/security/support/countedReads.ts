@@ -11,7 +11,9 @@ export function countedReads<T extends object>(value: T): CountedReads<T> {
       get: (object, key, receiver) => {
         reads += 1;
         const found: unknown = Reflect.get(object, key, receiver);
-        return typeof found === "object" && found !== null ? watch(found) : found;
+        // A proxy may not give anything else for what is frozen.
+        const frozen = Object.getOwnPropertyDescriptor(object, key)?.configurable === false;
+        return typeof found === "object" && found !== null && !frozen ? watch(found) : found;
       },
     });
   return { value: watch(value), reads: () => reads };

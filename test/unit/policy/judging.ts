@@ -1,3 +1,4 @@
+import { createTurns } from "../../../async/turns.ts";
 import type { PolicySpec } from "../../../crds/types.ts";
 import { createReview, type ReviewRequest } from "../../../engine/review.ts";
 import type { Gather } from "../../../evidence/provider.ts";
@@ -87,7 +88,14 @@ export function judge(
   mode: ReviewRequest["mode"] = "admission",
 ): Decision {
   const failures: unknown[] = [];
-  const decision = createReview(gather, (error) => failures.push(error))(request(policies, one, mode));
+  // A clock that stands still: no pause of the machine makes a slice of what is judged here.
+  const turns = createTurns(() => 0);
+  const decision = createReview(
+    gather,
+    (error) => failures.push(error),
+    undefined,
+    turns,
+  )(request(policies, one, mode));
   if (failures.length > 0) throw failures[0];
   if (decision instanceof Promise) throw new Error("the review waited");
   return decision;
