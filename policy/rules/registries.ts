@@ -27,10 +27,13 @@ export function judgeRegistries(rule: RegistriesRule, namespace: string, referen
   }
   const refusals: RuleFinding[] = [];
   if (rule.deny.faulty !== undefined) refusals.push(unreadable("deny", rule.deny.faulty));
+  let named: boolean | undefined;
   const judge = (list: PatternList, where: string, field: string): readonly RuleFinding[] => {
     if (list.patterns.some((pattern) => pattern.matches(reference))) return [];
     if (list.faulty !== undefined) return [unreadable(field, list.faulty)];
-    return [notAllowed(list, reference, where, isNamed(rule, reference.registry))];
+    // One question for all lists: there may be 64, and each would ask them all.
+    named ??= isNamed(rule, reference.registry);
+    return [notAllowed(list, reference, where, named)];
   };
   if (rule.allow !== undefined) refusals.push(...judge(rule.allow, "", "allow"));
   for (const { names, allow } of rule.namespaces) {
