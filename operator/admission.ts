@@ -1,6 +1,7 @@
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { ResolveDigest } from "../evidence/provider.ts";
 import type { Review } from "../engine/review.ts";
+import { Callers, type CallersOptions } from "../webhook/callers/callers.ts";
 import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
 import { WebhookInstallation } from "../webhook/installation.ts";
@@ -10,12 +11,11 @@ import { createValidate } from "../webhook/validate.ts";
 import { measured } from "../webhook/measured.ts";
 import type { NamespaceLabels } from "../webhook/namespaceLabels.ts";
 import type { KubeClient } from "../kube/kubeClient.ts";
-import { statusError } from "../kube/kubeClient.ts";
-import { asObject } from "../kube/object.ts";
 import type { Log } from "../kube/log.ts";
 import type { OperatorMetrics } from "./metrics/metrics.ts";
 import type { PolicySet } from "./policies/policySet.ts";
-import { projectNamespace, type NamespaceRecord } from "./cluster/namespaces.ts";
+import { NamespaceReads } from "./cluster/namespaceReads.ts";
+import type { NamespaceRecord } from "./cluster/namespaces.ts";
 import type { Settings } from "./settings/settings.ts";
 
 export interface AdmissionOptions {
@@ -50,11 +50,15 @@ export interface Admission {
  */
 const LEAVE_MS = 3_000;
 
-/** Starts the admission server and has it installed. Rejects where its address cannot be had. */
+/** Starts the admission server and has it installed. Rejects where its address or the file of client authorities cannot be had. */
 export async function startAdmission(options: AdmissionOptions): Promise<Admission> {
   const { settings, kubeConfig, metrics, log, now } = options;
   const policies = () => options.policies()?.policies;
   const namespaceLabels = labelsFrom(options.namespaces, options.client);
+  const callers = await callersOf(settings, { logger: log, now });
+  if (callers !== undefined) metrics.observeCallers(callers.record);
+  else if (!settings.acceptAnyWebhookCaller)
+    log.warn("whoever reaches the webhook can ask it about images: see --webhook-client-ca and --webhook-callers");
   const server = new AdmissionServer({
     validate: measured(
       createValidate({
@@ -71,6 +75,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     ready: options.ready,
     logger: log,
     deadline: settings.admissionDeadline,
+    ...(callers === undefined ? {} : { callers }),
   });
   const port = await server.listen(settings.webhookHost, settings.webhookPort);
   const url = `https://${hostInUrl(settings.webhookHost)}:${port}`;
@@ -103,6 +108,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     },
     stop: async () => {
       await Promise.all([installation.stop(), server.drain(leaveTime(settings.webhookAddress))]);
+      callers?.close();
     },
   };
 }
@@ -115,22 +121,16 @@ export const leaveTime = (address: Settings["webhookAddress"]): number =>
 const pins = (set: PolicySet | undefined): boolean | undefined =>
   set?.policies.some(({ faults, digest }) => faults.length === 0 && digest !== undefined && digest.pin !== "Never");
 
-/** Labels from the cache, else read live: a namespace may be newer than the cache. */
-function labelsFrom(namespaces: AdmissionOptions["namespaces"], client: KubeClient): NamespaceLabels {
-  return (name, signal) => namespaces.get(name) ?? readNamespace(client, name, signal);
+/** Undefined where nothing is asked of callers. */
+async function callersOf({ webhookCallers }: Settings, options: CallersOptions): Promise<Callers | undefined> {
+  const { clientCa, addresses } = webhookCallers;
+  return clientCa === undefined && addresses.length === 0 ? undefined : Callers.open(webhookCallers, options);
 }
 
-async function readNamespace(
-  client: KubeClient,
-  name: string,
-  signal: AbortSignal,
-): Promise<NamespaceRecord | undefined> {
-  const path = `/api/v1/namespaces/${encodeURIComponent(name)}`;
-  const response = await client.request("GET", path, { signal });
-  if (response.status === 404) return undefined;
-  if (response.status !== 200 || asObject(response.body)["kind"] !== "Namespace")
-    throw statusError("GET", path, response);
-  return projectNamespace(response.body);
+/** Labels from the cache, else read live: a namespace may be newer than the cache. */
+function labelsFrom(namespaces: AdmissionOptions["namespaces"], client: KubeClient): NamespaceLabels {
+  const reads = new NamespaceReads(client);
+  return (name) => namespaces.get(name) ?? reads.get(name);
 }
 
 const targetOf = ({ webhookAddress, namespace }: Settings, url: string): WebhookTarget =>

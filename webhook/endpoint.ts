@@ -4,7 +4,8 @@ import { parseReview } from "./admissionReview.ts";
 import { timeFor, type Deadlines } from "./deadline.ts";
 import type { AdmissionLogger } from "./logger.ts";
 import { NotReadyError } from "./notReady.ts";
-import { readBody, type ByteBudget } from "./readBody.ts";
+import type { BodyBudget } from "./bodyBudget.ts";
+import { readBody } from "./readBody.ts";
 import { RETRY, send } from "./reply.ts";
 import type { Handler } from "./handler.ts";
 import type { Shares } from "./shares.ts";
@@ -13,14 +14,23 @@ export interface EndpointOptions {
   readonly deadlines: Deadlines;
   /** Milliseconds that a review may take. */
   readonly deadline: number;
-  readonly budget: ByteBudget;
+  readonly budget: BodyBudget;
   readonly logger: AdmissionLogger;
   /** Reviews that may be in hand at one time, those of the other endpoints among them. */
   readonly slots: Slots;
   /** What of it may be about one namespace. */
   readonly shares: Shares;
+  /** What of it may come from one address. */
+  readonly peers: Shares;
   /** Whether the server is going: what is answered now is the last on its connection. */
   readonly closing: () => boolean;
+}
+
+/** What a review in hand takes of the shares. */
+interface Held {
+  readonly namespace: string;
+  readonly from: string;
+  readonly bytes: number;
 }
 
 /** A bound on what is done at one time. */
@@ -49,7 +59,7 @@ export const createSlots = (limit: number): Slots => {
  * both leave the verdict to `failurePolicy`, which is Fail. Only `handle` says that a request is allowed.
  */
 export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
-  const { deadlines, deadline, budget, logger, slots, shares, closing } = options;
+  const { deadlines, deadline, budget, logger, slots, shares, peers, closing } = options;
 
   const fail = (response: ServerResponse, error: unknown): void => {
     if (response.destroyed) return;
@@ -65,11 +75,11 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
   const wait = async (
     answer: Promise<AdmissionResponse>,
     response: ServerResponse,
-    namespace: string,
-    bytes: number,
+    { namespace, from, bytes }: Held,
   ): Promise<void> => {
     slots.take();
     shares.take(namespace, bytes);
+    peers.take(from, bytes);
     try {
       sendJson(response, await answer, closing());
     } catch (error) {
@@ -77,6 +87,7 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
     } finally {
       slots.give();
       shares.give(namespace, bytes);
+      peers.give(from, bytes);
       budget.give(bytes);
     }
   };
@@ -97,9 +108,14 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
       send(response, 503, "too many reviews of one namespace at one time", RETRY);
       return false;
     }
+    const from = response.socket?.remoteAddress ?? "";
+    if (!peers.free(from, bytes)) {
+      send(response, 503, "too many reviews from one address at one time", RETRY);
+      return false;
+    }
     const answer = handle(parsed.request, signal);
     if (answer instanceof Promise) {
-      void wait(answer, response, namespace, bytes);
+      void wait(answer, response, { namespace, from, bytes });
       return true;
     }
     sendJson(response, answer, closing());
@@ -127,6 +143,9 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
           return;
         case "overloaded":
           send(response, 503, "too many reviews at one time", { ...RETRY, connection: "close" });
+          return;
+        case "slow":
+          send(response, 408, "the body comes too slowly", { connection: "close" });
           return;
         case "ok": {
           let held = false;

@@ -1,14 +1,17 @@
+import { constants } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Deadlines } from "./deadline.ts";
 import { createEndpoint, createSlots } from "./endpoint.ts";
 import type { AdmissionLogger } from "./logger.ts";
-import { createByteBudget } from "./readBody.ts";
+import { BodyBudget } from "./bodyBudget.ts";
+import type { Callers } from "./callers/callers.ts";
+import { Connections } from "./connections.ts";
 import { send } from "./reply.ts";
 import type { Handler } from "./handler.ts";
-import { createShares } from "./shares.ts";
+import { createShares, OF_NAMESPACE, OF_PEER } from "./shares.ts";
 
 export interface AdmissionServerOptions {
   readonly validate: Handler;
@@ -22,6 +25,10 @@ export interface AdmissionServerOptions {
   readonly maxReviews?: number;
   /** Bytes of the bodies in hand at one time, 64 MiB by default. */
   readonly maxBytes?: number;
+  /** Connections at one time, 2,048 by default: twice what brings the reviews that may be in hand. */
+  readonly maxConnections?: number;
+  /** Who may post reviews; anybody by default. Probes are free. */
+  readonly callers?: Callers;
 }
 
 /** A certificate chain and its key, PEM. */
@@ -41,30 +48,63 @@ const HANDSHAKE = 10_000;
 const HEADERS = 10_000;
 const REQUEST = 15_000;
 
+/** Milliseconds between two looks at the speed of bodies. */
+const SWEEP = 1_000;
+
+/**
+ * No session is resumed: it would stand for a client certificate that was verified another day, by other authorities. API servers keep
+ * their connections and never ask for it. Nor may a certificate change within a connection.
+ */
+const SECURE_OPTIONS: number = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION;
+
 /** The admission endpoint: HTTPS with `/validate`, `/mutate`, `/healthz` and `/readyz`. */
 export class AdmissionServer {
   readonly #server: Server;
   readonly #deadlines = new Deadlines();
   readonly #deadline: number;
+  readonly #callers: Callers | undefined;
+  readonly #sweeper: NodeJS.Timeout;
+  #pair: ServingPair | undefined;
   #draining = false;
   #closed: Promise<void> | undefined;
 
   constructor(options: AdmissionServerOptions) {
-    const { logger, deadline, ready } = options;
+    const { logger, deadline, ready, callers } = options;
     this.#deadline = deadline;
-    const { maxBytes = 64 * 1024 * 1024, maxReviews = 1_000 } = options;
+    this.#callers = callers;
+    const { maxBytes = 64 * 1024 * 1024, maxReviews = 1_000, maxConnections = 2_048 } = options;
+    const budget = new BodyBudget(maxBytes);
+    this.#sweeper = setInterval(() => budget.sweep(performance.now()), SWEEP);
+    this.#sweeper.unref();
+    const limits = { reviews: maxReviews, bytes: maxBytes };
     const shared = {
       deadlines: this.#deadlines,
       deadline,
       logger,
-      budget: createByteBudget(maxBytes),
+      budget,
       slots: createSlots(maxReviews),
-      shares: createShares({ reviews: maxReviews, bytes: maxBytes }),
+      shares: createShares(limits, OF_NAMESPACE),
+      peers: createShares(limits, OF_PEER),
       closing: () => this.#draining,
     };
-    const routes: ReadonlyMap<string, (request: IncomingMessage, response: ServerResponse) => void> = new Map([
-      ["/validate", createEndpoint(shared, options.validate)],
-      ["/mutate", createEndpoint(shared, options.mutate)],
+    const connections = new Connections(maxConnections);
+    const reviews = (handle: Handler): Route => {
+      const answer = createEndpoint(shared, handle);
+      return (request, response) => {
+        // Before the body: whoever is refused must not cost more than the refusal.
+        const judged = callers?.judge(request.socket);
+        if (judged?.status === "refused") {
+          send(response, judged.code, judged.message, { connection: "close" });
+          return;
+        }
+        if (judged?.last === true) response.setHeader("connection", "close");
+        connections.used(request.socket);
+        answer(request, response);
+      };
+    };
+    const routes: ReadonlyMap<string, Route> = new Map([
+      ["/validate", reviews(options.validate)],
+      ["/mutate", reviews(options.mutate)],
       ["/healthz", probe(() => true)],
       ["/readyz", probe(() => !this.#draining && ready())],
     ]);
@@ -76,6 +116,9 @@ export class AdmissionServer {
         requestTimeout: REQUEST,
         keepAliveTimeout: KEEP_ALIVE,
         connectionsCheckingInterval: 5_000,
+        requestCert: callers?.authorities() !== undefined,
+        // Probes have none, and what is refused gets an answer that says why.
+        rejectUnauthorized: false,
       },
       (request, response) => {
         if (this.#draining) response.setHeader("connection", "close");
@@ -84,6 +127,13 @@ export class AdmissionServer {
         else route(request, response);
       },
     );
+    // Listening on a host and port, the server is only given sockets.
+    this.#server.on("connection", (duplex) => {
+      const socket = duplex as Socket;
+      connections.accept(socket);
+      callers?.accepted(socket);
+    });
+    callers?.onAuthorities(() => this.#secure());
     this.#server.on("tlsClientError", (error) => {
       if (logger.isLevelEnabled("debug")) logger.debug("a TLS handshake failed", { error: error.message });
     });
@@ -101,8 +151,21 @@ export class AdmissionServer {
   }
 
   /** Serves this certificate to every connection from now on; those that are open keep theirs. Throws where the pair does not fit. */
-  use({ cert, key }: ServingPair): void {
-    this.#server.setSecureContext({ cert, key, minVersion: "TLSv1.2" });
+  use(pair: ServingPair): void {
+    this.#secure(pair);
+    this.#pair = pair;
+  }
+
+  #secure(pair: ServingPair | undefined = this.#pair): void {
+    if (pair === undefined) return;
+    const ca = this.#callers?.authorities();
+    this.#server.setSecureContext({
+      cert: pair.cert,
+      key: pair.key,
+      ...(ca === undefined ? {} : { ca: [...ca] }),
+      minVersion: "TLSv1.2",
+      secureOptions: SECURE_OPTIONS,
+    });
   }
 
   /**
@@ -126,8 +189,11 @@ export class AdmissionServer {
       clearTimeout(cut);
     }
     this.#deadlines.close();
+    clearInterval(this.#sweeper);
   }
 }
+
+type Route = (request: IncomingMessage, response: ServerResponse) => void;
 
 const probe =
   (healthy: () => boolean) =>

@@ -2,11 +2,13 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { EvidenceMetrics } from "../../evidence/metrics.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import { deferMetrics } from "../../webhook/deferredMetrics.ts";
+import type { CallerRecord } from "../../webhook/callers/callerRecord.ts";
 import type { AdmissionMetrics } from "../../webhook/metrics.ts";
 import type { AuditReport } from "../audit/completeAudits.ts";
 import type { Exposure } from "../audit/exposure.ts";
 import type { Tally } from "../audit/tally.ts";
 import type { PolicySet } from "../policies/policySet.ts";
+import { addCallerMetrics } from "./callerMetrics.ts";
 
 /** What gauges ask at every scrape. */
 export interface MetricSources {
@@ -25,6 +27,8 @@ export interface OperatorMetrics {
   readonly watchAlive: (resource: string, now: number) => void;
   /** When the webhook's certificate expires, in milliseconds since the epoch. */
   readonly certificateExpiry: (expires: number) => void;
+  /** Who posts reviews is told from this record from now on. */
+  readonly observeCallers: (record: Pick<CallerRecord, "counts" | "expiries">) => void;
   /** Gauges are computed from these from now on; until then there are none. */
   readonly observe: (sources: MetricSources) => void;
   /** The exposition format. */
@@ -134,6 +138,7 @@ export function createMetrics(): OperatorMetrics {
       register.registerMetric(certificate);
       certificate.set(expires / 1_000);
     },
+    observeCallers: (record) => addCallerMetrics(registers, record),
     observe: (given) => {
       sources = given;
     },

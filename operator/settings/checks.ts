@@ -28,6 +28,11 @@ export const addressRange: Check = (value) => {
     : `${JSON.stringify(value)} is neither an address nor a CIDR range; write one such as 10.96.0.0/12`;
 };
 
+/** An address or a range that leaves somebody out. */
+export const callerRange: Check = (value) =>
+  addressRange(value) ??
+  (value.endsWith("/0") ? `${JSON.stringify(value)} is everybody; name the API servers' addresses` : undefined);
+
 /** A registry host with an optional port, without scheme or path. */
 export const registryHost: Check = (value) =>
   /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$/.test(value)

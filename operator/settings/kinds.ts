@@ -137,9 +137,9 @@ export function choice<const T extends string>(
   };
 }
 
-/** Texts, given several times or separated by commas. */
+/** Texts, given several times or separated by commas. `some`: what a template left empty is a mistake. */
 export function list<T extends readonly string[] | undefined>(
-  common: Common<T> & { readonly check?: (value: string) => string | undefined },
+  common: Common<T> & { readonly check?: (value: string) => string | undefined; readonly some?: boolean },
 ): Option<readonly string[] | T> {
   return {
     placeholder: "TEXT,...",
@@ -148,6 +148,7 @@ export function list<T extends readonly string[] | undefined>(
     repeatable: true,
     parse: (texts) => {
       const values = split(texts);
+      if (common.some === true && values.length === 0) return invalid("is empty; name one, or leave the flag out");
       for (const value of values) {
         const wrong = common.check?.(value);
         if (wrong !== undefined) return invalid(wrong);

@@ -1,11 +1,11 @@
 import { CLOUD_PROVIDERS } from "../../evidence/registry/settings.ts";
 import type { Settings } from "./settings.ts";
-import { addressRange, baseUrl, dnsLabel, dnsLabelOrStar, objectName, registryHost } from "./checks.ts";
+import { addressRange, baseUrl, callerRange, dnsLabel, dnsLabelOrStar, objectName, registryHost } from "./checks.ts";
 import { bytes, choice, duration, integer, list, pairs, port, portOrOff, text, toggle } from "./kinds.ts";
 import type { Option } from "./option.ts";
 
 /** Settings that are made of several flags, or of a flag and what stands elsewhere. */
-type Assembled = "kubeconfig" | "trustNamespaces" | "webhookAddress" | "registry" | "proofs";
+type Assembled = "kubeconfig" | "trustNamespaces" | "webhookAddress" | "webhookCallers" | "registry" | "proofs";
 
 /** The settings as they are read, one for each flag. Times are milliseconds. */
 export interface OptionValues extends Omit<Settings, Assembled> {
@@ -14,6 +14,11 @@ export interface OptionValues extends Omit<Settings, Assembled> {
   readonly webhookUrl: string | undefined;
   readonly webhookService: string | undefined;
   readonly webhookServicePort: number;
+  readonly webhookClientCa: string | undefined;
+  readonly webhookClientNames: readonly string[];
+  readonly webhookCallers: readonly string[];
+  readonly webhookAuthenticationAction: "Report" | "Enforce";
+  readonly acceptAnyWebhookCaller: boolean;
   readonly registryMirror: ReadonlyMap<string, string>;
   readonly registryPlainHttp: readonly string[];
   readonly registryCa: readonly string[];
@@ -95,6 +100,40 @@ export const OPTIONS: Options = {
     fallback: 443,
     description: "Port of that Service.",
   }),
+  webhookClientCa: text({
+    flag: "webhook-client-ca",
+    placeholder: "PATH",
+    fallback: undefined,
+    description:
+      "PEM file of the authorities of the client certificates that API servers show; read again when it changes.",
+  }),
+  webhookClientNames: list({
+    flag: "webhook-client-names",
+    placeholder: "NAME,...",
+    fallback: [],
+    some: true,
+    description: "Common names, DNS names or URIs of those certificates, exact; one for each API server is fine.",
+  }),
+  webhookCallers: list({
+    flag: "webhook-callers",
+    placeholder: "CIDR,...",
+    fallback: [],
+    some: true,
+    check: callerRange,
+    description: "Addresses that may post reviews: those that the API servers' connections come from. Others get 403.",
+  }),
+  webhookAuthenticationAction: choice({
+    flag: "webhook-authentication-action",
+    fallback: "Report",
+    values: ["Report", "Enforce"],
+    description: "Refuse reviews without a client certificate that proves an API server, or only count and log them.",
+  }),
+  acceptAnyWebhookCaller: toggle({
+    flag: "accept-any-webhook-caller",
+    fallback: false,
+    description: "Read pull secrets although anybody who reaches the webhook's port may post reviews.",
+  }),
+
   certificateSecret: text({
     flag: "certificate-secret",
     placeholder: "NAME",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { VaultOptions } from "../../evidence/trust/keys/vaultKey.ts";
 import { proxyIn } from "../../evidence/registry/http/proxy.ts";
 import { CLOUD_PROVIDERS, type RegistrySettings } from "../../evidence/registry/settings.ts";
+import type { CallerSettings } from "../../webhook/callers/callers.ts";
 import { describeOptions } from "./help.ts";
 import { OPTIONS, type OptionValues } from "./options.ts";
 import { readValues } from "./read.ts";
@@ -29,6 +30,10 @@ export interface Settings {
   /** 0: any free one. */
   readonly webhookPort: number;
   readonly webhookAddress: WebhookAddress;
+  /** Who may post reviews. */
+  readonly webhookCallers: CallerSettings;
+  /** Somebody has said that nobody but API servers reaches the webhook, or that it does not matter. */
+  readonly acceptAnyWebhookCaller: boolean;
   /** Name of the Secret with the webhook's certificates, in the own namespace. */
   readonly certificateSecret: string;
   /** Below the 10 s that the API server waits. */
@@ -119,8 +124,31 @@ function contradictions(values: OptionValues): readonly string[] {
   if (values.webhookUrl !== undefined && values.webhookService !== undefined) {
     messages.push("--webhook-url and --webhook-service exclude each other; give one of them");
   }
+  messages.push(...callerContradictions(values));
   if (values.vaultTokenFile !== undefined && values.vaultRole !== undefined) {
     messages.push("--vault-token-file and --vault-role exclude each other; give one of them");
+  }
+  return messages;
+}
+
+function callerContradictions(values: OptionValues): readonly string[] {
+  const { webhookClientCa, webhookClientNames, webhookCallers, webhookAuthenticationAction } = values;
+  const messages: string[] = [];
+  if ((webhookClientCa === undefined) !== (webhookClientNames.length === 0)) {
+    messages.push(
+      "--webhook-client-ca and --webhook-client-names belong together: whose certificates, and which of them; give both or none",
+    );
+  }
+  const enforces = webhookAuthenticationAction === "Enforce";
+  if (enforces && webhookClientCa === undefined) {
+    messages.push("--webhook-authentication-action=Enforce needs --webhook-client-ca and --webhook-client-names");
+  }
+  if (values.readPullSecrets && !enforces && webhookCallers.length === 0 && !values.acceptAnyWebhookCaller) {
+    messages.push(
+      "--read-pull-secrets lets whoever can reach the webhook ask registries with any namespace's pull secrets; give " +
+        "--webhook-client-ca, --webhook-client-names and --webhook-authentication-action=Enforce, or --webhook-callers " +
+        "with the API servers' addresses, or, where nobody else reaches the webhook, --accept-any-webhook-caller",
+    );
   }
   return messages;
 }
@@ -140,6 +168,13 @@ function assemble(values: OptionValues, env: Readonly<Record<string, string | un
       values.webhookService === undefined
         ? { type: "url", ...(values.webhookUrl === undefined ? {} : { url: values.webhookUrl }) }
         : { type: "service", name: values.webhookService, port: values.webhookServicePort },
+    webhookCallers: {
+      ...(values.webhookClientCa === undefined ? {} : { clientCa: values.webhookClientCa }),
+      clientNames: values.webhookClientNames,
+      addresses: values.webhookCallers,
+      action: values.webhookAuthenticationAction,
+    },
+    acceptAnyWebhookCaller: values.acceptAnyWebhookCaller,
     certificateSecret: values.certificateSecret,
     admissionDeadline: values.admissionDeadline,
     manageWebhooks: values.manageWebhooks,

@@ -56,9 +56,9 @@ describe("settings", () => {
   });
 
   it("have switches that need no value", () => {
-    assert.equal(read(["--read-pull-secrets"]).registry.readPullSecrets, true);
+    assert.equal(read(["--read-pull-secrets", "--accept-any-webhook-caller"]).registry.readPullSecrets, true);
     assert.equal(read(["--manage-webhooks=false"]).manageWebhooks, false);
-    assert.equal(read(["--read-pull-secrets", "--log-level", "debug"]).logLevel, "debug");
+    assert.equal(read(["--accept-any-webhook-caller", "--log-level", "debug"]).logLevel, "debug");
   });
 
   it("know how the API server reaches the webhook", () => {
@@ -69,6 +69,20 @@ describe("settings", () => {
       name: "webhook",
       port: 443,
     });
+  });
+
+  it("read pull secrets only for those of whom somebody knows who they are", () => {
+    const certificates = ["--webhook-client-ca=/ca.crt", "--webhook-client-names=api"];
+    const good: readonly (readonly string[])[] = [
+      [...certificates, "--webhook-authentication-action=Enforce"],
+      ["--webhook-callers=10.0.0.4,fd00::/64"],
+      ["--accept-any-webhook-caller"],
+    ];
+    for (const args of good) assert.equal(read(["--read-pull-secrets", ...args]).registry.readPullSecrets, true);
+    for (const args of [[], certificates, [...certificates, "--webhook-authentication-action=Report"]])
+      assert.match(wrong(["--read-pull-secrets", ...args]), /^--read-pull-secrets lets whoever .*--webhook-callers/);
+    const env = { IMAGE_SECURITY_READ_PULL_SECRETS: "true", IMAGE_SECURITY_WEBHOOK_CALLERS: "" };
+    assert.match(wrong([], env), /^--read-pull-secrets lets/);
   });
 
   it("take proxies from the usual variables", () => {
@@ -176,6 +190,11 @@ describe("settings", () => {
       webhookUrl: "https://x",
       webhookService: "x",
       webhookServicePort: "1",
+      webhookClientCa: "/ca.crt",
+      webhookClientNames: "x",
+      webhookCallers: "10.0.0.0/28",
+      webhookAuthenticationAction: "Enforce",
+      acceptAnyWebhookCaller: "true",
       certificateSecret: "x",
       admissionDeadline: "2s",
       manageWebhooks: "false",
@@ -217,11 +236,20 @@ describe("settings", () => {
     // Some say nothing by themselves.
     const besides: Partial<Record<keyof typeof OPTIONS, readonly string[]>> = {
       webhookServicePort: ["--webhook-service=s"],
+      webhookClientCa: ["--webhook-client-names=x"],
+      webhookClientNames: ["--webhook-client-ca=/ca.crt"],
+      webhookAuthenticationAction: ["--webhook-client-ca=/ca.crt", "--webhook-client-names=x"],
+      readPullSecrets: ["--webhook-callers=10.0.0.1"],
       vaultAddress: ["--vault-role=r"],
       vaultTransit: ["--vault-address=https://v", "--vault-role=r"],
       vaultNamespace: ["--vault-address=https://v", "--vault-role=r"],
       vaultTokenFile: ["--vault-address=https://v"],
       vaultRole: ["--vault-address=https://v"],
+    };
+    // And some are refused where they stand alone.
+    const together: Partial<Record<keyof typeof OPTIONS, readonly string[]>> = {
+      webhookClientCa: [],
+      webhookClientNames: [],
     };
     for (const [key, { flag }] of Object.entries(OPTIONS)) {
       // The table's keys are its type's.
@@ -229,7 +257,8 @@ describe("settings", () => {
       const sample = samples[name];
       assert.ok(sample !== undefined, `no sample for --${flag}`);
       const others = besides[name] ?? [];
-      assert.notDeepEqual(read([...others, `--${flag}=${sample}`]), read(others), `--${flag} changes nothing`);
+      const alone = together[name] ?? others;
+      assert.notDeepEqual(read([...others, `--${flag}=${sample}`]), read(alone), `--${flag} changes nothing`);
     }
     assert.deepEqual(read(["--webhook-service=s", "--webhook-service-port=1"]).webhookAddress, {
       type: "service",
