@@ -10,8 +10,8 @@ export interface AttestationWant {
 }
 
 /**
- * How new an answer must be. `kept`: as old as a proof may be, of what was there and of what was not: good for a verdict that
- * passes, which a newer attestation may overturn as late as a new signature would. `fresh`: as if it were asked for the first
+ * How new an answer must be. `kept`: some seconds old, of what was there and of what was not: good for a verdict that
+ * passes, which a newer attestation overturns within a minute. `fresh`: as if it were asked for the first
  * time, for a verdict that does not: somebody may have attested a newer scan just now.
  */
 export type AnswerAge = "kept" | "fresh";

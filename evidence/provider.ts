@@ -56,13 +56,15 @@ export interface FactContext {
   readonly repository: RepositoryReader;
   /** Another repository (`registry/repository`, canonical), such as an authority's `repository`, with this request's credentials for it. */
   readonly open: (name: string) => RepositoryReader;
+  /** Milliseconds since the epoch: no answer from before that will do (`LookAgain`). Absent: as old as it may be anyway. */
+  readonly since?: number;
   /** The judged digest's manifest; synchronous where it is cached. */
   readonly manifest: () => Outcome<Manifest, ContentReason> | Promise<Outcome<Manifest, ContentReason>>;
 }
 
 /** What a provider adds to the facts of an image. */
 export type ProvidedFacts = Partial<
-  Pick<ImageFacts, "configs" | "signatures" | "attestations" | "scans" | "runsAlready" | "bases">
+  Pick<ImageFacts, "configs" | "signatures" | "attestations" | "allAttested" | "scans" | "runsAlready" | "bases">
 >;
 
 /**

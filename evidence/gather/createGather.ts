@@ -230,6 +230,7 @@ const merge = (before: ImageFacts, more: ProvidedFacts): ImageFacts => ({
   ...before,
   signatures: joined(before.signatures, more.signatures),
   attestations: joined(before.attestations, more.attestations),
+  ...(more.allAttested === undefined ? {} : { allAttested: joined(before.allAttested ?? new Map(), more.allAttested) }),
   scans: joined(before.scans, more.scans),
   ...(more.configs === undefined ? {} : { configs: joined(before.configs ?? new Map(), more.configs) }),
   ...(more.runsAlready === undefined ? {} : { runsAlready: more.runsAlready }),

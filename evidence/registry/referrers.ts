@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { digestTag } from "./digest.ts";
 import { malformed } from "./failure.ts";
@@ -20,9 +21,16 @@ async function* fallback(
   else yield { status: "verified", value: outcome.value.manifests };
 }
 
+const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : 1);
+
+/** What a descriptor says that anybody reads. */
+const wordsOf = ({ digest, mediaType, artifactType, annotations }: Descriptor): string =>
+  JSON.stringify([digest, mediaType, artifactType, Object.entries(annotations ?? {}).toSorted(byName)]);
+
 /**
  * Both places where referrers are listed, asked at the same time, each descriptor once. Some registries answer an empty list
- * while the fallback tag has content, so neither stands for the other; and one that hangs does not hold up the other.
+ * while the fallback tag has content, so neither stands for the other; and one that hangs does not hold up the other. Where they
+ * describe one manifest differently both are given: anybody may write the tag, and must not speak for the registry.
  */
 export async function* mergeReferrers(
   pages: AsyncIterator<Page>,
@@ -54,8 +62,12 @@ export async function* mergeReferrers(
         yield result.value;
         continue;
       }
-      const fresh = result.value.value.filter((descriptor) => !seen.has(descriptor.digest));
-      for (const descriptor of fresh) seen.add(descriptor.digest);
+      const fresh = result.value.value.filter((descriptor) => {
+        const words = hash("sha256", wordsOf(descriptor), "base64url");
+        if (seen.has(words)) return false;
+        seen.add(words);
+        return true;
+      });
       if (fresh.length > 0) yield { status: "verified", value: fresh };
     }
   } finally {

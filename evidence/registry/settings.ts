@@ -82,7 +82,7 @@ const MiB = 1024 * 1024;
 
 export const REGISTRY_LIMITS: RegistryLimits = {
   manifestBytes: 4 * MiB,
-  blobBytes: 10 * MiB,
+  blobBytes: 64 * MiB,
   tokenBytes: MiB,
   redirects: 5,
   pages: 512,
@@ -92,7 +92,7 @@ export const REGISTRY_LIMITS: RegistryLimits = {
   connectTime: 5_000,
   attempts: 3,
   retryAfter: 5_000,
-  registryBuffer: 48 * MiB,
+  registryBuffer: 64 * MiB,
   totalBuffer: 192 * MiB,
 };
 

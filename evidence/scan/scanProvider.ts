@@ -187,11 +187,11 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       bases: heard(wanted.bases ? chain(image.parts(), basesOf) : undefined),
       runs: heard(wanted.runsAlready ? runsAlready(image) : undefined),
     };
-    return chain(image.attested, (attestations) =>
+    return chain(image.attested, (allAttested) =>
       chain(questions.scans, (scans) =>
         chain(questions.bases, (bases) =>
           chain(questions.runs, (runs): ProvidedFacts => ({
-            attestations,
+            allAttested,
             scans: new Map(wanted.sources.map(({ id }, position) => [id, scans[position] ?? NOT_ASKED])),
             ...(bases === undefined ? {} : { bases }),
             ...(runs === undefined ? {} : { runsAlready: runs }),

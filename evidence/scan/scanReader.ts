@@ -15,11 +15,11 @@ export interface ScanReaderOptions {
 
 /** JSON of this size is parsed and put in order in 1 ms, which is what a turn through a worker costs. */
 const MOST_HERE = 64 * 1024;
-/** Reports that wait hold up to 10 MiB each. */
+/** Reports that wait; the statements that they are read from are held by whoever asks. */
 const QUEUE = 64;
 /** Milliseconds. 10 MiB take 0.3 s; a report that takes ten times that is made for it. */
 const JOB_TIME = 5_000;
-/** Megabytes. 10 MiB of JSON in its worst shape (empty objects) are 200 MiB of them, and end the worker. */
+/** Megabytes. A statement has at most a million values (`verify/json.ts`), which take 60 MiB beside its text of up to 48. */
 const MEMORY = 256;
 
 /** Reads reports: small ones in place, large ones in workers, so that no report holds up another image's verdict. */

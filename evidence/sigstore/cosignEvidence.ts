@@ -62,10 +62,11 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
 
   const recall = (
     all: readonly Asked[],
+    since: number,
     age: AnswerAge | undefined,
   ): { readonly answers: Answers; readonly open: readonly Open[] } => {
     const answers = new Answers();
-    const unknown = all.filter((asked) => !outcomes.recall(asked, answers, age));
+    const unknown = all.filter((asked) => !outcomes.recall(asked, answers, since, age));
     const open = unknown.flatMap((asked) =>
       asked.resolved.status === "ready" ? [{ ...asked, signer: asked.resolved.signer }] : [],
     );
@@ -99,12 +100,13 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
 
   const find = (all: readonly Asked[], inquiry: Inquiry, context: FactContext): Answers | Promise<Answers> => {
     const { signal } = context.request;
-    const { answers, open } = recall(all, inquiry.age);
+    const { since = -Infinity } = context;
+    const { answers, open } = recall(all, since, inquiry.age);
     const known = open.length === 0 || inquiry.enough(answers);
     if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
     if (known) return answers;
     // All of them: answers that are known already are shared with whoever joins.
-    const key = [inquiry.purpose(), ...all.map(sharedKey)].join("\n\n");
+    const key = [inquiry.purpose(), String(since), ...all.map(sharedKey)].join("\n\n");
     return flights.run(
       key,
       signal,
@@ -112,7 +114,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
         const effort = new Effort(inquiry.age === undefined ? undefined : totalOf(context));
         efforts.set(key, effort);
         try {
-          await search(open, answers, inquiry, flight, effort);
+          await search(open, answers, inquiry, flight, effort, since);
         } finally {
           if (efforts.get(key) === effort) efforts.delete(key);
         }
@@ -120,12 +122,13 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       },
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
-        const late = recall(all, inquiry.age);
+        const late = recall(all, since, inquiry.age);
+        const crowded = efforts.get(key)?.crowded === true;
         const junk = efforts.get(key)?.excessive === true || buried.has(context);
         if (junk) buried.add(context);
         for (const one of late.open)
           if (junk) outcomes.giveUpOnJunk(one, late.answers, inquiry.age);
-          else outcomes.giveUp(one, late.answers, inquiry.age);
+          else outcomes.giveUp(one, late.answers, crowded, inquiry.age);
         return late.answers;
       },
     );
@@ -138,13 +141,18 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     { enough, age }: Inquiry,
     flight: Flight,
     effort: Effort,
+    since: number,
   ): Promise<void> => {
     const stop = new AbortController();
     const signal = AbortSignal.any([flight.signal, stop.signal]);
     const places = [...Map.groupBy(open, ({ place }) => place).values()];
     await Promise.all(
       places.map(async (group) => {
-        const question = questionOf(group, age !== undefined);
+        let lists: string | undefined;
+        const question = questionOf(group, age !== undefined, (name) => {
+          lists = name;
+          return group.every((one) => outcomes.isOfLists(one, name, since));
+        });
         if (question === undefined) return;
         const state = await lookup.run(question, signal, effort, (partial) => {
           if (age !== undefined) return;
@@ -152,7 +160,10 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
           if (enough(answers)) stop.abort();
         });
         // Where reading stopped in the middle, what is missing is not known, whether somebody wants to know it or not.
-        if (!signal.aborted) for (const one of group) outcomes.take(one, state, true, answers, age);
+        if (signal.aborted) return;
+        for (const one of group)
+          if (state !== "known") outcomes.take(one, state, true, answers, age, lists);
+          else if (lists !== undefined) outcomes.renew(one, answers, lists, since);
       }),
     );
   };
@@ -188,7 +199,11 @@ const sharedKey = (asked: Asked): string => {
 
 const isKnown = (asked: Asked | Promise<Asked>): asked is Asked => !(asked instanceof Promise);
 
-const questionOf = (group: readonly Open[], whole: boolean): Parameters<Lookup["run"]>[0] | undefined => {
+const questionOf = (
+  group: readonly Open[],
+  whole: boolean,
+  isKnown: (lists: string) => boolean,
+): Parameters<Lookup["run"]>[0] | undefined => {
   const [first] = group;
   if (first === undefined) return undefined;
   const attestations = new Map<string, Signer[]>();
@@ -202,5 +217,6 @@ const questionOf = (group: readonly Open[], whole: boolean): Parameters<Lookup["
     signatures: group.flatMap(({ want, signer }) => (want.predicateType === undefined ? [signer] : [])),
     attestations,
     whole,
+    isKnown,
   };
 };

@@ -9,18 +9,23 @@ export interface OutcomeTimes {
   readonly verified: number;
   /** That nothing counts: short, for somebody is signing right now. */
   readonly negative: number;
+  /** What all that was attested amounts to: lists are read again after that, so that a newer scan is noticed. */
+  readonly whole: number;
   /** How much longer a proof survives while nobody can be asked again. */
   readonly stale: number;
 }
 
-export const OUTCOME_TIMES: OutcomeTimes = { verified: 600_000, negative: 500, stale: 86_400_000 };
+export const OUTCOME_TIMES: OutcomeTimes = { verified: 600_000, negative: 500, whole: 20_000, stale: 86_400_000 };
 
 export interface Kept<T> {
   readonly outcome: T;
   /** Milliseconds since the epoch. */
-  readonly at: number;
+  at: number;
   /** false: reading stopped when enough was proved, so there may be more. */
   readonly complete: boolean;
+  /** Of a search for all: the name of the lists that it looked through, and when it did. */
+  readonly lists?: string;
+  readonly readAt: number;
 }
 
 /** `registry/repository`, the credential's scope, and the digest: nothing is ever kept by tag. */
@@ -40,18 +45,36 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
   }
 
   /** An outcome that may be used as it is. */
-  fresh(key: string): Kept<T> | undefined {
+  fresh(key: string, since: number): Kept<T> | undefined {
     const kept = this.#kept.get(key);
-    if (kept === undefined) return undefined;
+    if (kept === undefined || kept.at < since) return undefined;
     const time = kept.outcome.status === "verified" ? this.#times.verified : this.#times.negative;
     return younger(kept.at, this.#clock(), time) ? kept : undefined;
   }
 
-  /** An outcome of a completed search, within the time of a proof (`kept`), or of an absence (`fresh`), whatever it says. */
-  within(key: string, age: AnswerAge): Kept<T> | undefined {
+  /** An outcome of a completed search, as old as it may be, whatever it says. */
+  within(key: string, age: AnswerAge, since: number): Kept<T> | undefined {
     const kept = this.#kept.get(key);
-    const time = age === "kept" ? this.#times.verified : this.#times.negative;
-    return kept?.complete === true && younger(kept.at, this.#clock(), time) ? kept : undefined;
+    if (kept?.complete !== true || kept.at < since) return undefined;
+    const time = age === "kept" ? this.#times.whole : this.#times.negative;
+    return younger(kept.at, this.#clock(), time) ? kept : undefined;
+  }
+
+  /**
+   * The outcome of a completed search through the very same lists: content does not change, and it was there a while ago. What could not be
+   * used then may have come meanwhile.
+   */
+  ofLists(key: string, lists: string, since: number): Kept<T> | undefined {
+    const kept = this.#kept.get(key);
+    if (kept?.complete !== true || kept.lists !== lists || kept.readAt < since) return undefined;
+    const isBuried = "buried" in kept.outcome;
+    return !isBuried && younger(kept.readAt, this.#clock(), this.#times.verified) ? kept : undefined;
+  }
+
+  /** Its lists were read again, and say the same. */
+  renew(key: string): void {
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) kept.at = this.#clock();
   }
 
   /** A proof that stands in while its renewal is unavailable. `whole`: only one of a completed search will do. */
@@ -61,12 +84,12 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
     return this.#clock() - kept.at < this.#times.verified + this.#times.stale ? kept.outcome : undefined;
   }
 
-  /** `bytes`: of the statements that it holds. An unavailable outcome is never kept: it says nothing of the image. */
-  keep(key: string, outcome: T, complete: boolean, bytes: number): void {
+  /** `bytes`: in memory, of the statements that it holds. An unavailable outcome is never kept: it says nothing of the image. */
+  keep(key: string, outcome: T, complete: boolean, bytes: number, lists?: string): void {
     if (outcome.status === "unavailable") return;
-    // Parsed JSON takes about three times its text.
-    const size = 2 * key.length + 600 + 3 * bytes;
-    this.#kept.set(key, { outcome, at: this.#clock(), complete }, { size });
+    const size = 2 * key.length + 600 + bytes;
+    const at = this.#clock();
+    this.#kept.set(key, { outcome, at, readAt: at, complete, ...(lists === undefined ? {} : { lists }) }, { size });
   }
 
   /** The registry refuses this credential now: what it was shown before is not its any more. */

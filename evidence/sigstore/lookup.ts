@@ -1,14 +1,15 @@
-import { LRUCache } from "lru-cache";
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/facts.ts";
+import { ByteRoom, type Leave } from "../../async/byteRoom.ts";
 import type { RepositoryReader } from "../registry/repository.ts";
 import type { Examiner } from "./verify/examiner.ts";
 import type { Answer, Question } from "./verify/examine.ts";
 import type { Effort } from "./find/effort.ts";
+import { KnownAnswers, type Known } from "./knownAnswers.ts";
 import { placeKey } from "./keptOutcomes.ts";
 import type { Signer } from "./proof.ts";
 import { Proved } from "./find/proved.ts";
-import { search, type Found } from "./find/search.ts";
-import { Tally } from "./find/tally.ts";
+import { search, type Found, type Loaded } from "./find/search.ts";
+import { Tally, type Proving } from "./find/tally.ts";
 
 /** What is asked of one repository about one digest. */
 export interface LookupQuestion {
@@ -18,72 +19,111 @@ export interface LookupQuestion {
   readonly attestations: ReadonlyMap<string, readonly Signer[]>;
   /** All that was attested is needed, and not only enough of it. */
   readonly whole: boolean;
+  /** Whether what these lists name is known already (`Search.isKnown`). */
+  readonly isKnown: (lists: string) => boolean;
 }
 
 /** What was found so far; good to ask at any time. */
 export interface LookupState {
   readonly signatures: (signer: string) => SignatureOutcome;
-  /** `whole`: unavailable where a part could not be read, whatever the rest says. */
-  readonly attestations: (predicateType: string, signer: string, whole: boolean) => AttestationOutcome;
+  /** Of a question for all: what was proved, unless a part could not be read or used. */
+  readonly attestations: (predicateType: string, signer: string) => AttestationOutcome;
   /** Whether a place could not be read where something of this kind may be. */
   readonly isTroubled: (kind: "signature" | "attestation") => boolean;
   /** Bytes of the candidates of this type, for the size of what is kept. */
   readonly bytes: (predicateType: string) => number;
 }
 
-/** Answers by candidate: a repetition, also after a deadline in the middle of much junk, costs no second proof. */
-const MEMO_BYTES = 32 * 1024 * 1024;
+/**
+ * Bytes of large candidates that are fetched and examined at the same time, in all searches together. One of 64 MiB takes seven times as much
+ * while a worker reads it (measured), one of 1 MiB is nothing beside what a process needs anyway.
+ */
+const ROOM = 64 * 1024 * 1024;
+const LARGE = 1024 * 1024;
 
 /** Finds candidates and has them examined. Each candidate is fetched once for all signers. */
 export class Lookup {
   readonly #examiner: Examiner;
-  readonly #memo = new LRUCache<string, { readonly answer: Answer; readonly bytes: number }>({ maxSize: MEMO_BYTES });
+  readonly #known = new KnownAnswers();
+  readonly #room = new ByteRoom(ROOM);
 
   constructor(examiner: Examiner) {
     this.#examiner = examiner;
   }
 
-  /** `onProof` is told when something was proved, with what is known by then. Never rejects. */
+  /** `onProof` is told when something was proved, with what is known by then. "known": `isKnown` said so. Never rejects. */
   async run(
     question: LookupQuestion,
     signal: AbortSignal,
     effort: Effort,
     onProof: (state: LookupState) => void,
-  ): Promise<LookupState> {
-    const { repository, digest } = question;
+  ): Promise<LookupState | "known"> {
+    const { repository, digest, whole, isKnown } = question;
     const tally = new Tally();
     const sizes = new Map<string, number>();
     const state: LookupState = {
       signatures: (signer) => tally.signatures(signer),
-      attestations: (type, signer, whole) => tally.attestations(type, signer, whole),
+      attestations: (type, signer) => (whole ? tally.whole(type, signer) : tally.attestations(type, signer)),
       isTroubled: (kind) => tally.isTroubled(kind),
-      bytes: (type) => sizes.get(type) ?? 0,
+      bytes: (type) => (sizes.get(type) ?? 0) + tally.bytes(type),
     };
     const asking = asked(question);
     const proved = new Proved();
+    const reading: Reading = { digest, asking, signal, effort, tally, owner: repository.name };
 
-    const visit = async (found: Found): Promise<void> => {
-      if (proved.isFull(found.format)) return tally.passOver();
-      const key = `${placeKey(repository, digest)}\n${found.id}\n${asking.key}`;
-      const known = this.#memo.get(key) ?? (await this.#examine(found, asking, digest, signal, tally));
-      if (known === undefined) return;
-      const { answer, bytes } = known;
-      const holdsStatement = "statement" in answer || "statementText" in answer;
-      this.#memo.set(key, known, { size: 2 * key.length + 600 + (holdsStatement ? 3 * bytes : 0) });
-      if (answer.status === "malformed" || answer.content === undefined) return tally.add(found, answer);
-      if (!proved.add(found.format, answer.content, answer.verdicts)) return;
-      tally.add(found, answer);
-      sizes.set(answer.predicateType, (sizes.get(answer.predicateType) ?? 0) + bytes);
-      if ([...answer.verdicts.values()].some(({ status }) => status === "proved")) onProof(state);
+    const hold = async (found: Found, key: string, known: Known): Promise<string | undefined> => {
+      if (!isProving(known.answer)) {
+        tally.add(found, known.answer);
+        return undefined;
+      }
+      if (known.complete) tally.hold(found, known.answer, known.bytes);
+      else if (!tally.wants(known.answer, known.bytes)) tally.leaveOut(known.answer, known.bytes);
+      else {
+        const again = await this.#examine(found, reading);
+        if (typeof again === "string" || again === undefined) return again;
+        this.#known.set(key, again);
+        if (isProving(again.answer)) tally.hold(found, again.answer, again.bytes);
+      }
+      return undefined;
     };
 
-    await search(
+    const visit = async (found: Found): Promise<string | undefined> => {
+      if (!whole && proved.isFull(found.format)) {
+        tally.passOver();
+        return undefined;
+      }
+      const key = `${placeKey(repository, digest)}\n${found.id}\n${asking.key}`;
+      const known = this.#known.get(key) ?? (await this.#examine(found, reading));
+      if (known === undefined || typeof known === "string") return known;
+      this.#known.set(key, known);
+      const { answer, bytes } = known;
+      if (answer.status === "malformed") {
+        tally.add(found, answer);
+        return answer.genuine === true ? answer.message : undefined;
+      }
+      if (whole) return hold(found, key, known);
+      if (answer.content === undefined) {
+        tally.add(found, answer);
+        return undefined;
+      }
+      if (!proved.add(found.format, answer.content, answer.verdicts)) return undefined;
+      const readable = known.complete ? known : await this.#examine(found, reading);
+      if (readable === undefined || typeof readable === "string") return readable;
+      this.#known.set(key, readable);
+      tally.add(found, readable.answer);
+      sizes.set(answer.predicateType, (sizes.get(answer.predicateType) ?? 0) + bytes);
+      if ([...answer.verdicts.values()].some(({ status }) => status === "proved")) onProof(state);
+      return undefined;
+    };
+
+    const end = await search(
       {
         repository,
         digest,
         signatures: question.signatures.length > 0,
         predicateTypes: new Set(question.attestations.keys()),
-        whole: question.whole,
+        whole,
+        isKnown,
         effort,
         signal,
       },
@@ -91,35 +131,95 @@ export class Lookup {
         visit,
         trouble: (kind, trouble) => tally.trouble(kind, trouble),
         broken: (kind, message) => tally.broken(kind, message),
+        unusable: (types, message) => tally.unusable(types, message),
       },
     );
-    return state;
+    return end === "known" ? "known" : state;
   }
 
-  async #examine(
+  /** An answer; why the candidate cannot be used although it may be genuine; undefined: it could not be told, which the tally knows. */
+  async #examine(found: Found, reading: Reading): Promise<Known | string | undefined> {
+    const { said, most } = found;
+    // A descriptor that says less than there is, or more, is no reason to leave its content out: others may name it truly.
+    const limits = said < most ? [said, most] : [most];
+    let failure: Unusable | undefined;
+    for (const limit of limits) {
+      // Before it has come, and before it has room: what is still on its way when the time is over took that time, too. What a
+      // descriptor said wrongly counts as the most that it may be.
+      reading.effort.read(limit);
+      const leave = limit < LARGE ? () => undefined : await this.#enter(limit, reading);
+      if (leave === undefined) {
+        reading.tally.trouble(found.kind, CROWDED);
+        return undefined;
+      }
+      try {
+        const outcome = await this.#read(found, limit, reading);
+        if (outcome === undefined || "answer" in outcome) return outcome;
+        failure = outcome;
+      } finally {
+        leave();
+      }
+    }
+    if (failure?.status === "broken") reading.tally.broken(found.kind, failure.message);
+    return failure?.status === "gone" ? "is not in the registry any more" : failure?.message;
+  }
+
+  async #enter(bytes: number, { owner, effort, signal }: Reading): Promise<Leave | undefined> {
+    const entered = effort.waits();
+    const leave = await this.#room.enter(owner, bytes, signal);
+    if (leave !== undefined) entered();
+    return leave;
+  }
+
+  async #read(
     found: Found,
-    asking: Asking,
-    digest: string,
-    signal: AbortSignal,
-    tally: Tally,
-  ): Promise<{ readonly answer: Answer; readonly bytes: number } | undefined> {
-    const loaded = await found.load();
-    if (loaded.status === "unavailable") tally.trouble(found.kind, loaded);
-    if (loaded.status === "broken") tally.broken(found.kind, loaded.message);
-    if (loaded.status !== "loaded") return undefined;
+    limit: number,
+    { tally, asking, digest, signal }: Reading,
+  ): Promise<Known | Unusable | undefined> {
+    const loaded = await found.load(limit);
+    if (loaded.status === "unavailable") {
+      tally.trouble(found.kind, loaded);
+      return undefined;
+    }
+    if (loaded.status !== "loaded") return loaded;
     const { candidate } = loaded;
     const answer = await this.#examiner.examine({ candidate, digest, ...asking.question }, signal);
-    if (answer.status !== "unavailable") return { answer, bytes: candidate.bytes.byteLength };
+    if (answer.status !== "unavailable") return { answer, bytes: candidate.bytes.byteLength, complete: true };
     const { cause } = answer;
     tally.trouble(found.kind, { status: "unavailable", cause, message: "a signature could not be checked in time" });
     return undefined;
   }
 }
 
+const CROWDED = {
+  status: "unavailable",
+  cause: "overloaded",
+  message: "too many large attestations are being read at once",
+} as const;
+
+type Unusable = Extract<Loaded, { status: "broken" | "gone" }>;
+
+/** What one search needs to read a candidate. */
+interface Reading {
+  readonly digest: string;
+  readonly asking: Asking;
+  readonly signal: AbortSignal;
+  readonly effort: Effort;
+  readonly tally: Tally;
+  /** Whose turn it is, where many wait. */
+  readonly owner: string;
+}
+
 interface Asking {
   readonly question: Pick<Question, "signers" | "signatures" | "attestations">;
   readonly key: string;
 }
+
+const isProving = (answer: Answer): answer is Proving =>
+  answer.status === "read" &&
+  answer.kind === "attestation" &&
+  answer.content !== undefined &&
+  [...answer.verdicts.values()].some(({ status }) => status === "proved");
 
 const asked = ({ signatures, attestations }: LookupQuestion): Asking => {
   const signers = new Map([...signatures, ...[...attestations.values()].flat()].map((one) => [one.key, one]));

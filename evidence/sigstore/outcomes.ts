@@ -10,12 +10,19 @@ import { factKey, type Answers, type Want } from "./wants.ts";
 type AnyOutcome = SignatureOutcome & AttestationOutcome;
 
 const SIGNATURE_BYTES = 16 * 1024 * 1024;
-const ATTESTATION_BYTES = 64 * 1024 * 1024;
+const ATTESTATION_BYTES = 32 * 1024 * 1024;
+const WHOLE_BYTES = 96 * 1024 * 1024;
 
 const TOO_LATE = {
   status: "unavailable",
   cause: "timeout",
   message: "its signatures could not be looked up in time",
+} as const;
+
+const CROWDED = {
+  status: "unavailable",
+  cause: "overloaded",
+  message: "too many large attestations are being read at once",
 } as const;
 
 const JUNK =
@@ -32,16 +39,22 @@ const JUNK_ATTESTATIONS = {
 export class Outcomes {
   readonly #signatures: KeptOutcomes<SignatureOutcome>;
   readonly #attestations: KeptOutcomes<AttestationOutcome>;
+  /** Answers to who needs all that was attested; for others one good one beside something unusable is enough. */
+  readonly #wholes: KeptOutcomes<AttestationOutcome>;
   readonly #metrics: EvidenceMetrics;
 
   constructor(times: OutcomeTimes, clock: () => number, metrics: EvidenceMetrics) {
     this.#signatures = new KeptOutcomes(SIGNATURE_BYTES, times, clock);
     this.#attestations = new KeptOutcomes(ATTESTATION_BYTES, times, clock);
+    this.#wholes = new KeptOutcomes(WHOLE_BYTES, times, clock);
     this.#metrics = metrics;
   }
 
-  /** Answers from what is known; says whether there is nothing more to know. `age`: how old that may be, whatever it says. */
-  recall(asked: Asked, answers: Answers, age?: AnswerAge): boolean {
+  /**
+   * Answers from what is known; says whether there is nothing more to know. `age`: how old that may be, whatever it says; nothing is from
+   * before `since`.
+   */
+  recall(asked: Asked, answers: Answers, since: number, age?: AnswerAge): boolean {
     const { want, resolved } = asked;
     if (resolved.status === "unavailable") {
       put(answers, want, { status: "unavailable", cause: resolved.cause, message: resolved.message });
@@ -54,10 +67,15 @@ export class Outcomes {
     const key = keyOf(asked, resolved.signer);
     if (resolved.renewable !== undefined) {
       const { cause, message } = resolved.renewable;
-      put(answers, want, this.#store(want).stale(key, age !== undefined) ?? { status: "unavailable", cause, message });
+      put(
+        answers,
+        want,
+        this.#store(want, age).stale(key, age !== undefined) ?? { status: "unavailable", cause, message },
+      );
       return true;
     }
-    const kept = age === undefined ? this.#store(want).fresh(key) : this.#store(want).within(key, age);
+    const store = this.#store(want, age);
+    const kept = age === undefined ? store.fresh(key, since) : store.within(key, age, since);
     if (kept !== undefined) put(answers, want, kept.outcome);
     return kept?.complete === true;
   }
@@ -67,19 +85,19 @@ export class Outcomes {
    * A proof that is known stands in for what could not be had now. `age` is there for who needs all that was attested: half of it could
    * lack the newest scan, or the statement that takes an excuse back.
    */
-  take(open: Open, state: LookupState, complete: boolean, answers: Answers, age?: AnswerAge): void {
+  take(open: Open, state: LookupState, complete: boolean, answers: Answers, age?: AnswerAge, lists?: string): void {
     const { want, signer } = open;
     const type = want.predicateType;
     const whole = age !== undefined;
-    const found = type === undefined ? state.signatures(signer.key) : state.attestations(type, signer.key, whole);
+    const found = type === undefined ? state.signatures(signer.key) : state.attestations(type, signer.key);
     if (found.status !== "verified" && !complete) return;
     const key = keyOf(open, signer);
-    const store = this.#store(want);
+    const store = this.#store(want, age);
     // The outcome is of the kind that the want asks for, and so is the store.
     const outcome = found as AnyOutcome;
     if (outcome.status !== "unavailable") {
       const read = complete && !state.isTroubled(type === undefined ? "signature" : "attestation");
-      store.keep(key, outcome, read, type === undefined ? 0 : state.bytes(type));
+      store.keep(key, outcome, read, type === undefined ? 0 : sizeOf(outcome, state.bytes(type)), lists);
       put(answers, want, outcome);
       return;
     }
@@ -91,11 +109,29 @@ export class Outcomes {
     put(answers, want, stale ?? outcome);
   }
 
-  /** For a caller whose time is over: an older proof, or that it could not be told. */
-  giveUp(open: Open, answers: Answers, age?: AnswerAge): void {
+  /** Whether what these lists name was looked through for this a while ago. */
+  isOfLists(open: Open, lists: string, since: number): boolean {
+    return this.#wholes.ofLists(keyOf(open, open.signer), lists, since) !== undefined;
+  }
+
+  /** Answers with what is kept, whose lists say the same as before. */
+  renew(open: Open, answers: Answers, lists: string, since: number): void {
+    const key = keyOf(open, open.signer);
+    const kept = this.#wholes.ofLists(key, lists, since);
+    if (kept === undefined) return;
+    this.#wholes.renew(key);
+    answers.attestations.set(factKey(open.want), kept.outcome);
+  }
+
+  /** For a caller whose time is over (`crowded`: waiting for memory that others took up): an older proof, or that it could not be told. */
+  giveUp(open: Open, answers: Answers, crowded: boolean, age?: AnswerAge): void {
     const { want } = open;
     if (answers.has(want)) return;
-    put(answers, want, this.#store(want).stale(keyOf(open, open.signer), age !== undefined) ?? TOO_LATE);
+    put(
+      answers,
+      want,
+      this.#store(want, age).stale(keyOf(open, open.signer), age !== undefined) ?? (crowded ? CROWDED : TOO_LATE),
+    );
   }
 
   /**
@@ -105,19 +141,28 @@ export class Outcomes {
   giveUpOnJunk(open: Open, answers: Answers, age?: AnswerAge): void {
     const { want } = open;
     if (answers.has(want)) return;
-    const stale = age === undefined ? this.#store(want).stale(keyOf(open, open.signer), false) : undefined;
+    const stale = age === undefined ? this.#store(want, age).stale(keyOf(open, open.signer), false) : undefined;
     if (stale !== undefined) put(answers, want, stale);
     else if (want.predicateType === undefined) answers.signatures.set(factKey(want), JUNK_SIGNATURES);
     else answers.attestations.set(factKey(want), JUNK_ATTESTATIONS);
   }
 
-  #store({ predicateType }: Want): Store {
+  #store({ predicateType }: Want, age: AnswerAge | undefined): Store {
+    if (age !== undefined) return this.#wholes as Store;
     // Keys of the two never meet: a predicate type is never empty.
     return (predicateType === undefined ? this.#signatures : this.#attestations) as Store;
   }
 }
 
 type Store = Pick<KeptOutcomes<AnyOutcome>, "fresh" | "within" | "stale" | "keep" | "forget">;
+
+/** Large statements stay text, small ones are parsed, which takes about three times what they were read from. */
+const sizeOf = (outcome: AttestationOutcome, bytes: number): number => {
+  if (outcome.status !== "verified") return 0;
+  const text = outcome.value.reduce((sum, statement) => sum + (statement.text?.length ?? 0), 0);
+  // Of text there is less than of the base64 that it was read from.
+  return text + 3 * Math.max(0, Math.ceil(bytes - (4 * text) / 3));
+};
 
 const put = (answers: Answers, want: Want, outcome: AnyOutcome): void => {
   if (want.predicateType === undefined) answers.signatures.set(factKey(want), outcome);

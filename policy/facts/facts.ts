@@ -61,12 +61,20 @@ export interface ProvedStatement {
 
 /**
  * All statements of one predicate type that one authority proved; never verified and empty. `buried`: there is so much beside the image that
- * it could not be looked through in time. What it hides may say worse than anything else that is known.
+ * it could not be looked through in time, or something that claims to be of this type cannot be used. What that hides may say worse than
+ * anything else that is known.
  */
 export type AttestationOutcome = Outcome<
   readonly ProvedStatement[],
   Extract<Reason, "AttestationInvalid" | "AttestationUntrusted">
-> & { readonly buried?: true };
+> & {
+  readonly buried?: true;
+  /**
+   * Where all that was attested is asked for and there is more than is held: milliseconds since the epoch of the newest that was left out, by its
+   * own word; Infinity where it gives none. What is held is newer.
+   */
+  readonly leftOut?: number;
+};
 
 /** The reports that cover one part of an image: a platform child of an index, or (without `platform`) all of it. */
 export interface ScanCoverage {
@@ -110,8 +118,10 @@ export interface ImageFacts {
   readonly running?: Outcome<string>;
   /** By `CompiledAuthority.id`. */
   readonly signatures: ReadonlyMap<string, SignatureOutcome>;
-  /** By `attestationKey(predicateType, authority)`. */
+  /** By `attestationKey(predicateType, authority)`: of these one good one is enough. */
   readonly attestations: ReadonlyMap<string, AttestationOutcome>;
+  /** By the same key, for rules that need all that was attested: OpenVEX, and provenance for base images. */
+  readonly allAttested?: ReadonlyMap<string, AttestationOutcome>;
   /** By `ScanSource.id`. */
   readonly scans: ReadonlyMap<string, ScanOutcome>;
   /** A Running pod of the subject's namespace runs the judged digest already; asked by `scan.runningImages: Warn`. */

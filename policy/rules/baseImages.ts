@@ -1,5 +1,5 @@
 import { attestationKey } from "../facts/attestationKey.ts";
-import { buriedAmong } from "../facts/buried.ts";
+import { lackingAmong } from "../facts/buried.ts";
 import type { AuthoritySet } from "../authority.ts";
 import { compileBaseImages, type BaseImagesRule } from "../compile/baseImages.ts";
 import type { BaseClaim, ImageFacts } from "../facts/facts.ts";
@@ -29,10 +29,13 @@ const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {
 /** What the authorities' verified provenance says the image was built from. One authority that says it is enough. */
 const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<readonly BaseClaim[]> => {
   const outcomes = trusted.flatMap(({ id }) =>
-    PROVENANCE_PREDICATES.flatMap((type) => facts.attestations.get(attestationKey(type, id)) ?? []),
+    PROVENANCE_PREDICATES.flatMap((type) => facts.allAttested?.get(attestationKey(type, id)) ?? []),
   );
-  const buried = buriedAmong(outcomes);
-  if (buried !== undefined) return { status: "invalid", reason: "BaseImageUnknown", message: buried };
+  const lacking = lackingAmong(outcomes);
+  if (lacking !== undefined) return { status: "invalid", reason: "BaseImageUnknown", message: lacking };
+  // What could not be had may name a base that the others do not.
+  const unavailable = outcomes.find((outcome) => outcome.status === "unavailable");
+  if (unavailable !== undefined) return unavailable;
   const proved = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
   if (proved.length > 0) {
     const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
@@ -40,8 +43,6 @@ const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<re
       ? { status: "verified", value: images.map((name) => ({ name })) }
       : { status: "absent", message: "its attested provenance names no image among the materials" };
   }
-  const unavailable = outcomes.find((outcome) => outcome.status === "unavailable");
-  if (unavailable !== undefined) return unavailable;
   const said = [...new Set(outcomes.flatMap((outcome) => ("message" in outcome ? [outcome.message] : [])))].sort();
   return {
     status: "absent",

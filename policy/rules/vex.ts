@@ -2,6 +2,7 @@ import type { PackageURL } from "packageurl-js";
 import { attestationKey } from "../facts/attestationKey.ts";
 import type { AuthoritySet } from "../authority.ts";
 import type { AttestationOutcome, ImageFacts } from "../facts/facts.ts";
+import { lackingAmong } from "../facts/buried.ts";
 import { imageOfPackageUrl, parsePackageUrl, samePackage } from "../image/packageUrl.ts";
 import { parseReference, type Reference } from "../image/reference.ts";
 import { vexStatements, type VexComponent, type VexProduct, type VexStatement } from "./openVex.ts";
@@ -139,16 +140,18 @@ const read = new WeakMap<AuthoritySet, WeakMap<AttestationOutcome, Read>>();
  */
 export const excusedByVex = (
   authorities: AuthoritySet,
-  { digest, attestations }: ImageFacts,
+  { digest, allAttested }: ImageFacts,
   reference: Reference,
 ): Excused | undefined => {
   if (digest?.status !== "verified") return undefined;
   const all = authorities.trusted.flatMap(({ id }) =>
-    OPENVEX_PREDICATES.map((type) => attestations.get(attestationKey(type, id))),
+    OPENVEX_PREDICATES.map((type) => allAttested?.get(attestationKey(type, id))),
   );
-  // What takes an excuse back may be under it, or where nobody could look.
-  if (all.some((outcome) => outcome?.buried === true || outcome?.status === "unavailable")) return undefined;
-  const outcomes = all.filter((outcome) => outcome?.status === "verified");
+  const there = all.filter((outcome) => outcome !== undefined);
+  // What takes an excuse back may be under it, or where nobody could look; or its author's key is not at hand.
+  if (lackingAmong(there) !== undefined || there.some(({ status }) => status === "unavailable")) return undefined;
+  if (authorities.faulty.length > 0) return undefined;
+  const outcomes = there.filter((outcome) => outcome.status === "verified");
   const [first] = outcomes;
   if (first === undefined) return undefined;
   const kept = read.get(authorities) ?? new WeakMap<AttestationOutcome, Read>();

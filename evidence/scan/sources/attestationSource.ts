@@ -38,21 +38,24 @@ const newestOf = (
   if (buried !== undefined) return { status: "broken", message: buried };
   const unread = [...outcomes, ...reads].find((one) => one.status === "unavailable");
   if (unread !== undefined) return unread;
-  const attested = reads.map((read, at) => ({ read, signed: timeOf(statements[at]?.proof.signedAt) }));
-  // A report without a date is as new as its signature.
+  // A report without a date is as new as its signature; where that has none either, nobody knows, and it may be the newest.
+  const attested = reads.map((read, at) => ({ read, signed: timeOf(statements[at]?.proof.signedAt, Infinity) }));
   const usable = attested.flatMap(({ read, signed }) =>
     read.status === "ok" ? [{ scan: read, signed, time: timeOf(read.report.scannedAt, signed) }] : [],
   );
-  const time = Math.max(...usable.map((one) => one.time));
-  const newest = usable.filter((one) => one.time === time);
-  const signed = Math.max(...newest.map((one) => one.signed));
+  const known = usable.filter(({ time }) => time !== Infinity);
+  const time = Math.max(...known.map((one) => one.time));
+  const newest = usable.filter((one) => one.time === time || one.time === Infinity);
+  const signed = Math.max(...known.filter((one) => one.time === time).map((one) => one.signed));
   const newer = attested.flatMap(({ read, signed: at }) =>
-    read.status === "broken" && (read.scannedAt === undefined ? at > signed : timeOf(read.scannedAt) > time)
+    read.status === "broken" && (read.scannedAt === undefined ? at >= signed : timeOf(read.scannedAt) >= time)
       ? [read.message]
       : [],
   );
   const broken = newest.length === 0 ? reads.find((one) => one.status === "broken")?.message : newer.toSorted()[0];
   if (broken !== undefined) return { status: "broken", message: broken };
+  const leftOut = Math.max(...outcomes.map((outcome) => outcome.leftOut ?? -Infinity));
+  if (leftOut !== -Infinity && leftOut >= time) return { status: "broken", message: TOO_MANY };
   if (newest.length > 0) return { status: "found", scans: newest.map(({ scan }) => scan) };
   const there = [
     ...new Set(outcomes.flatMap((outcome) => (outcome.status === "invalid" ? [outcome.message] : []))),
@@ -62,6 +65,9 @@ const newestOf = (
     message: there.length === 0 ? "none" : `one is there, but it does not count: ${there.join("; ")}`,
   };
 };
+
+const TOO_MANY =
+  "there are more scans than are read, and the newest of them cannot be told by when they were finished; remove old ones";
 
 /** Whether a report names another image than every part that its statement covers. */
 const contradicts = ({ image: named }: ParsedScan, parts: readonly ImagePart[], index: string): boolean =>

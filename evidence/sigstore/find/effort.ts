@@ -13,6 +13,7 @@ export class Effort {
   #listed = 0;
   #tried = 0;
   #bytes = 0;
+  #crowded = 0;
   readonly #total: Effort | undefined;
 
   constructor(total?: Effort) {
@@ -35,6 +36,19 @@ export class Effort {
   read(bytes: number): void {
     this.#bytes += bytes;
     this.#total?.read(bytes);
+  }
+
+  /** A candidate waits until there is memory to read it in; gives what is to be called when it has it. */
+  waits(): () => void {
+    this.#crowded += 1;
+    return () => {
+      this.#crowded -= 1;
+    };
+  }
+
+  /** Whether something waits for memory that others take up: no fault of the registry's. */
+  get crowded(): boolean {
+    return this.#crowded > 0;
   }
 
   get excessive(): boolean {

@@ -12,8 +12,11 @@ export const IN_TOTO = "application/vnd.in-toto+json";
 /** Predicate type of a statement that is an image signature (cosign 3). */
 export const SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1";
 
+/** cosign's type of a referrer that can hold nothing but image signatures. */
+const COSIGN_SIGNATURE = "application/vnd.dev.cosign.artifact.sig.v1+json";
+
 const EXPERIMENTAL = new Set([
-  "application/vnd.dev.cosign.artifact.sig.v1+json",
+  COSIGN_SIGNATURE,
   "application/vnd.dev.cosign.artifact.att.v1+json",
   // cosign 2 and 3 attach attestations under the type of what the envelopes hold (`--registry-referrers-mode=oci-1-1`).
   IN_TOTO,
@@ -43,6 +46,31 @@ export const formatOf = (artifactType: string | undefined): Format | "other" | "
   return UNSPECIFIC.has(type) ? "unspecific" : "other";
 };
 
+/** Where cosign writes which predicate is inside: on a bundle's manifest, and on a layer under `.att`. */
+const PREDICATE_HINTS: readonly string[] = ["dev.sigstore.bundle.predicateType", "predicateType"];
+
+/**
+ * The wanted predicate types that something claims to be evidence of, before it was read: the one that it names, all of them where it names
+ * none. What its maker wrote beside it cannot be changed by others, only said otherwise in another place.
+ */
+export const claimedTypes = (
+  artifactType: string | undefined,
+  annotations: Readonly<Record<string, string>> | undefined,
+  wanted: ReadonlySet<string>,
+): readonly string[] => {
+  if (artifactType === COSIGN_SIGNATURE || formatOf(artifactType) === "other") return [];
+  const hint = predicateHint(annotations);
+  return hint === undefined ? [...wanted] : wanted.has(hint) ? [hint] : [];
+};
+
+export const predicateHint = (annotations: Readonly<Record<string, string>> | undefined): string | undefined => {
+  for (const name of PREDICATE_HINTS) {
+    const hint = annotations !== undefined && Object.hasOwn(annotations, name) ? annotations[name] : undefined;
+    if (hint !== undefined && hint !== "") return hint;
+  }
+  return undefined;
+};
+
 /** `sha256-<hex>.sig` or `.att`; undefined for a digest that no tag can hold (sha512, with more than 128 characters). */
 export const tagOf = (digest: string, suffix: "sig" | "att"): string | undefined => {
   const tag = `${digest.replace(":", "-")}.${suffix}`;
@@ -51,6 +79,8 @@ export const tagOf = (digest: string, suffix: "sig" | "att"): string | undefined
 
 type LimitName =
   | "blob"
+  | "attestation"
+  | "held"
   | "proofs"
   | "entries"
   | "timestamps"
@@ -62,9 +92,13 @@ type LimitName =
 
 /** Bounds of one signature and of what surrounds it. */
 export const LIMITS: Readonly<Record<LimitName, number>> = {
-  /** Bytes of a payload, an envelope or a bundle. */
+  /** Bytes of an image signature. */
   blob: 10_485_760,
-  /** Candidates of one format that are proved to the end. */
+  /** Bytes of an envelope or a bundle with an attestation: a report is large because it is bad. 3,000 findings of Trivy's are 8.6 MB. */
+  attestation: 67_108_864,
+  /** Statements of one signer and type that are held where all are needed and the newest decides. */
+  held: 32,
+  /** Candidates of one format that are proved to the end, where one good one is enough. */
   proofs: 32,
   entries: 32,
   timestamps: 32,

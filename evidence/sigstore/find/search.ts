@@ -1,18 +1,11 @@
 import { createHash } from "node:crypto";
 import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
 import type { Descriptor, Manifest, RepositoryReader } from "../../registry/repository.ts";
-import { kindOf, type Candidate, type Kind, type SignatureAnnotations } from "./candidate.ts";
+import { foundIn } from "./layer.ts";
+import type { Candidate, Kind } from "./candidate.ts";
 import type { Effort } from "./effort.ts";
-import {
-  DSSE_ENVELOPE,
-  formatOf,
-  isBundleType,
-  LIMITS,
-  SIGN_PREDICATE,
-  SIMPLE_SIGNING,
-  tagOf,
-  type Format,
-} from "./formats.ts";
+import { claimedTypes, formatOf, predicateHint, tagOf, type Format } from "./formats.ts";
+import { mostPromisingFirst, Referrers, type Referrer } from "./referrer.ts";
 import { Gate } from "../../../async/gate.ts";
 
 /** What is looked for about a digest in one repository. */
@@ -23,8 +16,10 @@ export interface Search {
   readonly signatures: boolean;
   /** Attestations of these types are wanted; their descriptors' hints come first. */
   readonly predicateTypes: ReadonlySet<string>;
-  /** All that was attested is needed, of more than can be proved the newest: no page is looked into before all are listed. */
+  /** All that was attested is needed: what claims to be a part of it and cannot be used is told, and no list is looked into before all are read. */
   readonly whole: boolean;
+  /** Whether all that is listed was looked at before, under a name of the lists' contents; asked only with `whole`. */
+  readonly isKnown: (lists: string) => boolean;
   readonly effort: Effort;
   readonly signal: AbortSignal;
 }
@@ -35,8 +30,12 @@ export interface Found {
   readonly id: string;
   readonly format: Format;
   readonly kind: Kind;
-  /** Fetches the bytes. */
-  readonly load: () => Promise<Loaded>;
+  /** Bytes that its descriptor says it has. Whoever wrote it may have written anything. */
+  readonly said: number;
+  /** Bytes that are read of it at most. */
+  readonly most: number;
+  /** Fetches at most so many bytes. */
+  readonly load: (limit: number) => Promise<Loaded>;
 }
 
 export type Loaded =
@@ -53,16 +52,18 @@ export interface Trouble {
 }
 
 export interface Visitor {
-  /** Asked for each candidate once, several at a time. */
-  readonly visit: (found: Found) => Promise<void>;
+  /** Asked for each candidate once, several at a time. Gives why it cannot be used, where it may be genuine all the same. */
+  readonly visit: (found: Found) => Promise<string | undefined>;
   readonly trouble: (kind: Kind, trouble: Trouble) => void;
   /** A place that answered what it must not: a limit or a format is broken. */
   readonly broken: (kind: Kind, message: string) => void;
+  /** Something claims to be an attestation of these types and cannot be used. */
+  readonly unusable: (predicateTypes: Iterable<string>, message: string) => void;
 }
 
-/** Candidates that are fetched and examined at the same time; each may be 10 MiB. */
+/** Candidates that are fetched and examined at the same time. */
 const AT_ONCE = 8;
-/** Layers of one manifest that are looked at, the newest (last) first. */
+/** Layers of one manifest that are looked at where one good one is enough, the newest (last) first. */
 const MAX_LAYERS = 1024;
 
 /**
@@ -70,21 +71,26 @@ const MAX_LAYERS = 1024;
  * candidate by its type is passed over unread, so that junk costs a descriptor; of the rest those come first that
  * look right, but a hint only orders and never leaves out. Ends with the signal; never rejects.
  */
-export const search = async (wanted: Search, visitor: Visitor): Promise<void> => {
+export const search = async (wanted: Search, visitor: Visitor): Promise<"read" | "known"> => {
   const walk = new Walk(wanted, visitor);
-  await Promise.all([
-    wanted.signatures ? walk.tag("sig") : undefined,
-    wanted.predicateTypes.size > 0 ? walk.tag("att") : undefined,
-    walk.referrers(),
-  ]);
+  const result = wanted.whole ? await walk.whole() : await walk.everyPlace();
   await walk.finished();
+  return result;
 };
+
+/** A candidate that was met: whether it could be used, and what the places that name it say it is. */
+interface Met {
+  readonly claimed: Set<string>;
+  failure?: string;
+}
 
 class Walk {
   readonly #wanted: Search;
   readonly #visitor: Visitor;
   readonly #gate = new Gate(AT_ONCE);
-  readonly #seen = new Set<string>();
+  readonly #met = new Map<string, Met>();
+  readonly #visited = new Set<string>();
+  #troubled = false;
 
   constructor(wanted: Search, visitor: Visitor) {
     this.#wanted = wanted;
@@ -95,141 +101,143 @@ class Walk {
     return this.#gate.empty();
   }
 
-  async tag(suffix: "sig" | "att"): Promise<void> {
-    const { repository, digest, signal } = this.#wanted;
+  /** One place after the other, page by page, until the signal fires because it is enough. */
+  async everyPlace(): Promise<"read"> {
+    await Promise.all([this.#tag("sig"), this.#tag("att"), this.#referrers()]);
+    return "read";
+  }
+
+  /** All lists first: what any of them names is a part of the whole, and what none names is not there. */
+  async whole(): Promise<"read" | "known"> {
+    const { signal, isKnown } = this.#wanted;
+    const referrers = new Referrers(this.#wanted);
+    const [sig, att] = await Promise.all([
+      this.#manifestOf("sig"),
+      this.#manifestOf("att"),
+      this.#pages((page) => void referrers.add(page)),
+    ]);
+    if (signal.aborted) return "read";
+    const listed = referrers.inOrder();
+    if (!this.#troubled && isKnown(nameOf(sig, att, listed))) return "known";
+    await Promise.all([
+      sig === undefined ? undefined : this.#visitLayers(sig, "legacy"),
+      att === undefined ? undefined : this.#visitLayers(att, "legacy"),
+      this.#each(listed),
+    ]);
+    return "read";
+  }
+
+  async #tag(suffix: "sig" | "att"): Promise<void> {
+    const manifest = await this.#manifestOf(suffix);
+    if (manifest !== undefined) await this.#visitLayers(manifest, "legacy");
+  }
+
+  async #manifestOf(suffix: "sig" | "att"): Promise<Manifest | undefined> {
+    const { repository, digest, signal, signatures, predicateTypes } = this.#wanted;
     const tag = tagOf(digest, suffix);
-    if (tag === undefined) return;
+    if (tag === undefined || (suffix === "sig" ? !signatures : predicateTypes.size === 0)) return undefined;
     const kind = suffix === "sig" ? "signature" : "attestation";
     const outcome = await repository.manifestByTag(tag, signal);
-    if (outcome.status === "verified") await this.#visitLayers(outcome.value, "legacy");
-    else if (outcome.status === "unavailable") this.#visitor.trouble(kind, outcome);
-    else if (outcome.status === "invalid") this.#visitor.broken(kind, `cannot be read: ${outcome.message}`);
+    if (outcome.status === "verified") return outcome.value;
+    if (outcome.status === "unavailable") this.#trouble(kind, outcome);
+    else if (outcome.status === "invalid") this.#broken(kind, `cannot be read: ${outcome.message}`);
+    return undefined;
   }
 
-  async referrers(): Promise<void> {
-    const { repository, digest, signal } = this.#wanted;
-    const first: Descriptor[] = [];
-    const later: Descriptor[] = [];
+  async #referrers(): Promise<void> {
+    const referrers = new Referrers(this.#wanted);
+    await this.#pages(async (page) => {
+      const likely = referrers.add(page).filter((one) => one.likely);
+      await this.#each(likely.toSorted(mostPromisingFirst));
+    });
+    if (!this.#wanted.signal.aborted) await this.#each(referrers.inOrder());
+  }
+
+  async #pages(take: (page: readonly Descriptor[]) => void | Promise<void>): Promise<void> {
+    const { repository, digest, signal, effort } = this.#wanted;
     for await (const page of repository.referrers(digest, signal)) {
-      if (page.status === "unavailable") this.#visitor.trouble("either", page);
-      if (page.status === "invalid") this.#visitor.broken("either", `cannot be read: ${page.message}`);
+      if (page.status === "unavailable") this.#trouble("either", page);
+      if (page.status === "invalid") this.#broken("either", `cannot be read: ${page.message}`);
       if (page.status !== "verified") continue;
-      this.#wanted.effort.listed(page.value.length);
-      const ours = page.value.filter(({ artifactType }) => formatOf(artifactType) !== "other");
-      const { likely = [], unlikely = [] } = Object.groupBy(ours, (descriptor) =>
-        this.#looksWanted(descriptor) ? "likely" : "unlikely",
-      );
-      if (this.#wanted.whole) first.push(...likely);
-      else for (const descriptor of likely.toSorted(newestFirst)) await this.#referrer(descriptor);
-      later.push(...unlikely);
+      effort.listed(page.value.length);
+      await take(page.value);
       if (signal.aborted) return;
     }
-    for (const descriptor of first.toSorted(newestFirst)) await this.#referrer(descriptor);
-    const typed = later.filter(({ artifactType }) => formatOf(artifactType) !== "unspecific");
-    const untyped = later.filter(({ artifactType }) => formatOf(artifactType) === "unspecific");
-    for (const descriptor of [...typed.toSorted(newestFirst), ...untyped]) await this.#referrer(descriptor);
   }
 
-  #looksWanted({ annotations }: Descriptor): boolean {
-    const type = annotations?.["dev.sigstore.bundle.predicateType"];
-    if (type === undefined) return false;
-    return type === SIGN_PREDICATE ? this.#wanted.signatures : this.#wanted.predicateTypes.has(type);
+  #trouble(kind: Kind, trouble: Trouble): void {
+    this.#troubled = true;
+    this.#visitor.trouble(kind, trouble);
   }
 
-  async #referrer(descriptor: Descriptor): Promise<void> {
-    const { repository, signal } = this.#wanted;
-    if (signal.aborted) return;
+  /** A place of which a part could not be read: what it holds may be anything. */
+  #broken(kind: Kind, message: string): void {
+    this.#troubled = true;
+    this.#visitor.broken(kind, message);
+    if (kind !== "signature") this.#visitor.unusable(this.#wanted.predicateTypes, message);
+  }
+
+  async #each(referrers: readonly Referrer[]): Promise<void> {
+    for (const one of referrers) await this.#referrer(one);
+  }
+
+  async #referrer(referrer: Referrer): Promise<void> {
+    const { repository, signal, effort } = this.#wanted;
+    const { digest } = referrer;
+    if (signal.aborted || this.#visited.has(digest)) return;
+    this.#visited.add(digest);
     await this.#gate.run(async () => {
-      this.#wanted.effort.tried();
-      const outcome = await repository.manifest(descriptor.digest, signal);
-      if (outcome.status === "unavailable") this.#visitor.trouble("either", outcome);
-      // A referrer that hangs in the air or holds nothing that could be read is no candidate.
-      if (outcome.status !== "verified") return;
-      const format = formatOf(outcome.value.artifactType ?? descriptor.artifactType);
-      await this.#visitLayers(outcome.value, format === "bundle" ? "bundle" : "experimental", true);
+      effort.tried();
+      const outcome = await repository.manifest(digest, signal);
+      if (outcome.status === "verified") {
+        const { artifactType, config } = outcome.value;
+        const format = formatOf(artifactType ?? config?.mediaType);
+        await this.#visitLayers(outcome.value, format === "bundle" ? "bundle" : "experimental", true);
+      } else if (outcome.status === "unavailable") this.#trouble("either", outcome);
+      else this.#visitor.unusable(referrer.claimed, `cannot be read (${digest}): ${outcome.message}`);
     });
   }
 
   /** `inside`: the caller holds a place in the gate already. */
-  async #visitLayers({ layers }: Manifest, format: Format, inside = false): Promise<void> {
-    const candidates = layers.slice(-MAX_LAYERS).toReversed();
-    for (const layer of candidates) {
-      if (this.#wanted.signal.aborted) return;
-      const found = this.#found(layer, format);
-      if (found === undefined || this.#seen.has(found.id)) continue;
-      this.#seen.add(found.id);
-      this.#wanted.effort.tried();
-      if (inside) await this.#visitor.visit(found);
-      else await this.#gate.run(() => this.#visitor.visit(found));
+  async #visitLayers(manifest: Manifest, format: Format, inside = false): Promise<void> {
+    const { whole, signal, effort, predicateTypes } = this.#wanted;
+    const layers = whole ? manifest.layers : manifest.layers.slice(-MAX_LAYERS);
+    for (const layer of layers.toReversed()) {
+      if (signal.aborted) return;
+      const found = foundIn(layer, format, this.#wanted);
+      if (found === undefined) continue;
+      const said = predicateHint(layer.annotations) === undefined ? manifest.annotations : layer.annotations;
+      const claimed = found.kind === "signature" ? [] : claimedTypes(undefined, said, predicateTypes);
+      const met = this.#met.get(found.id);
+      if (met !== undefined) {
+        for (const type of claimed) met.claimed.add(type);
+        if (met.failure !== undefined) this.#visitor.unusable(claimed, met.failure);
+        continue;
+      }
+      effort.tried();
+      const work = this.#visit(found, claimed, manifest.digest);
+      if (inside) await work();
+      else await this.#gate.run(work);
     }
   }
 
-  #found(layer: Descriptor, format: Format): Found | undefined {
-    const type = typeOf(layer.mediaType);
-    if (type === undefined) return undefined;
-    if (type === "simpleSigning" && !this.#wanted.signatures) return undefined;
-    if (type === "envelope" && this.#wanted.predicateTypes.size === 0) return undefined;
-    const annotations = type === "bundle" ? {} : annotationsOf(layer);
-    const id = createHash("sha256")
-      .update(JSON.stringify([type, layer.digest, annotations]))
-      .digest("hex");
-    const kept = type === "bundle" ? "bundle" : format;
-    return {
-      id,
-      format: kept,
-      kind: kindOf(type),
-      load: () => this.#load(layer, { id, format: kept, type, annotations }),
+  #visit(found: Found, claimed: readonly string[], manifest: string): () => Promise<void> {
+    const met: Met = { claimed: new Set(claimed) };
+    this.#met.set(found.id, met);
+    return async () => {
+      const failure = await this.#visitor.visit(found);
+      if (failure === undefined) return;
+      // Named by its manifest, which is what can be deleted.
+      met.failure = `cannot be used (${manifest}): ${failure}`;
+      this.#visitor.unusable(met.claimed, met.failure);
     };
-  }
-
-  async #load(layer: Descriptor, parts: Omit<Candidate, "bytes">): Promise<Loaded> {
-    const { repository, signal, effort } = this.#wanted;
-    const { annotations } = parts;
-    if (layer.size > LIMITS.blob) return { status: "broken", message: "is larger than 10 MiB" };
-    if (Object.values(annotations).some((text: string) => text.length > LIMITS.annotation))
-      return { status: "broken", message: "has an annotation that is too large" };
-    // Before it has come: what is still on its way when the time is over took that time, too. Its descriptor says how much
-    // it is, and more is not read.
-    effort.read(layer.size);
-    const outcome = await repository.blob(layer.digest, layer.size, signal);
-    switch (outcome.status) {
-      case "verified":
-        return { status: "loaded", candidate: { ...parts, bytes: outcome.value } };
-      case "absent":
-        return { status: "gone" };
-      case "invalid":
-        return { status: "broken", message: outcome.message };
-      case "unavailable":
-        return outcome;
-    }
   }
 }
 
-const typeOf = (mediaType: string): Candidate["type"] | undefined => {
-  if (mediaType === SIMPLE_SIGNING) return "simpleSigning";
-  if (mediaType === DSSE_ENVELOPE) return "envelope";
-  return isBundleType(mediaType) ? "bundle" : undefined;
-};
-
-const annotationsOf = ({ annotations = {} }: Descriptor): SignatureAnnotations => {
-  const text = (name: string): string | undefined => {
-    const value = Object.hasOwn(annotations, name) ? annotations[name] : undefined;
-    return value === "" ? undefined : value;
-  };
-  const signature = text("dev.cosignproject.cosign/signature");
-  const certificate = text("dev.sigstore.cosign/certificate");
-  const bundle = text("dev.sigstore.cosign/bundle");
-  const timestamp = text("dev.sigstore.cosign/rfc3161timestamp");
-  return {
-    ...(signature !== undefined && { signature }),
-    ...(certificate !== undefined && { certificate }),
-    ...(bundle !== undefined && { bundle }),
-    ...(timestamp !== undefined && { timestamp }),
-  };
-};
-
-/** By the date that whoever pushed it wrote; good enough for an order. */
-const newestFirst = (a: Descriptor, b: Descriptor): number => {
-  const [x, y] = [a, b].map(({ annotations }) => annotations?.["org.opencontainers.image.created"] ?? "");
-  return (x ?? "") < (y ?? "") ? 1 : (x ?? "") > (y ?? "") ? -1 : 0;
+/** Equal names, equal lists: every manifest in them, and what they claim to be. */
+const nameOf = (sig: Manifest | undefined, att: Manifest | undefined, referrers: readonly Referrer[]): string => {
+  const lines = referrers.map(({ digest, claimed }) => `${digest} ${[...claimed].toSorted().join(" ")}`).toSorted();
+  return createHash("sha256")
+    .update([sig?.digest ?? "", att?.digest ?? "", ...lines].join("\n"))
+    .digest("base64url");
 };

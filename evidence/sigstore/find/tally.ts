@@ -7,12 +7,21 @@ import type {
 import type { Kind } from "./candidate.ts";
 import type { Answer } from "../verify/examine.ts";
 import type { Proof, Refusal } from "../proof.ts";
+import { Held, type Dated } from "./held.ts";
 import { provedStatement } from "../verify/provedStatement.ts";
 import type { Found, Trouble } from "./search.ts";
 
+/** Who asks for all that was attested, and how much is left out then. */
+const ALL = "all of what is attested here is needed, and";
+
 /** What was found for one digest in one repository, as it comes in; says at any time what it amounts to for a signer. */
 export class Tally {
+  /** But for the proofs of a search for all. */
   readonly #answers: Read[] = [];
+  /** Of a search for all, by predicate type and signer. */
+  readonly #held = new Map<string, Held<Holding>>();
+  /** What claims to be an attestation and cannot be used, the first of each type. */
+  readonly #unusable = new Map<string, string>();
   readonly #malformed: { readonly kind: Kind; readonly message: string }[] = [];
   readonly #statements = new Map<string, ProvedStatement>();
   readonly #troubles: { readonly kind: Kind; readonly trouble: Trouble }[] = [];
@@ -30,6 +39,48 @@ export class Tally {
 
   broken(kind: Kind, message: string): void {
     this.#malformed.push({ kind, message });
+  }
+
+  unusable(predicateTypes: Iterable<string>, message: string): void {
+    for (const type of predicateTypes) if (!this.#unusable.has(type)) this.#unusable.set(type, message);
+  }
+
+  /** Whether a proof of a search for all would be held, so that its statement is needed. */
+  wants(answer: Proving, bytes: number): boolean {
+    const { finishedAt, predicateType } = answer;
+    const item = { bytes, ...(finishedAt === undefined ? {} : { finishedAt }) };
+    return signersIn(answer).some((signer) => this.#heldBy(predicateType, signer).wants(item));
+  }
+
+  /**
+   * A proof of a search for all. One content counts once, as the earliest that it was signed: anybody can push it again and again, and have it
+   * stamped anew.
+   */
+  hold({ id, kind }: Pick<Found, "id" | "kind">, answer: Proving, bytes: number): void {
+    const { predicateType, content, finishedAt } = answer;
+    const date = finishedAt === undefined ? {} : { finishedAt };
+    for (const signer of signersIn(answer)) {
+      const proof = proofOf(answer, signer);
+      if (proof === undefined) continue;
+      const held = this.#heldBy(predicateType, signer);
+      const before = [...held].find((one) => one.content === content);
+      if (before !== undefined && !isWeaker(proof, before.proof)) continue;
+      if (before !== undefined) held.remove(before);
+      held.add({ id, kind, answer, proof, content, bytes, ...date });
+    }
+  }
+
+  leaveOut(answer: Proving, bytes: number): void {
+    const { finishedAt, predicateType } = answer;
+    const item = { bytes, ...(finishedAt === undefined ? {} : { finishedAt }) };
+    for (const signer of signersIn(answer)) this.#heldBy(predicateType, signer).leaveOut(item);
+  }
+
+  /** Bytes of the statements of this type that are held. */
+  bytes(predicateType: string): number {
+    let bytes = 0;
+    for (const [key, held] of this.#held) if (key.startsWith(`${predicateType}\n`)) bytes += held.bytes;
+    return bytes;
   }
 
   /** A candidate beyond the number that is proved. */
@@ -69,13 +120,33 @@ export class Tally {
     return this.#troubleWith(kind) !== undefined;
   }
 
-  /** @param whole for who needs all that was attested: what was proved does not do where something could not be read. */
-  attestations(predicateType: string, signer: string, whole: boolean): AttestationOutcome {
+  /**
+   * For who needs all that was attested: what was proved does not do where something could not be read, or claims to be a part of it and
+   * cannot be used.
+   */
+  whole(predicateType: string, signer: string): AttestationOutcome {
+    const unusable = this.#unusable.get(predicateType);
+    if (unusable !== undefined)
+      return { status: "invalid", reason: "AttestationInvalid", message: `${ALL} one ${unusable}`, buried: true };
+    const trouble = this.#troubleWith("attestation");
+    if (trouble !== undefined) return this.#unavailable(trouble);
+    const held = this.#heldBy(predicateType, signer);
+    const statements = [...held].map(({ id, answer, proof }) => this.#statement(`${signer}\n${id}`, answer, proof));
+    if (statements.length === 0) return this.attestations(predicateType, signer);
+    const { leftOut } = held;
+    return {
+      status: "verified",
+      value: statements.toSorted(newestFirst),
+      ...(leftOut === undefined ? {} : { leftOut }),
+    };
+  }
+
+  attestations(predicateType: string, signer: string): AttestationOutcome {
     const all = this.#answers.filter(({ answer }) => answer.kind === "attestation");
     const found = all.filter(({ answer }) => answer.predicateType === predicateType);
     const { proofs, refusals } = this.#verdicts(found, signer);
     const trouble = this.#troubleWith("attestation");
-    if (proofs.length > 0 && !(whole && trouble !== undefined)) {
+    if (proofs.length > 0) {
       const statements = earliestTimes(proofs).map(({ id, answer, proof }) =>
         this.#statement(`${signer}\n${id}\n${proof.signedAt}`, answer, proof),
       );
@@ -90,6 +161,13 @@ export class Tally {
     }
     const { reason, message } = this.#closest([...refusals, ...malformed], "attestation");
     return { status: "invalid", reason: reason === "Invalid" ? "AttestationInvalid" : "AttestationUntrusted", message };
+  }
+
+  #heldBy(predicateType: string, signer: string): Held<Holding> {
+    const key = `${predicateType}\n${signer}`;
+    const held = this.#held.get(key) ?? new Held<Holding>();
+    this.#held.set(key, held);
+    return held;
   }
 
   #troubleWith(kind: Kind): Trouble | undefined {
@@ -153,6 +231,29 @@ export class Tally {
     };
   }
 }
+
+/** An answer in which somebody proved an attestation. */
+export type Proving = Answer & { readonly status: "read"; readonly content: string };
+
+interface Holding extends Dated {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly answer: Proving;
+  readonly proof: Proof;
+  readonly content: string;
+}
+
+const signersIn = ({ verdicts }: Proving): readonly string[] =>
+  [...verdicts].flatMap(([signer, { status }]) => (status === "proved" ? [signer] : []));
+
+const proofOf = ({ verdicts }: Proving, signer: string): Proof | undefined => {
+  const verdict = verdicts.get(signer);
+  return verdict?.status === "proved" ? verdict.proof : undefined;
+};
+
+/** Whether a proof says less of how new its content is. Timestamps can be added, and taken away. */
+const isWeaker = (a: Proof, b: Proof): boolean =>
+  b.signedAt !== undefined && (a.signedAt === undefined || a.signedAt < b.signedAt);
 
 type Read = { readonly id: string; readonly kind: Kind; readonly answer: Answer & { readonly status: "read" } };
 type Proved = Read & { readonly proof: Proof };

@@ -2,6 +2,8 @@ import { LRUCache } from "lru-cache";
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import type { CompiledIdentity } from "../../../policy/authority.ts";
 import { compileIdentity } from "../../../policy/compile/identities.ts";
+import { field, textField } from "../../../json/fields.ts";
+import { IN_TOTO } from "../find/formats.ts";
 import { kindOf, Malformed, type Candidate, type Kind, type Signed } from "../find/candidate.ts";
 import { readClaim, type Claim } from "./claim.ts";
 import { refusal, refuse, type Refusal, type Signer, type Verdict } from "../proof.ts";
@@ -23,7 +25,13 @@ export interface Question {
 }
 
 export type Answer =
-  | { readonly status: "malformed"; readonly kind: Kind; readonly message: string }
+  | {
+      readonly status: "malformed";
+      readonly kind: Kind;
+      readonly message: string;
+      /** It may be genuine, and what it says is not known: it is over a bound, or somebody trusted signed it. */
+      readonly genuine?: true;
+    }
   | {
       readonly status: "read";
       readonly kind: Claim["kind"];
@@ -36,6 +44,8 @@ export type Answer =
        * else can sign other content.
        */
       readonly content?: string;
+      /** RFC 3339, where a proved predicate says when a scan was finished: no report in it is newer. */
+      readonly finishedAt?: string;
       /** Only where somebody proved it. A large one comes as text instead (`provedStatement` takes both). */
       readonly statement?: unknown;
       readonly statementText?: string;
@@ -46,11 +56,15 @@ export type Answer =
  * and whatever a verification throws is a refusal.
  */
 export const examine = ({ candidate, digest, signers, signatures, attestations }: Question): Answer => {
+  let all: readonly Signed[] = [];
   let readings: readonly { readonly signed: Signed; readonly claim: Claim }[];
   try {
-    readings = readSigned(candidate).map((signed) => ({ signed, claim: readClaim(signed, digest) }));
+    all = readSigned(candidate);
+    readings = all.map((signed) => ({ signed, claim: readClaim(signed, digest) }));
   } catch (error) {
-    return malformed(candidate, error instanceof Malformed ? error.message : "cannot be read");
+    const overBound = error instanceof Malformed && error.overBound;
+    const genuine = overBound || signers.some((signer) => all.some((signed) => isOf(signer, signed)));
+    return malformed(candidate, error instanceof Malformed ? error.message : "cannot be read", genuine);
   }
   // The signatures of one envelope share what they sign.
   const claim = readings[0]?.claim;
@@ -67,7 +81,9 @@ export const examine = ({ candidate, digest, signers, signatures, attestations }
   const proved = [...verdicts.values()].some(({ status }) => status === "proved");
   const said = proved && kind === "attestation" ? inTransit(statement, readings[0]?.signed) : {};
   const content = readings[0] !== undefined && isCostly(verdicts) ? { content: contentOf(readings[0].signed) } : {};
-  return { status: "read", kind, predicateType, verdicts, ...content, ...said };
+  const finishedAt = proved ? textField(field(field(statement, "predicate"), "metadata"), "scanFinishedOn") : undefined;
+  const finished = finishedAt === undefined ? {} : { finishedAt };
+  return { status: "read", kind, predicateType, verdicts, ...content, ...finished, ...said };
 };
 
 /**
@@ -76,6 +92,12 @@ export const examine = ({ candidate, digest, signers, signatures, attestations }
  */
 const isCostly = (verdicts: ReadonlyMap<string, Verdict>): boolean =>
   [...verdicts.values()].some((verdict) => verdict.status === "proved" || verdict.refusal.reason === "Transparency");
+
+/** Whether a signer made this, whatever it says. */
+const isOf = (signer: Signer, signed: Signed): boolean =>
+  signed.content.type === "dsse" &&
+  signed.content.payloadType === IN_TOTO &&
+  prove(signed, signer, undefined).status === "proved";
 
 const contentOf = ({ content }: Signed): string =>
   createHash("sha256")
@@ -93,10 +115,11 @@ const inTransit = (
     ? { statementText: new TextDecoder("utf-8", { fatal: true }).decode(signed.content.payload) }
     : { statement };
 
-const malformed = ({ type }: Candidate, message: string): Answer => ({
+const malformed = ({ type }: Candidate, message: string, genuine: boolean = false): Answer => ({
   status: "malformed",
   kind: kindOf(type),
   message,
+  ...(genuine && { genuine }),
 });
 
 const misfitOf = ({ names, annotations }: Claim, signer: Signer): Refusal | undefined => {

@@ -49,6 +49,7 @@ export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
           status: "malformed",
           kind: kindOf(question.candidate.type),
           message: "could not be examined within its limits",
+          genuine: true,
         };
       case "overloaded":
         return { status: "unavailable", cause: "overloaded" };

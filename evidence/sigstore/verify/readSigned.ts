@@ -9,7 +9,8 @@ import { fromBase64, parseObject } from "./json.ts";
 /** Parses a candidate into its signatures; throws Malformed for what cannot be what it says. */
 export const readSigned = (candidate: Candidate): readonly Signed[] => {
   const bytes = Buffer.from(candidate.bytes.buffer, candidate.bytes.byteOffset, candidate.bytes.byteLength);
-  if (bytes.length > LIMITS.blob) throw new Malformed("is larger than 10 MiB");
+  const most = candidate.type === "simpleSigning" ? LIMITS.blob : LIMITS.attestation;
+  if (bytes.length > most) throw new Malformed(`is larger than ${most / 1024 / 1024} MiB`, true);
   switch (candidate.type) {
     case "simpleSigning":
       return [readSimpleSigning(bytes, candidate.annotations)];
@@ -37,7 +38,7 @@ const readEnvelope = (bytes: Buffer, annotations: SignatureAnnotations): readonl
   const signatures = field(json, "signatures");
   if (payloadType === undefined || payload === undefined || !Array.isArray(signatures) || signatures.length === 0)
     throw new Malformed("is no DSSE envelope with a signature");
-  if (signatures.length > LIMITS.signatures) throw new Malformed(`has ${signatures.length} signatures`);
+  if (signatures.length > LIMITS.signatures) throw new Malformed(`has ${signatures.length} signatures`, true);
   const content = { type: "dsse", payloadType, payload: fromBase64(payload, "the payload") } as const;
   const shared = material(annotations);
   return signatures.map((one: unknown): Signed => {
@@ -105,7 +106,7 @@ const parseBundle = (json: JsonObject): Bundle => {
 
 const bounded = (list: unknown, limit: number, what: string): void => {
   if (Array.isArray(list) && list.length > limit)
-    throw new Malformed(`has ${list.length} ${what}; at most ${limit} are read`);
+    throw new Malformed(`has ${list.length} ${what}; at most ${limit} are read`, true);
 };
 
 /** Certificate, log entry and timestamp out of the annotations that cosign writes on a layer. */

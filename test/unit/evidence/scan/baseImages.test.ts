@@ -111,7 +111,7 @@ describe("base images", () => {
   describe("with authorities", () => {
     const spec: BaseImages = { ...ALLOW, authorities: ["ci"], required: true };
     const attested = (type: string, predicate: unknown): Partial<ImageFacts> => ({
-      attestations: new Map<string, AttestationOutcome>([
+      allAttested: new Map<string, AttestationOutcome>([
         [
           attestationKey(type, "ci-id"),
           {
@@ -168,7 +168,7 @@ describe("base images", () => {
     });
     it("provenance that could not be fetched is unavailable", () => {
       const facts = {
-        attestations: new Map<string, AttestationOutcome>([
+        allAttested: new Map<string, AttestationOutcome>([
           [
             attestationKey("https://slsa.dev/provenance/v1", "ci-id"),
             { status: "unavailable", cause: "timeout", message: "t" },

@@ -514,7 +514,7 @@ describe("scan rule", () => {
     const scanned = covering(report([{ ...LOG4SHELL, purl: `${purl}?arch=amd64` }]));
     const spec: Scan = { maxVulnerabilities: { critical: 0 }, vex: { authorities: ["ci"] } };
     const said = (...documents: readonly object[]): Partial<ImageFacts> => ({
-      attestations: new Map<string, AttestationOutcome>([
+      allAttested: new Map<string, AttestationOutcome>([
         [
           attestationKey("https://openvex.dev/ns", "ci-id"),
           {
@@ -772,7 +772,8 @@ describe("scan rule", () => {
             rule,
             {
               signatures: new Map(),
-              attestations: new Map([first, ...others]),
+              attestations: new Map(),
+              allAttested: new Map([first, ...others]),
               digest: { status: "verified", value: `sha256:${letter.repeat(64)}` },
               scans: new Map(rule.sources.map(({ id }) => [id, scanned])),
             },
@@ -816,11 +817,11 @@ describe("scan rule", () => {
     it("excuses nothing while something that may say otherwise is buried or cannot be had", () => {
       const buried = { status: "invalid", reason: "AttestationInvalid", message: "x", buried: true } as const;
       const down = { status: "unavailable", cause: "kms", message: "x" } as const;
-      const { attestations = new Map() } = said(document(statement({})));
+      const { allAttested = new Map() } = said(document(statement({})));
       const other = attestationKey("https://openvex.dev/ns/v0.2.0", "ci-id");
       for (const outcome of [buried, down])
         assert.deepEqual(
-          reasons(judge(spec, [scanned], { attestations: new Map([...attestations, [other, outcome]]) })),
+          reasons(judge(spec, [scanned], { allAttested: new Map([...allAttested, [other, outcome]]) })),
           ["ScanVulnerable"],
         );
     });

@@ -1,0 +1,82 @@
+import { parseRfc3339 } from "../../../policy/rfc3339.ts";
+import { LIMITS } from "./formats.ts";
+
+/** Bytes of statements of one signer and type that are held. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** Statements that do not say when they were finished, so that none can be left out for a newer one. */
+const MOST_UNDATED = 1_024;
+
+/** Something that is held, by when it was finished. */
+export interface Dated {
+  /** RFC 3339. */
+  readonly finishedAt?: string;
+  readonly bytes: number;
+}
+
+/**
+ * What one signer attested of one type, as much of it as is held: the newest, by the time that the statements themselves give, which only
+ * their signer can write. What is left out is remembered by its newest time, so that whoever looks for the newest knows whether he has it.
+ */
+export class Held<T extends Dated> {
+  readonly #items = new Set<T>();
+  #bytes = 0;
+  #leftOut: number | undefined;
+
+  /** Milliseconds since the epoch: nothing that was left out was finished later. Infinity where that is not known; undefined: all is held. */
+  get leftOut(): number | undefined {
+    return this.#leftOut;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items.values();
+  }
+
+  /** Whether one like this would be held, so that its statement is needed. */
+  wants(item: Dated): boolean {
+    const oldest = this.#oldest();
+    const time = timeOf(item);
+    return time === Infinity || !this.#isFull(item.bytes) || oldest === undefined || time > timeOf(oldest);
+  }
+
+  add(item: T): void {
+    this.#items.add(item);
+    this.#bytes += item.bytes;
+    while (this.#items.size > 1 && this.#isOver()) {
+      const oldest = this.#oldest();
+      if (oldest === undefined) return;
+      this.remove(oldest);
+      this.leaveOut(oldest);
+    }
+  }
+
+  remove(item: T): void {
+    if (this.#items.delete(item)) this.#bytes -= item.bytes;
+  }
+
+  leaveOut(item: Dated): void {
+    this.#leftOut = Math.max(this.#leftOut ?? -Infinity, timeOf(item));
+  }
+
+  #isFull(more: number): boolean {
+    return this.#items.size >= LIMITS.held || this.#bytes + more > MOST_BYTES;
+  }
+
+  #isOver(): boolean {
+    const dated = [...this.#items].filter((item) => timeOf(item) !== Infinity).length;
+    const number = dated > 0 ? this.#items.size > LIMITS.held : this.#items.size > MOST_UNDATED;
+    return number || this.#bytes > MOST_BYTES;
+  }
+
+  #oldest(): T | undefined {
+    let oldest: T | undefined;
+    for (const item of this.#items) if (oldest === undefined || timeOf(item) < timeOf(oldest)) oldest = item;
+    return oldest;
+  }
+}
+
+/** One that gives no time may be the newest. */
+const timeOf = ({ finishedAt }: Dated): number => parseRfc3339(finishedAt ?? "") ?? Infinity;
