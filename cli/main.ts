@@ -16,6 +16,10 @@ const COMMANDS: Readonly<Record<string, { readonly about: string; readonly load:
     about: "a throwaway API server, a registry and the operator on this machine, to try the policies",
     load: async () => (await import("./sandbox.ts")).sandboxCommand(),
   },
+  check: {
+    about: "say what policies say of manifests and images, before a cluster does",
+    load: async () => (await import("./check/command.ts")).checkCommand(),
+  },
   migrate: {
     about: "write digests in place of tags, in manifests, kustomizations and the values of charts",
     load: async () => (await import("./migrate/command.ts")).migrateCommand(),

@@ -1,10 +1,10 @@
 /**
- * Writes `crds/types.ts` and `crds/policySchema.ts` from the manifests beside them: `npm run generate`. With `--check` nothing is written,
+ * Writes `crds/types.ts`, `crds/policySchema.ts` and `crds/objectSchemas.ts` from the manifests beside them: `npm run generate`. With `--check` nothing is written,
  * and the exit code is 1 where a file is stale.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { generateSchema } from "./schemaOf.ts";
+import { generateObjectSchemas, generateSchema } from "./schemaOf.ts";
 import { generateTypes } from "./typesOf.ts";
 
 const MANIFESTS = ["imagesecuritypolicies.yaml", "imagesecurityexceptions.yaml", "violations.yaml"] as const;
@@ -15,6 +15,8 @@ const manifests = await Promise.all(MANIFESTS.map((name) => readFile(beside(name
 const generated = new Map([
   ["types.ts", await generateTypes(manifests)],
   ["policySchema.ts", generateSchema(manifests[0] ?? "", "POLICY_SCHEMA")],
+  // Violations are the operator's to write.
+  ["objectSchemas.ts", generateObjectSchemas(manifests.slice(0, 2), "OBJECT_SCHEMAS")],
 ]);
 
 for (const [name, text] of generated) {

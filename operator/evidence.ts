@@ -1,4 +1,4 @@
-import { createEvidence } from "../evidence/createEvidence.ts";
+import { createEvidence, type EvidenceOptions } from "../evidence/createEvidence.ts";
 import { createCosignEvidence } from "../evidence/sigstore/cosignEvidence.ts";
 import { fingerprintsOf } from "../evidence/sigstore/fingerprints.ts";
 import type { ClusterReads } from "../evidence/registry/auth/clusterReads.ts";
@@ -27,6 +27,8 @@ export interface OperatorEvidenceOptions {
   readonly log: Log;
   /** What some authority trusts has changed, without a change of a policy: a key or a root that is fetched. */
   readonly onTrustChanged?: () => void;
+  /** Whose credentials ask registries, where it is not the operator. */
+  readonly credentials?: Pick<EvidenceOptions, "cloud" | "ownCredentials">;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -78,6 +80,7 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
   };
   const cosign = createCosignEvidence({ examiner, metrics, clock: now, ...sources });
   const evidence = createEvidence({
+    ...options.credentials,
     settings: settings.registry,
     metrics,
     cluster,

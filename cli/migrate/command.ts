@@ -3,9 +3,11 @@ import { Command, Option } from "commander";
 import { parseReference } from "../../policy/image/reference.ts";
 import type { Subject } from "../../policy/subject/subject.ts";
 import { DENIED, FAILED, UsageError } from "../exitCode.ts";
-import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
-import { userEvidence } from "../userEvidence.ts";
-import { isKustomization, readFiles } from "../yamlFiles.ts";
+import { createEvidence } from "../../evidence/createEvidence.ts";
+import type { ResolveDigest } from "../../evidence/provider.ts";
+import { addRegistryFlags, registrySettingsOf, type RegistryFlags } from "../registryFlags.ts";
+import { NO_METRICS, userCredentials } from "../userEvidence.ts";
+import { isKustomization, readFiles } from "../input/yamlFiles.ts";
 import { migrateText, type Resolution } from "./migrateText.ts";
 import { migrationText, type MigratedFile } from "./report.ts";
 
@@ -40,7 +42,9 @@ const migrate = async (paths: readonly string[], flags: MigrateFlags): Promise<n
   if (piped && (paths.length > 1 || flags.output === "json"))
     throw new UsageError("standard input (-) is given alone, and its result is the changed text");
   const files = await readFiles(paths);
-  const evidence = await userEvidence(flags);
+  const settings = registrySettingsOf(flags);
+  const credentials = await userCredentials(settings);
+  const evidence = createEvidence({ settings, metrics: NO_METRICS, providers: [], ...credentials });
   const answers = new Map<string, Promise<Resolution>>();
   const resolve = (image: string): Promise<Resolution> => {
     const known = answers.get(image) ?? resolveImage(image, evidence.resolveDigest);
@@ -79,10 +83,7 @@ const NO_SUBJECT: Subject = {
   images: [],
 };
 
-const resolveImage = async (
-  image: string,
-  resolveDigest: Awaited<ReturnType<typeof userEvidence>>["resolveDigest"],
-): Promise<Resolution> => {
+const resolveImage = async (image: string, resolveDigest: ResolveDigest): Promise<Resolution> => {
   const use = { container: "", field: "containers", path: "", image, parsed: parseReference(image) } as const;
   const outcome = await resolveDigest(NO_SUBJECT, use, [], AbortSignal.timeout(PATIENCE));
   return outcome.status === "verified"

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { UsageError } from "./exitCode.ts";
+import { UsageError } from "../exitCode.ts";
 
 /** A file, or standard input as `-`. */
 export interface TextFile {

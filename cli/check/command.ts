@@ -1,0 +1,198 @@
+import { Command, Option } from "commander";
+import { Gate } from "../../async/gate.ts";
+import { createReview } from "../../engine/review.ts";
+import { storedReport, type StoredReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
+import { field, textField } from "../../json/fields.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import { subjectOf } from "../../policy/subject/subjectOf.ts";
+import { DENIED, PASSED, UsageError } from "../exitCode.ts";
+import { readManifests, type Manifest } from "../input/manifests.ts";
+import { policiesIn, resolveIn, secretData } from "../input/policyFiles.ts";
+import { readFiles } from "../input/yamlFiles.ts";
+import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
+import { userEvidence, type UserEvidenceOptions } from "../userEvidence.ts";
+import { keysOfPointer } from "./applyPatch.ts";
+import { isJudged, judgeManifest, type JudgeOptions } from "./judgeManifest.ts";
+import { jsonReport } from "./jsonReport.ts";
+import { junitReport } from "./junitReport.ts";
+import { demandLabels, namespacesIn } from "./namespaces.ts";
+import { FROM_COMMAND_LINE, type CheckedObject, type CheckResult } from "./result.ts";
+import { sarifReport } from "./sarifReport.ts";
+import { COLOURED, PLAIN, textReport } from "./textReport.ts";
+
+interface CheckFlags extends RegistryFlags {
+  readonly policy: readonly string[];
+  readonly image: readonly string[];
+  readonly namespace: string;
+  readonly namespaceLabels: readonly string[];
+  readonly output: "text" | "json" | "sarif" | "junit";
+  readonly failOn: "deny" | "warn";
+}
+
+/** Milliseconds for one object: longer than admission may take, for there is nobody who waits. */
+const PATIENCE = 60_000;
+/** Objects judged at the same time. */
+const AT_ONCE = 16;
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** `image-security check`: what a cluster with these policies would say of these manifests, before they are applied. */
+export const checkCommand = (): Command =>
+  addRegistryFlags(
+    new Command("check")
+      .description("say what policies say of manifests and images, before a cluster does")
+      .argument("[paths...]", "files and folders with manifests; - is standard input (kustomize, helm template)")
+      .option("--policy <path>", "file or folder with policies and what they refer to; repeatable", collect, [])
+      .option("--image <image>", "an image to judge as a Pod would have it; repeatable", collect, [])
+      .option("-n, --namespace <name>", "namespace of objects that name none", "default")
+      .option("--namespace-labels <NAMESPACE:key=value,...>", "labels of a namespace; repeatable", collect, [])
+      .addOption(
+        new Option("--output <format>", "how it is told").choices(["text", "json", "sarif", "junit"]).default("text"),
+      )
+      .addOption(new Option("--fail-on <action>", "end with 1 from this on").choices(["deny", "warn"]).default("deny")),
+  ).action(async (paths: readonly string[], flags: CheckFlags) => {
+    const result = await check(paths, flags);
+    process.stdout.write(reportOf(result, flags.output));
+    for (const note of result.notes) console.error(note);
+    process.exitCode = exitCodeOf(result, flags.failOn);
+  });
+
+const check = async (paths: readonly string[], flags: CheckFlags): Promise<CheckResult> => {
+  if (flags.policy.length === 0) throw new UsageError("there is nothing to judge by: give policies with --policy FILE");
+  if (paths.length === 0 && flags.image.length === 0)
+    throw new UsageError("there is nothing to judge: give files, folders, - for standard input, or --image IMAGE");
+  const policyFiles = readManifests(await readFiles(flags.policy));
+  const { manifests, others } = readManifests(await readFiles(paths));
+  if (paths.length > 0 && manifests.length === 0)
+    throw new UsageError(`${paths.join(", ")}: holds no Kubernetes object, so nothing was judged`);
+
+  const around = [...policyFiles.manifests, ...manifests];
+  const { policies, objects } = policiesIn(policyFiles.manifests, resolveIn(around));
+  if (policies.length === 0) throw new UsageError(`${flags.policy.join(", ")}: holds no ImageSecurityPolicy`);
+  const judged = [...manifests.filter(isJudged), ...flags.image.map(podOf)];
+  const namespaces = namespacesIn(around, flags.namespaceLabels);
+  const namespaceOf = (manifest: Manifest): string => manifest.namespace || flags.namespace;
+  demandLabels(
+    judged.map((one) => subjectOf(one.object, { kind: one.kind, namespace: namespaceOf(one), namespaceLabels: {} })),
+    policies,
+    objects,
+    namespaces,
+  );
+
+  const evidence = await userEvidence(flags, knownFrom(around));
+  try {
+    const defects: unknown[] = [];
+    const options: JudgeOptions = {
+      policies,
+      review: createReview(evidence.gather, (error) => void defects.push(error)),
+      resolveDigest: evidence.resolveDigest,
+      namespaceLabels: (name) => namespaces.get(name) ?? {},
+      now: Date.now,
+      timeout: PATIENCE,
+    };
+    const results: CheckedObject[] = [];
+    const gate = new Gate(AT_ONCE);
+    for (const [index, manifest] of judged.entries())
+      await gate.run(async () => {
+        try {
+          results[index] = await checked(manifest, namespaceOf(manifest), options);
+        } catch (error) {
+          defects.push(error);
+        }
+      });
+    await gate.empty();
+    const [defect] = defects;
+    if (defect !== undefined) throw new Error("an object could not be judged", { cause: defect });
+    return {
+      objects: results,
+      passedOver: others + manifests.filter((one) => !isJudged(one)).length,
+      notes: notesOf(policies),
+    };
+  } finally {
+    await evidence.close();
+  }
+};
+
+const checked = async (manifest: Manifest, namespace: string, options: JudgeOptions): Promise<CheckedObject> => {
+  const { verdict, findings, pinned, judged } = await judgeManifest(manifest, namespace, options);
+  const { path, kind, name } = manifest;
+  const place = { kind, namespace, namespaceLabels: {} };
+  const uses = subjectOf(judged, place).images;
+  return {
+    path,
+    kind,
+    name,
+    namespace,
+    verdict,
+    line: manifest.lineOf([]),
+    findings: findings.map((finding) => {
+      const use = uses.find(({ container, image }) => container === finding.container && image === finding.image);
+      return { finding, line: manifest.lineOf(use === undefined ? [] : keysOfPointer(use.path)) };
+    }),
+    pinned: [...pinned.values()],
+  };
+};
+
+/** An image of the command line as the one of a Pod. */
+const podOf = (image: string): Manifest => ({
+  path: FROM_COMMAND_LINE,
+  object: {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "image" },
+    spec: { containers: [{ name: "image", image }] },
+  },
+  apiVersion: "v1",
+  kind: "Pod",
+  name: "image",
+  namespace: "",
+  lineOf: () => 1,
+});
+
+/** What the files say of a cluster: pull secrets, ServiceAccounts, VulnerabilityReports. */
+const knownFrom = (manifests: readonly Manifest[]): UserEvidenceOptions => {
+  const find = (kind: string, namespace: string, name: string): object | undefined =>
+    manifests.find((one) => one.kind === kind && one.name === name && (one.namespace || namespace) === namespace)
+      ?.object;
+  const reports = Map.groupBy(
+    manifests.filter(({ kind }) => kind === "VulnerabilityReport").flatMap(({ object }) => storedReport(object) ?? []),
+    ({ digest }) => digest,
+  );
+  return {
+    cluster: {
+      readSecret: async (namespace, name) => {
+        const secret = find("Secret", namespace, name);
+        return secret === undefined ? undefined : secretData(secret);
+      },
+      readServiceAccount: async (namespace, name) => {
+        const account = find("ServiceAccount", namespace, name);
+        const secrets = field(account, "imagePullSecrets");
+        return Array.isArray(secrets) ? secrets.flatMap((one: unknown) => textField(one, "name") ?? []) : undefined;
+      },
+    },
+    reports: (digest): readonly StoredReport[] => reports.get(digest) ?? [],
+  };
+};
+
+const notesOf = (policies: readonly CompiledPolicy[]): readonly string[] =>
+  policies.flatMap(({ name, faults }) =>
+    faults.map(({ reason, path, message }) => `policy ${name} is not Ready here: ${reason}: ${path}: ${message}`),
+  );
+
+const reportOf = (result: CheckResult, output: CheckFlags["output"]): string => {
+  switch (output) {
+    case "text":
+      return textReport(result, process.stdout.isTTY && !process.env["NO_COLOR"] ? COLOURED : PLAIN);
+    case "json":
+      return jsonReport(result);
+    case "sarif":
+      return sarifReport(result);
+    case "junit":
+      return junitReport(result);
+  }
+};
+
+const exitCodeOf = ({ objects }: CheckResult, failOn: CheckFlags["failOn"]): number => {
+  const bad = objects.some(({ verdict }) => verdict === "deny" || (failOn === "warn" && verdict === "warn"));
+  return bad ? DENIED : PASSED;
+};

@@ -1,0 +1,27 @@
+import type { CheckResult } from "./result.ts";
+
+/** The result for programs; fields are only ever added. */
+export const jsonReport = ({ objects, passedOver, notes }: CheckResult): string => {
+  const count = (verdict: string): number => objects.filter((one) => one.verdict === verdict).length;
+  const report = {
+    summary: {
+      objects: objects.length,
+      denied: count("deny"),
+      warned: count("warn"),
+      admitted: count("allow"),
+      passedOver,
+    },
+    notes,
+    objects: objects.map(({ path, line, kind, namespace, name, verdict, findings, pinned }) => ({
+      path,
+      line,
+      kind,
+      namespace,
+      name,
+      verdict,
+      pinned,
+      findings: findings.map(({ finding, line: at }) => ({ line: at, ...finding })),
+    })),
+  };
+  return `${JSON.stringify(report, undefined, 2)}\n`;
+};

@@ -1,0 +1,98 @@
+import { randomUUID } from "node:crypto";
+import { chain } from "../../async/maybe.ts";
+import type { Review } from "../../engine/review.ts";
+import type { ResolveDigest } from "../../evidence/provider.ts";
+import { SILENT } from "../../kube/log.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { Finding } from "../../policy/finding/finding.ts";
+import { WORKLOAD_KINDS } from "../../policy/subject/subjectOf.ts";
+import type { AdmissionRequest } from "../../webhook/admissionReview.ts";
+import { classifyRequest } from "../../webhook/admissionKinds.ts";
+import { createMutate } from "../../webhook/mutate.ts";
+import { createValidate } from "../../webhook/validate.ts";
+import type { Manifest } from "../input/manifests.ts";
+import { applyPatch, type ReplaceOperation } from "./applyPatch.ts";
+
+/** What a cluster would do with an object that is created now. */
+export interface Verdict {
+  readonly verdict: "deny" | "warn" | "allow";
+  /** All of them, in the order of the answer; those that an exception silences, too. */
+  readonly findings: readonly Finding[];
+  /** Images that the mutating webhook would write a digest to, by the place in the object. */
+  readonly pinned: ReadonlyMap<string, string>;
+  /** What the validating webhook judged: the object after pinning. */
+  readonly judged: object;
+}
+
+export interface JudgeOptions {
+  readonly policies: readonly CompiledPolicy[];
+  readonly review: Review;
+  readonly resolveDigest: ResolveDigest;
+  /** Of a namespace; undefined: not known, so that every policy with a namespace selector matches. */
+  readonly namespaceLabels: (name: string) => Readonly<Record<string, string>> | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds for one object. */
+  readonly timeout: number;
+}
+
+/** Whether admission looks at objects of this kind at all. */
+export const isJudged = (manifest: Manifest): boolean =>
+  WORKLOAD_KINDS.has(manifest.kind) && classifyRequest(requestOf(manifest, "default")).type !== "notOurs";
+
+/**
+ * Judges a manifest as admission would: the very handlers of the webhook, pinning first, then validation of what came of it. Rejects where
+ * the object is not what it says it is.
+ */
+export const judgeManifest = async (manifest: Manifest, namespace: string, options: JudgeOptions): Promise<Verdict> => {
+  const { policies, resolveDigest, namespaceLabels, now } = options;
+  const signal = AbortSignal.timeout(options.timeout);
+  const mutate = createMutate({ policies: () => policies, namespaceLabels, resolveDigest, logger: SILENT });
+  const request = requestOf(manifest, namespace);
+  const patch = operationsOf((await mutate(request, signal)).patch);
+  const object = applyPatch(manifest.object, patch);
+
+  let findings: readonly Finding[] = [];
+  const review: Review = (asked) =>
+    chain(options.review(asked), (decision) => {
+      ({ findings } = decision);
+      return decision;
+    });
+  const validate = createValidate({
+    policies: () => policies,
+    review,
+    namespaceLabels,
+    now,
+    logger: SILENT,
+    metrics: { admission: () => undefined, findings: () => undefined },
+  });
+  const answer = await validate({ ...request, object }, signal);
+  if (answer.status?.reason === "BadRequest") throw new Error(answer.status.message);
+  const verdict = !answer.allowed ? "deny" : (answer.warnings ?? []).length > 0 ? "warn" : "allow";
+  return { verdict, findings, pinned: new Map(patch.map(({ path, value }) => [path, value])), judged: object };
+};
+
+const requestOf = ({ object, apiVersion, kind, name }: Manifest, namespace: string): AdmissionRequest => {
+  const slash = apiVersion.indexOf("/");
+  return {
+    uid: randomUUID(),
+    kind: {
+      group: slash < 0 ? "" : apiVersion.slice(0, slash),
+      version: apiVersion.slice(slash + 1),
+      kind,
+    },
+    resource: undefined,
+    subResource: "",
+    name,
+    namespace,
+    operation: "CREATE",
+    userInfo: { username: "image-security", groups: [] },
+    object,
+    oldObject: undefined,
+    dryRun: true,
+  };
+};
+
+/** Our own webhook's patch, which replaces images and nothing else. */
+const operationsOf = (patch: string | undefined): readonly ReplaceOperation[] =>
+  patch === undefined ? [] : (JSON.parse(Buffer.from(patch, "base64").toString("utf8")) as readonly ReplaceOperation[]);

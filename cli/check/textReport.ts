@@ -1,0 +1,60 @@
+import { terminalText } from "../terminalText.ts";
+import { LEVELS, type CheckedObject, type CheckResult } from "./result.ts";
+
+/** Colours of a terminal, or none. */
+export interface Palette {
+  readonly denied: (text: string) => string;
+  readonly warning: (text: string) => string;
+  readonly dim: (text: string) => string;
+}
+
+export const PLAIN: Palette = { denied: (text) => text, warning: (text) => text, dim: (text) => text };
+export const COLOURED: Palette = {
+  denied: (text) => `\u001b[31m${text}\u001b[39m`,
+  warning: (text) => `\u001b[33m${text}\u001b[39m`,
+  dim: (text) => `\u001b[2m${text}\u001b[22m`,
+};
+
+/** Objects with something to say, each with its findings, and what all of them come to. */
+export const textReport = (result: CheckResult, palette: Palette): string => {
+  const lines = result.objects
+    .filter(({ findings }) => findings.length > 0)
+    .flatMap((object) => linesOf(object, palette));
+  return `${[...lines, summaryOf(result, palette)].join("\n")}\n`;
+};
+
+const linesOf = (object: CheckedObject, palette: Palette): readonly string[] => {
+  const { path, line, kind, name, namespace, findings } = object;
+  const title = terminalText(`${path}:${line}: ${kind}/${name} in namespace ${namespace}`);
+  return [
+    `${title}: ${verdictOf(object, palette)}`,
+    ...findings.map(({ finding, line: at }) => {
+      const silenced = finding.exempted === undefined ? "" : ` (exempted by ${finding.exempted.by})`;
+      const level = finding.exempted === undefined ? LEVELS[finding.action] : "exempted";
+      const said = `  ${path}:${at}: ${level}: ${finding.message}${silenced}`;
+      return colour(terminalText(said), level, palette);
+    }),
+  ];
+};
+
+const colour = (text: string, level: string, palette: Palette): string =>
+  level === "denied" ? palette.denied(text) : level === "warning" ? palette.warning(text) : palette.dim(text);
+
+const verdictOf = ({ verdict }: CheckedObject, palette: Palette): string =>
+  verdict === "deny"
+    ? palette.denied("denied")
+    : verdict === "warn"
+      ? palette.warning("admitted, with warnings")
+      : "admitted";
+
+const summaryOf = ({ objects, passedOver }: CheckResult, palette: Palette): string => {
+  const count = (verdict: CheckedObject["verdict"]): number => objects.filter((one) => one.verdict === verdict).length;
+  const [denied, warned] = [count("deny"), count("warn")];
+  const parts = [
+    ...(denied > 0 ? [palette.denied(`${denied} denied`)] : []),
+    ...(warned > 0 ? [palette.warning(`${warned} admitted with warnings`)] : []),
+    `${count("allow")} admitted`,
+  ];
+  const others = passedOver > 0 ? palette.dim(` (${passedOver} without images passed over)`) : "";
+  return `${objects.length} ${objects.length === 1 ? "object" : "objects"} judged: ${parts.join(", ")}${others}`;
+};
