@@ -45,10 +45,22 @@ const match = (entry: unknown): Vulnerability | undefined => {
 export const isGrype = (document: JsonObject): boolean =>
   "matches" in document && asObject(document["descriptor"])?.["name"] === "grype";
 
-/** Grype's JSON report (`grype -o json`). */
+/** Grype 0.88 and later keeps the state of its database in `db.status`, older ones in `db`; both have `error` where it cannot be used. */
+const hasBrokenDatabase = (document: JsonObject): boolean => {
+  const db = asObject(asObject(document["descriptor"])?.["db"]);
+  return [db, asObject(db?.["status"])].some(
+    (state) => asText(state?.["error"]) !== undefined || state?.["valid"] === false,
+  );
+};
+
+/**
+ * Grype's JSON report (`grype -o json`). Grype always looks for vulnerabilities. It names no distribution where there is none (scratch), nor
+ * one that it does not know, and these cannot be told apart.
+ */
 export const parseGrype = (document: JsonObject): ScanParse => {
   const matches = document["matches"];
   if (!Array.isArray(matches)) return broken("Grype report whose matches is not a list");
+  if (hasBrokenDatabase(document)) return broken("Grype report of a scan whose vulnerability database was not valid");
   const source = asObject(document["source"]);
   const vulnerabilities: Vulnerability[] = [];
   for (const entry of matches) {

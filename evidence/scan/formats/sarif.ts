@@ -144,6 +144,7 @@ export const parseSarif = (document: JsonObject): ScanParse => {
   const digests: string[] = [];
   const dates: (string | undefined)[] = [];
   let imageId: string | undefined;
+  let looked = false;
   for (const entry of runs) {
     const run = asObject(entry);
     const driver = asObject(asObject(run?.["tool"])?.["driver"]);
@@ -158,17 +159,23 @@ export const parseSarif = (document: JsonObject): ScanParse => {
       return broken("SARIF of a scan that did not succeed");
     const entries = asArray(driver["rules"]) ?? [];
     const byId = new Map(entries.map((rule) => [asText(asObject(rule)?.["id"]) ?? "", readRule(rule)]));
+    let others = 0;
     for (const result of results) {
       const v = readResult(result, (r) => byId.get(asText(r["ruleId"]) ?? ""));
       if (v === undefined) return broken("SARIF with a result that has no ruleId");
-      if (v !== "other") vulnerabilities.push(v);
+      if (v === "other") others += 1;
+      else vulnerabilities.push(v);
     }
+    looked ||= others === 0 || others < results.length;
     const properties = asObject(run["properties"]) ?? {};
     imageId ??= asText(properties["imageID"]);
     digests.push(...texts(properties["repoDigests"]).flatMap((text) => digestOf(text) ?? []));
     dates.push(invocations.map(({ endTimeUtc }) => asDate(endTimeUtc)).find((date) => date !== undefined));
     scanners.push(scanner);
   }
+  // A clean report has no finding at all: one with findings of other kinds only is of a scan for these.
+  if (!looked)
+    return broken("SARIF with secrets, misconfigurations or licenses only, in which nobody looked for vulnerabilities");
   // Several runs are as old as the oldest of them.
   const scannedAt = dates.every((date) => date !== undefined)
     ? dates.toSorted((a, b) => Date.parse(a) - Date.parse(b))[0]

@@ -1,6 +1,7 @@
 import type { Vulnerability } from "../../../policy/facts/scanReport.ts";
 import { asDate, asObject, asScore, asText, digestOf, highestOf, objectsIn, quoted, texts } from "./json.ts";
 import type { JsonObject } from "../../../json/fields.ts";
+import { unexamined } from "./trivyCoverage.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { readSeverity } from "./severity.ts";
 
@@ -36,8 +37,8 @@ const vulnerability = (entry: unknown): Vulnerability | undefined => {
 export const isTrivy = (document: JsonObject): boolean => "SchemaVersion" in document;
 
 /**
- * Trivy's JSON report, SchemaVersion 2. Trivy leaves `Results` out where it is empty. Reports of file systems and SBOMs
- * have the same form but name no image: they count only where an attestation's subject does.
+ * Trivy's JSON report, SchemaVersion 2, in which somebody looked for vulnerabilities of what is in the image. Reports of file systems and
+ * SBOMs have the same form but name no image: they count only where an attestation's subject does.
  */
 export const parseTrivy = (document: JsonObject): ScanParse => {
   if (document["SchemaVersion"] !== 2) {
@@ -57,6 +58,8 @@ export const parseTrivy = (document: JsonObject): ScanParse => {
     }
   }
   const metadata = asObject(document["Metadata"]) ?? {};
+  const gap = unexamined(document["ArtifactType"], metadata["OS"], objectsIn(results));
+  if (gap !== undefined) return broken(gap);
   const scannedAt = asDate(document["CreatedAt"]);
   const imageId = asText(metadata["ImageID"]);
   return understood(

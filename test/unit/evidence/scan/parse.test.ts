@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { COSIGN_VULN, IN_TOTO_VULNS, parseScanPredicate } from "../../../../evidence/scan/formats/attestedScan.ts";
 import { parseScanText } from "../../../../evidence/scan/formats/parseScan.ts";
 import type { ParsedScan } from "../../../../evidence/scan/formats/parsedScan.ts";
@@ -59,10 +60,72 @@ describe("scan formats", () => {
     assert.deepEqual(image, { diffIds: ["sha256:a", "sha256:b"], imageId: "sha256:c", digests: [] });
   });
 
-  it("reads a Trivy report that found nothing, with and without Results", () => {
+  it("reads a Trivy report that found nothing", () => {
     assert.deepEqual(parsed(trivyReport([])).report.vulnerabilities, []);
-    const { Results: _, ...without } = trivyReport([]) as { Results: unknown };
-    assert.deepEqual(parsed(without).report.vulnerabilities, []);
+  });
+
+  describe("of Trivy", () => {
+    const alpine = { Family: "alpine", Name: "3.19.1" };
+    const os = { Target: "web (alpine 3.19.1)", Class: "os-pkgs", Type: "alpine" };
+    const jar = { Target: "Java", Class: "lang-pkgs", Type: "jar" };
+    const secret = { Target: "/key", Class: "secret", Secrets: [{ RuleID: "aws-access-key-id" }] };
+    const license = { Target: "OS Packages", Class: "license", Licenses: [{ Name: "MIT" }] };
+    const config = { Target: "Dockerfile", Class: "config", Type: "dockerfile", MisconfSummary: { Failures: 1 } };
+    const bad = { VulnerabilityID: "CVE-2021-44228", PkgName: "log4j", InstalledVersion: "2", Severity: "CRITICAL" };
+    const report = (family: object | undefined, results: readonly object[] | undefined, type = "container_image") => ({
+      ...trivyReport([]),
+      ArtifactType: type,
+      Metadata: { DiffIDs: ["sha256:a"], ...(family === undefined ? {} : { OS: family }) },
+      Results: results,
+    });
+    const table: readonly (readonly [why: string, document: object, looked: boolean])[] = [
+      ["a known system and a result for its packages", report(alpine, [os]), true],
+      ["the same at the end of its life", report({ ...alpine, EOSL: true }, [os, jar]), true],
+      ["the same with secrets, licenses and misconfigurations", report(alpine, [secret, os, license, config]), true],
+      ["the same with the packages that it found", report(alpine, [{ ...os, Packages: [{ Name: "musl" }] }]), true],
+      ["no system and packages of a language: distroless, scratch, a static binary", report(undefined, [jar]), true],
+      ["the same, with Trivy's word for it", report({ Family: "none" }, [jar]), true],
+      ["a system that has packages of languages only", report({ Family: "activestate", Name: "1" }, [jar]), true],
+      ["a file system that is one of an image", report(alpine, [os], "filesystem"), true],
+      ["a bill of materials of an image", report(alpine, [os], "cyclonedx"), true],
+      ["results from before there were classes", report(alpine, [{ Type: "alpine", Vulnerabilities: [bad] }]), true],
+      ["--scanners secret of a known system", report(alpine, [secret]), false],
+      ["--scanners license", report(alpine, [license]), false],
+      ["--scanners misconfig", report(alpine, [config]), false],
+      ["a known system and no result at all", report(alpine, []), false],
+      ["the same without a list of them", report(alpine, undefined), false],
+      ["--pkg-types library of a known system", report(alpine, [jar]), false],
+      ["the same with findings", report(alpine, [{ ...jar, Vulnerabilities: [bad] }]), false],
+      ["a system of which Trivy has no advisories", report({ Family: "coreos", Name: "1" }, [jar]), false],
+      ["packages of a system that could not be told", report({ Family: "none", Name: "" }, []), false],
+      ["no system and nothing that was found", report(undefined, []), false],
+      ["the same without a list of results", report(undefined, undefined), false],
+      ["no system and secrets", report(undefined, [secret]), false],
+      ["a source repository", report(undefined, [jar], "repository"), false],
+      ["a system with packages of languages only, and none", report({ Family: "activestate" }, []), false],
+    ];
+    for (const [why, document, looked] of table) {
+      it(`${looked ? "takes" : "refuses, as nobody has looked for vulnerabilities,"} ${why}`, () => {
+        for (const parse of [
+          parseScanText(JSON.stringify(document)),
+          parseScanPredicate(COSIGN_VULN, cosignVuln(document)),
+        ]) {
+          assert.equal(parse.status, looked ? "ok" : "broken", JSON.stringify(parse));
+          if (parse.status === "broken") assert.match(parse.message, /nobody looked|repository/);
+        }
+      });
+    }
+  });
+
+  it("refuses Grype's report of a scan without a database that could be used", () => {
+    const described = (db: object): object => ({
+      ...grypeReport([]),
+      descriptor: { name: "grype", version: "0.92.0", timestamp: SCANNED_AT, db },
+    });
+    parsed(described({ status: { valid: true, built: SCANNED_AT }, providers: {} }));
+    parsed(described({ built: SCANNED_AT, schemaVersion: 5, error: null }));
+    for (const db of [{ error: "not found" }, { status: { valid: false } }, { status: { error: "too old" } }])
+      assert.equal(parseScanText(JSON.stringify(described(db))).status, "broken");
   });
 
   it("reads Grype's JSON; a GHSA brings its CVE as an alias and its score", () => {
@@ -223,10 +286,36 @@ describe("scan formats", () => {
     assert.equal(date(run(young), run()), undefined);
   });
 
-  it("leaves Trivy's other SARIF findings out", () => {
-    const sarif = trivySarif([LOG4SHELL]) as { runs: [{ tool: { driver: { rules: { name: string }[] } } }] };
-    sarif.runs[0].tool.driver.rules[0]!.name = "Misconfiguration";
-    assert.deepEqual(parsed(sarif).report.vulnerabilities, []);
+  describe("of SARIF", () => {
+    type Sarif = { readonly runs: [{ readonly tool: { readonly driver: { readonly rules: { name: string }[] } } }] };
+    const kinds = (...names: readonly string[]): object => {
+      const found = names.map((_, index) => ({ ...LOG4SHELL, id: `CVE-2026-${index}` }));
+      const sarif = trivySarif(found) as Sarif;
+      for (const [index, name] of names.entries()) sarif.runs[0].tool.driver.rules[index]!.name = name;
+      return sarif;
+    };
+    const ids = (document: object): readonly string[] =>
+      parsed(document)
+        .report.vulnerabilities.map(({ id }) => id)
+        .toSorted();
+    it("leaves Trivy's other findings out", () => {
+      assert.deepEqual(ids(kinds("Misconfiguration", "OsPackageVulnerability", "Secret", "License")), ["CVE-2026-1"]);
+      assert.deepEqual(ids(kinds("LanguageSpecificPackageVulnerability")), ["CVE-2026-0"]);
+    });
+    it("refuses findings of other kinds alone: nobody looked for vulnerabilities", () => {
+      for (const names of [["Secret"], ["Misconfiguration"], ["License"], ["Secret", "License"]]) {
+        const parse = parseScanText(JSON.stringify(kinds(...names)));
+        assert.equal(parse.status === "broken" && /nobody looked/.test(parse.message), true, names.join());
+      }
+    });
+    it("takes a run of secrets beside one of vulnerabilities", () => {
+      const runs = [...(kinds("Secret") as Sarif).runs, ...(kinds("OsPackageVulnerability") as Sarif).runs];
+      assert.deepEqual(ids({ version: "2.1.0", runs }), ["CVE-2026-0"]);
+    });
+    it("takes one without any finding for clean", () => {
+      assert.deepEqual(ids(trivySarif([])), []);
+      assert.deepEqual(ids(grypeSarif([])), []);
+    });
   });
 
   for (const [why, text] of [
@@ -392,30 +481,66 @@ describe("VulnerabilityReport objects", () => {
     delete object.report.updateTimestamp;
     assert.equal(date(), "2026-11-01T00:00:00Z");
   });
+  it("is broken where it is of another kind, or nobody could tell the system whose packages there are", () => {
+    const clean = vulnerabilityReportObject([], { digest }) as { report: object };
+    const status = (object: object): string | undefined => storedReport(object)?.content.status;
+    const of = (os: object, found: readonly (typeof LOG4SHELL)[] = []): object => {
+      const object = vulnerabilityReportObject(found, { digest }) as { report: object };
+      return { ...object, report: { ...object.report, os } };
+    };
+    assert.equal(status(clean), "ok");
+    assert.equal(status(of({ family: "alpine", name: "3.19" })), "ok");
+    assert.equal(status(of({ family: "" })), "ok");
+    assert.equal(status(of({ family: "none" })), "broken");
+    assert.equal(status(of({ family: "none" }, [LOG4SHELL])), "ok");
+    for (const kind of ["ExposedSecretReport", "ConfigAuditReport", "SbomReport", "RbacAssessmentReport"])
+      assert.equal(status({ ...clean, kind }), "broken", kind);
+    const { vulnerabilities: _, ...secrets } = clean.report as { vulnerabilities: unknown };
+    assert.equal(status({ ...clean, kind: undefined, report: { ...secrets, secrets: [] } }), "broken");
+  });
   it("is broken, not clean, where a vulnerability cannot be read", () => {
     const stored = storedReport(vulnerabilityReportObject([{ ...LOG4SHELL, severity: "?" }], { digest }));
     assert.equal(stored?.content.status, "broken");
   });
 });
 
+const OTHER_ARTIFACT = /"ArtifactType": "(?!container_image)/;
+
+/** Reports of images in which nobody looked, with the reason. */
+const UNEXAMINED: Readonly<Record<string, string>> = {
+  "alpine-39-skip.json.golden":
+    "an Alpine whose /etc/os-release was left out, so that Trivy looked at none of its packages",
+};
+
 describe("real scanner output", () => {
   for (const [name, pattern] of [
     ["TRIVY_TESTDATA", "**/*.{json,sarif}.golden"],
     ["GRYPE_TESTDATA", "{json,sarif}/testdata/snapshot/*.golden"],
   ] as const) {
-    it(`of ${name} is read, or is no scan report at all`, function () {
+    it(`of ${name}: every report of an image is read; what is refused is none, or nobody looked`, function () {
       const folder = process.env[name];
       if (folder === undefined) {
         console.log(`      skipped: ${name} names no checkout (see test/fixtures/README.md)`);
         return this.skip();
       }
-      let read = 0;
+      const images = { read: 0, refused: 0 };
+      const others = { read: 0, refused: 0 };
       for (const file of globSync(pattern, { cwd: folder })) {
-        const parse = parseScanText(readFileSync(`${folder}/${file}`, "utf8"));
-        if (parse.status === "ok") read += 1;
-        else assert.match(parse.message, /no known scan format|not a JSON object|is not JSON/, file);
+        const text = readFileSync(`${folder}/${file}`, "utf8");
+        const parse = parseScanText(text);
+        const isImage = /^\{\s*"(SchemaVersion|matches)"|"runs"/.test(text) && !OTHER_ARTIFACT.test(text);
+        const counted = isImage ? images : others;
+        counted[parse.status === "ok" ? "read" : "refused"] += 1;
+        if (parse.status === "ok") continue;
+        assert.match(
+          parse.message,
+          /no known scan format|not a JSON object|is not JSON|nobody looked|source repository/,
+          file,
+        );
+        if (isImage) assert.ok(basename(file) in UNEXAMINED, `${file}: ${parse.message}`);
       }
-      assert.ok(read > 0);
+      console.log(`      ${name}: ${JSON.stringify({ images, others })}`);
+      assert.ok(images.read > 0);
     });
   }
 });
