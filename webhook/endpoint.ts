@@ -1,3 +1,4 @@
+import { createTurns } from "../async/turns.ts";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { encodeResponse, type AdmissionResponse } from "./admissionResponse.ts";
 import { parseReview } from "./admissionReview.ts";
@@ -7,7 +8,8 @@ import { NotReadyError } from "./notReady.ts";
 import type { BodyBudget } from "./bodyBudget.ts";
 import { readBody } from "./readBody.ts";
 import { RETRY, send } from "./reply.ts";
-import type { Handler } from "./handler.ts";
+import { chain, type Handler } from "./handler.ts";
+import { refusalOf } from "./largeReview.ts";
 import type { Shares } from "./shares.ts";
 
 export interface EndpointOptions {
@@ -60,6 +62,7 @@ export const createSlots = (limit: number): Slots => {
  */
 export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
   const { deadlines, deadline, budget, logger, slots, shares, peers, closing } = options;
+  const turns = createTurns();
 
   const fail = (response: ServerResponse, error: unknown): void => {
     if (response.destroyed) return;
@@ -147,15 +150,19 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
         case "slow":
           send(response, 408, "the body comes too slowly", { connection: "close" });
           return;
-        case "ok": {
-          let held = false;
-          try {
-            held = review(body.text, body.bytes, response, signal);
-          } catch (error) {
-            fail(response, error);
-          }
-          if (!held) budget.give(body.bytes);
-        }
+        case "ok":
+          // At once for all that is not large. Scanning throws nothing.
+          void chain(turns.run(refusalOf(body.text)), (refusal) => {
+            let held = false;
+            try {
+              if (refusal === undefined) held = review(body.text, body.bytes, response, signal);
+              else if (refusal.status === "answered") sendJson(response, refusal.response, closing());
+              else send(response, 413, refusal.message);
+            } catch (error) {
+              fail(response, error);
+            }
+            if (!held) budget.give(body.bytes);
+          });
       }
     });
   };

@@ -24,7 +24,7 @@ export function compileOverrides(
     action: override.action,
     names: compileNames(override, faults.at(index)),
   }));
-  return (namespace, labels) => {
+  const decide: CompiledPolicy["actionIn"] = (namespace, labels) => {
     // The softest there is: it changes nothing.
     let possible: EnforcementAction = "dryrun";
     for (const override of compiled) {
@@ -33,6 +33,13 @@ export function compileOverrides(
       if (names === "unknown") possible = stricter(possible, override.action);
     }
     return stricter(possible, action);
+  };
+  // All images of an object ask for one namespace.
+  let last: { namespace: string; labels: Subject["namespaceLabels"]; action: EnforcementAction } | undefined;
+  return (namespace, labels) => {
+    if (last?.namespace !== namespace || last.labels !== labels)
+      last = { namespace, labels, action: decide(namespace, labels) };
+    return last.action;
   };
 }
 

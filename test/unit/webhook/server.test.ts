@@ -159,6 +159,21 @@ describe("AdmissionServer", () => {
       assert.equal((await call(port, { text, headers: { "transfer-encoding": "chunked" } })).code, 413);
     });
 
+    it("refuses what takes long to parse, never letting failurePolicy decide, and has its room again", async () => {
+      const { port } = await start({ maxBytes: 2 * 1024 * 1024 });
+      const labels = Object.fromEntries(Array.from({ length: 60_000 }, (_, nth) => [`label-${nth}`, ""]));
+      const { uid, ...rest } = request("Pod", { metadata: { labels } });
+      const asked = JSON.stringify({ uid, ...rest });
+      const text = `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":${asked}}`;
+      for (let round = 0; round < 3; round += 1) {
+        const { code, text: answer } = await call(port, { text });
+        assert.equal(code, 200);
+        assert.match(answer, new RegExp(`"uid":"${uid}","allowed":false.*different keys`));
+      }
+      assert.equal((await call(port, { text: text.replace("{", "{ ") })).code, 413);
+      assert.equal((await call(port)).code, 200);
+    });
+
     it("has its room again after each answer, whatever it was", async () => {
       const { port } = await start({ maxBytes: body.length * 2 });
       for (let round = 0; round < 5; round += 1) {
