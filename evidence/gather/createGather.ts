@@ -6,6 +6,7 @@ import { parseReference, type Reference } from "../../policy/image/reference.ts"
 import type { Subject } from "../../policy/subject/subject.ts";
 import type { Keychain, Keychains } from "../registry/auth/keychain.ts";
 import type { FactContext, FactProvider, Gather, GatherRequest, ProvidedFacts, ResolveDigest } from "../provider.ts";
+import type { LookAgain } from "../lookAgain.ts";
 import { manifestFacts } from "./manifestFacts.ts";
 import { all, chain, type Maybe } from "../../async/maybe.ts";
 import type { CachedRepository } from "../registry/cache/cachedRepository.ts";
@@ -23,6 +24,8 @@ export interface GatherOptions {
   readonly keychains: Keychains;
   /** Signatures and attestations, scans, base images. Each wins over the ones before it where both know the same fact. */
   readonly providers: readonly FactProvider[];
+  /** Absent: nobody can ask for more than what is kept. */
+  readonly lookAgain?: LookAgain;
   /**
    * Repositories that the operator's own credentials serve: those that a policy names (default), or all: whoever is at a terminal asks
    * with their own credentials for what they name.
@@ -58,7 +61,7 @@ const STRICTEST_FIRST: readonly EnforcementAction[] = ["deny", "warn", "dryrun"]
  * need comes first, so that a deadline costs the lenient ones.
  */
 export function createGather(options: GatherOptions): Gathering {
-  const { registry, keychains, providers, ownCredentials = "named", report = () => {} } = options;
+  const { registry, keychains, providers, lookAgain, ownCredentials = "named", report = () => {} } = options;
   /** What a tag was found to name, by the request's own signal: one resolution an admission, whatever the cache keeps. */
   const resolved = new WeakMap<AbortSignal, Map<string, Maybe<ManifestOutcome>>>();
 
@@ -146,7 +149,12 @@ export function createGather(options: GatherOptions): Gathering {
     return facts instanceof Promise ? ending(facts, context.request.signal, provider.name, report) : facts;
   };
 
-  const fromProviders = (seen: View, request: GatherRequest, own: OwnFacts): Maybe<ImageFacts> => {
+  const fromProviders = (
+    seen: View,
+    request: GatherRequest,
+    own: OwnFacts,
+    since: number | undefined,
+  ): Maybe<ImageFacts> => {
     const start: ImageFacts = { ...NO_FACTS, ...own };
     if (own.digest?.status !== "verified") return start;
     const { value: digest } = own.digest;
@@ -156,7 +164,15 @@ export function createGather(options: GatherOptions): Gathering {
       const wanted = providers.filter((provider) => provider.wanted(policies));
       if (wanted.length === 0) continue;
       const { reference, repository, open } = seen;
-      const context = { request: { ...request, policies }, reference, digest, repository, open, manifest };
+      const context: FactContext = {
+        request: { ...request, policies },
+        reference,
+        digest,
+        repository,
+        open,
+        manifest,
+        ...(since === undefined ? {} : { since }),
+      };
       facts = chain(facts, (before) =>
         chain(all(wanted.map((provider) => provide(provider, context))), (found) => found.reduce(merge, before)),
       );
@@ -167,12 +183,14 @@ export function createGather(options: GatherOptions): Gathering {
   const gather: Gather = (request) => {
     const { image, policies, concerned = policies, signal, subject, mode } = request;
     if (image.parsed.status !== "ok") return NO_FACTS;
+    // Before anything is answered from what is kept.
+    const since = lookAgain?.since(policies);
     const { reference } = image.parsed;
     return chain(keychains.open({ subject, policies: concerned }, signal), (keychain): Maybe<ImageFacts> => {
       const seen = view(reference, concerned, keychain, signal, mode === "admission");
       if (seen === undefined) return withoutRegistry(reference);
       const own = reference.digest === undefined ? byTag(seen, request) : byDigest(seen, reference.digest, request);
-      return chain(own, (facts) => fromProviders(seen, request, facts));
+      return chain(own, (facts) => fromProviders(seen, request, facts, since));
     });
   };
 

@@ -63,6 +63,7 @@ export class ReferrerLists {
   #count = 0;
   /** Bytes of the lists that somebody reads: the cache's bound does not hold for these. */
   #inHand = 0;
+  #renewed = -Infinity;
 
   constructor(options: ReferrerListsOptions) {
     this.#options = options;
@@ -71,6 +72,11 @@ export class ReferrerLists {
       // Parsed descriptors take about twice their JSON.
       sizeCalculation: (list, key) => 2 * Math.max(list.bytes, list.previous?.bytes ?? 0) + key.length + 500,
     });
+  }
+
+  /** From now on lists from before are old. */
+  renew(): void {
+    this.#renewed = this.#options.clock();
   }
 
   /** Pages with the first of these sources that is let in. A missing API has no pages. */
@@ -150,7 +156,7 @@ export class ReferrerLists {
   }
 
   #usable(list: List | undefined): List | undefined {
-    if (list === undefined) return undefined;
+    if (list === undefined || list.started < this.#renewed) return undefined;
     const { end, pages } = list;
     if (end !== undefined && end !== "complete" && end.status !== "absent") return undefined;
     const empty = end !== undefined && pages.every((page) => page.length === 0);

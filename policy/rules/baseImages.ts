@@ -17,6 +17,8 @@ export const baseImages: Rule<"baseImages", BaseImagesRule> = defineRule({
   compile: compileBaseImages,
   needs: () => "content",
   judge: (rule, facts) => judgeBaseImages(rule, facts),
+  // Provenance may be attested that names another base.
+  dependsOn: ({ authorities }) => ({ time: authorities !== undefined }),
 });
 
 const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding => ({

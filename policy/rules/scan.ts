@@ -15,12 +15,13 @@ export const scan: Rule<"scan", ScanRule> = defineRule({
   // trivy-operator scans what already exists, so no template is judged by it. What a rule with a fault asks besides is not known.
   needs: (rule, { template }) => (template && rule.fault === undefined && onlyReports(rule) ? "nothing" : "content"),
   judge: (rule, facts, context) => judgeScan(rule, facts, context),
-  dependsOn: ({ sources, maxAge, allowCVEs }) => ({
+  dependsOn: ({ sources, maxAge, allowCVEs, vex }) => ({
     time:
       maxAge !== undefined ||
+      vex !== undefined ||
       [...allowCVEs.values()].some(({ expires }) => expires !== undefined) ||
-      // Reports of trivy-operator expire by themselves, whatever the policy says.
-      sources.some(({ type }) => type === "vulnerabilityReport"),
+      // Reports of trivy-operator expire by themselves, whatever the policy says; anybody who may can attest a newer one.
+      sources.some(({ type }) => type === "vulnerabilityReport" || type === "attestation"),
     age: sources.some((source) => source.type === "vulnerabilityReport" && source.grace > 0),
     podAnnotations: sources.flatMap((source) => (source.type === "podAnnotation" ? [source.key] : [])),
   }),

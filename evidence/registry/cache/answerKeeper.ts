@@ -47,16 +47,26 @@ export class AnswerKeeper {
   // One map for questions of every type: a key is asked in one type only.
   readonly #flights = new SingleFlight<Outcome<unknown, ContentReason>, Unavailable>();
 
+  #renewed = -Infinity;
+
   constructor(options: AnswerKeeperOptions) {
     this.#options = options;
   }
 
+  /** From now on answers from before are old; but content does not change, whoever asks. */
+  renew(): void {
+    this.#renewed = this.#options.clock();
+  }
+
   /** An answer that may still be used. Synchronous; counts nothing. */
-  peek<T>(question: Pick<AccessQuestion<T>, "key" | "time" | "load">): Outcome<T, ContentReason> | undefined {
+  peek<T>(
+    question: Pick<AccessQuestion<T>, "key" | "time" | "load"> & Partial<Pick<AccessQuestion<T>, "kind">>,
+  ): Outcome<T, ContentReason> | undefined {
     const answered = this.#options.cache.answers.get(question.key);
     if (answered === undefined) return undefined;
     const { outcome, at, quietSince = -Infinity } = answered;
     const now = this.#options.clock();
+    if (at < this.#renewed && (question.kind === "manifest" || question.kind === "tag")) return undefined;
     if (outcome.status !== "verified") return younger(at, now, this.#options.times.negative) ? outcome : undefined;
     if (!younger(at, now, question.time) && !younger(quietSince, now, QUIET)) return undefined;
     const value = question.load(outcome.digest);
