@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Outcome } from "../../policy/facts/outcome.ts";
+import { isOurs } from "../../policy/facts/unavailable.ts";
 import { SingleFlight } from "../../async/singleFlight.ts";
 import { younger } from "../../async/younger.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
@@ -7,6 +8,7 @@ import {
   type Failure,
   isUnauthorised,
   isUnread,
+  late,
   malformed,
   unavailable,
   type RegistryFlight,
@@ -82,7 +84,7 @@ export class ReferrerLists {
   /** Pages with the first of these sources that is let in. A missing API has no pages. */
   async *read(
     sources: readonly ListSource[],
-    late: string,
+    message: string,
     signal: AbortSignal,
   ): AsyncGenerator<Outcome<readonly Descriptor[], ContentReason>> {
     const { metrics } = this.#options;
@@ -97,7 +99,7 @@ export class ReferrerLists {
       try {
         for (; ; index += 1) {
           if (list.pages[index] === undefined && list.end === undefined)
-            await this.#advance(source, list, index, late, signal);
+            await this.#advance(source, list, index, message, signal);
           const page = list.pages[index];
           if (page === undefined) break;
           yield { status: "verified", value: page };
@@ -105,7 +107,7 @@ export class ReferrerLists {
       } finally {
         this.#leave(list);
       }
-      const end = list.end ?? unavailable("timeout", late);
+      const end = list.end ?? late(message);
       if (end === "complete") return;
       if (index === 0 && isUnauthorised(end)) {
         refusal ??= end;
@@ -118,7 +120,7 @@ export class ReferrerLists {
       if (index === 0 && end.status === "absent" && !source.letIn) continue;
       if (end.status === "absent") return;
       if (end.status === "unavailable") metrics.unavailable("referrers", end.cause);
-      if (end.status !== "unavailable" || index > 0 || list.previous === undefined) {
+      if (end.status !== "unavailable" || isOurs(end) || index > 0 || list.previous === undefined) {
         yield end;
         return;
       }
@@ -184,13 +186,13 @@ export class ReferrerLists {
     return list;
   }
 
-  async #advance(source: ListSource, list: List, index: number, late: string, signal: AbortSignal): Promise<void> {
+  async #advance(source: ListSource, list: List, index: number, message: string, signal: AbortSignal): Promise<void> {
     const key = `${list.id} ${index}`;
     const outcome = await this.#flights.run(
       key,
       signal,
       async (flight) => this.#fetch(source, list, flight),
-      (flight) => flight.last ?? unavailable("timeout", late),
+      (flight) => flight.last ?? late(message),
     );
     // Whoever left early sees its own end; the list is still being read by the others.
     if (outcome.status === "unavailable" && signal.aborted) return;

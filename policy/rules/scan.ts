@@ -2,6 +2,7 @@ import { durationText } from "../duration.ts";
 import type { AuthoritySet } from "../authority.ts";
 import { compileScan, type ScanRule, type ScanSource } from "../compile/scan.ts";
 import type { ImageFacts, ScanCoverage } from "../facts/facts.ts";
+import { settledBy, withAdvice } from "../facts/unavailable.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import type { ScanReport } from "../facts/scanReport.ts";
 import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
@@ -165,7 +166,8 @@ export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContex
     if (fault !== undefined) return [fault];
     if (outcome.status === "invalid") return [finding(outcome.reason, `${sourceName(source)}: ${outcome.message}`)];
     if (outcome.status === "unavailable") {
-      return [finding("EvidenceUnavailable", `${sourceName(source)}: ${outcome.message}`, { unavailable: "evidence" })];
+      const unavailable = settledBy(outcome);
+      return [finding("EvidenceUnavailable", `${sourceName(source)}: ${withAdvice(outcome)}`, { unavailable })];
     }
     notes.push(`${sourceName(source)}: ${outcome.message}`);
   }

@@ -1,9 +1,11 @@
 import type { Outcome, UnavailableCause } from "../../../policy/facts/outcome.ts";
+import { isOurs } from "../../../policy/facts/unavailable.ts";
 import type { EvidenceMetrics } from "../../metrics.ts";
-import { type Failure, isUnauthorised, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
+import { type Failure, isUnauthorised, late, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
 import type { ContentReason } from "../repository.ts";
 import type { CacheTimes } from "../settings.ts";
 import type { EvidenceCache } from "./evidenceCache.ts";
+import { wasHeldUp } from "../../../async/shares/party.ts";
 import { SingleFlight } from "../../../async/singleFlight.ts";
 import { younger } from "../../../async/younger.ts";
 
@@ -40,7 +42,8 @@ export interface AnswerKeeperOptions {
 
 /**
  * Keeps answers for their time, asks once however many wait, and falls back to an older good answer while its refresh is
- * unavailable. A refusal (401, 403) is an answer: it ends what was proved before. Never rejects.
+ * unavailable. A refusal (401, 403) is an answer: it ends what was proved before; and what our own bounds left undone is no outage, so that
+ * nobody keeps an old answer alive by asking for too much. Never rejects.
  */
 export class AnswerKeeper {
   readonly #options: AnswerKeeperOptions;
@@ -81,18 +84,19 @@ export class AnswerKeeper {
       return kept;
     }
     const stale = this.#stale(question);
-    const late = (flight: RegistryFlight): Outcome<T, ContentReason> =>
-      flight.last ?? unavailable("timeout", question.late);
+    const gaveUp = (flight: RegistryFlight): Outcome<T, ContentReason> => flight.last ?? late(question.late);
     // The flight under this key was started by a question of this type.
     const refresh = this.#flights.run(
       question.key,
       signal,
       async (flight) => this.#refresh(question, flight, stale?.digest),
-      late,
+      gaveUp,
     ) as Promise<Outcome<T, ContentReason>>;
-    const outcome =
-      stale === undefined ? await refresh : await within(refresh, PATIENCE, unavailable("timeout", question.late));
-    if (outcome.status !== "unavailable" || isUnauthorised(outcome) || stale === undefined) {
+    const soon = stale === undefined ? undefined : await within(refresh, PATIENCE, undefined);
+    // Who fills our queues must not gain an old answer by it.
+    const waits = soon === undefined && (stale === undefined || wasHeldUp());
+    const outcome = waits ? await refresh : (soon ?? unavailable("timeout", question.late));
+    if (outcome.status !== "unavailable" || isOurs(outcome) || stale === undefined) {
       metrics.cacheRequest(question.kind, "miss");
       if (outcome.status === "unavailable") this.#count(question, outcome.cause);
       return outcome;
@@ -140,7 +144,7 @@ export class AnswerKeeper {
 }
 
 /** A result, or `otherwise` after so many milliseconds; the work goes on. */
-async function within<T>(work: Promise<T>, milliseconds: number, otherwise: T): Promise<T> {
+async function within<T, O>(work: Promise<T>, milliseconds: number, otherwise: O): Promise<T | O> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(otherwise), milliseconds);
     work.finally(() => clearTimeout(timer)).then(resolve, reject);
