@@ -206,7 +206,6 @@ interface Reading {
   readonly signal: AbortSignal;
   readonly effort: Effort;
   readonly tally: Tally;
-  /** Whose turn it is, where many wait. */
 }
 
 interface Asking {

@@ -103,7 +103,7 @@ export class Outcomes {
     this.#metrics.unavailable("signatures", outcome.cause);
     // 401 and 403 are answers: they end what this credential was shown before.
     if (outcome.cause === "unauthorised") store.forget(key);
-    const stale = store.stale(key, whole);
+    const stale = isOurs(outcome) ? undefined : store.stale(key, whole);
     if (stale !== undefined) this.#metrics.cacheRequest("signatures", "stale");
     put(answers, want, stale ?? outcome);
   }
