@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { V1Deployment, V1ValidatingWebhookConfiguration } from "@kubernetes/client-node";
@@ -9,6 +10,7 @@ import { readSettings } from "../../../operator/settings/settings.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
 import { CONFIGURATION_NAME, guardEntries, LABELS } from "../../../webhook/configurations/generate.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
+import { eventually } from "../harness/eventually.ts";
 import type { KubectlOptions } from "../harness/kubectl.ts";
 import { configFolder, Overlay, type Manifest } from "./kustomize.ts";
 
@@ -95,7 +97,7 @@ describe("config/", function () {
       assert.ok(objects.some(({ kind, metadata }) => kind === "Namespace" && metadata.name === "elsewhere"));
     });
 
-    for (const component of ["pull-secrets", "network-policy", "service-monitor", "alerts"])
+    for (const component of ["pull-secrets", "network-policy", "service-monitor", "alerts", "existing-namespace"])
       it(`take the component ${component}`, async () => {
         await using overlay = await Overlay.over(["default"], {
           namespace: "elsewhere",
@@ -103,8 +105,25 @@ describe("config/", function () {
         });
         const text = await kubectl("kustomize", overlay.folder);
         assert.ok(!/namespace: image-security-system$/m.test(text), text);
+        assert.equal(/^kind: Namespace$/m.test(text), component !== "existing-namespace");
         if (component === "pull-secrets") assert.match(text, /- --read-pull-secrets\n/);
       });
+  });
+
+  it("lets an operator of another namespace read opa-system, as config/README.md says", async () => {
+    const value = "elsewhere";
+    await using overlay = await Overlay.over(["trusted"], {
+      patches: [
+        {
+          target: { kind: "RoleBinding", name: "image-security-references" },
+          patch: JSON.stringify([{ op: "replace", path: "/subjects/0/namespace", value }]),
+        },
+      ],
+    });
+    await kubectl("create", "namespace", "opa-system");
+    await kubectl("apply", "-k", overlay.folder);
+    assert.equal(await can(cluster, "elsewhere", "watch", "secrets", "-n", "opa-system"), "yes");
+    assert.equal(await can(cluster, "image-security-system", "watch", "secrets", "-n", "opa-system"), "no");
   });
 
   describe("installed", () => {
@@ -161,6 +180,7 @@ describe("config/", function () {
     });
 
     it("runs under the strictest pod security", async () => {
+      await countQuota(cluster);
       const { spec } = await get<V1Deployment>("deployment", "image-security", "-n", "image-security-system");
       const create = (securityContext: object | undefined): ReturnType<Cluster["kubectl"]> => {
         const pod = Object.assign({}, spec?.template.spec, { securityContext });
@@ -215,6 +235,75 @@ describe("config/", function () {
       });
   });
 });
+
+describe("config/ on a platform that limits who may be critical, as GKE does", function () {
+  this.timeout(60_000);
+  let cluster: Cluster;
+  let folder: string;
+
+  before(async function () {
+    this.timeout(clusterTimeout);
+    folder = await mkdtemp(join(tmpdir(), "image-security-quota-"));
+    const limited = {
+      resource: "pods",
+      matchScopes: [{ scopeName: "PriorityClass", operator: "In", values: ["system-cluster-critical"] }],
+    };
+    const configuration = {
+      apiVersion: "apiserver.config.k8s.io/v1",
+      kind: "ResourceQuotaConfiguration",
+      limitedResources: [limited],
+    };
+    const file = join(folder, "admission.yaml");
+    await writeFile(
+      file,
+      JSON.stringify({
+        apiVersion: "apiserver.config.k8s.io/v1",
+        kind: "AdmissionConfiguration",
+        plugins: [{ name: "ResourceQuota", configuration }],
+      }),
+    );
+    cluster = await startOwnCluster([`--admission-control-config-file=${file}`]);
+    const { code, stderr } = await cluster.kubectl("apply", "-k", configFolder("default"));
+    assert.equal(code, 0, stderr);
+  });
+  after(async () => {
+    await cluster?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const create = async (namespace: string): ReturnType<Cluster["kubectl"]> => {
+    const { stdout } = await cluster.kubectl(
+      "get",
+      "deployment",
+      "image-security",
+      "-n",
+      "image-security-system",
+      "-o",
+      "json",
+    );
+    const { spec } = JSON.parse(stdout) as V1Deployment;
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "probe" }, spec: spec?.template.spec };
+    return cluster.kubectl("create", "--dry-run=server", "-n", namespace, "-f", "-", { input: JSON.stringify(pod) });
+  };
+
+  it("brings the quota without which its own pods are refused", async () => {
+    await countQuota(cluster);
+    const taken = await create("image-security-system");
+    assert.equal(taken.code, 0, taken.stderr);
+    await cluster.kubectl("delete", "resourcequota", "--all", "-n", "image-security-system");
+    await eventually(async () =>
+      assert.match((await create("image-security-system")).stderr, /insufficient quota to match these scopes/),
+    );
+  });
+});
+
+/** Counts what a quota allows, which a controller does elsewhere. */
+const countQuota = async (cluster: Cluster): Promise<void> => {
+  const status = JSON.stringify({ status: { hard: { pods: "100" }, used: { pods: "0" } } });
+  const name = ["resourcequota", "image-security-critical-pods", "-n", "image-security-system"];
+  const patched = await cluster.kubectl("patch", ...name, "--subresource=status", "--type=merge", "-p", status);
+  assert.equal(patched.code, 0, patched.stderr);
+};
 
 const crds = ["imagesecuritypolicies", "imagesecurityexceptions", "violations"].map(
   (name) => `crd/${name}.imagesecurity.dev`,

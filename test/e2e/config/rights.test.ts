@@ -4,7 +4,7 @@ import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluste
 import { eventually } from "../harness/eventually.ts";
 import type { KubectlOptions } from "../harness/kubectl.ts";
 import { install, OWN } from "./installed.ts";
-import { configFolder } from "./kustomize.ts";
+import { configFolder, Overlay } from "./kustomize.ts";
 
 describe("the operator with the rights of config/ alone", function () {
   this.timeout(60_000);
@@ -87,7 +87,7 @@ describe("the operator with the rights of config/ alone", function () {
     assert.match(refused.stderr, /RegistryNotAllowed/);
   });
 
-  it("says of a trusted namespace without a Role that it could not be read", async () => {
+  it("says of a trusted namespace without a Role that it is forbidden there, until there is one", async () => {
     await apply(
       policy("unreadable", {
         signatures: { authorities: ["release"] },
@@ -97,7 +97,20 @@ describe("the operator with the rights of config/ alone", function () {
         ],
       }),
     );
-    await kubectl("wait", "--for=condition=Ready=False", "isp/unreadable", "--timeout=20s");
+    const message = (): Promise<string> =>
+      kubectl("get", "isp", "unreadable", "-o", "jsonpath={.status.conditions[0].message}");
+    await eventually(async () =>
+      assert.match(
+        await message(),
+        /Secret elsewhere\/cosign-pub may not be read: forbidden, no Role for ServiceAccount image-security-system\/image-security in namespace "elsewhere"; apply one such as config\/trusted/,
+      ),
+    );
+    await kubectl("create", "namespace", "elsewhere");
+    await using overlay = await Overlay.over(["trusted"], { namespace: "elsewhere" });
+    await kubectl("apply", "-k", overlay.folder);
+    await eventually(async () => assert.match(await message(), /Secret elsewhere\/cosign-pub does not exist/), {
+      within: 30_000,
+    });
     await kubectl("delete", "isp", "unreadable");
   });
 
