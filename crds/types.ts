@@ -20,7 +20,7 @@ export interface PolicySpec {
   readonly enforcementAction?: "deny" | "warn" | "dryrun";
   /** Other actions for some namespaces, so that one policy can be rolled out namespace by namespace. The first entry that names the namespace decides instead of enforcementAction. Example: [{namespaces: ["dev-*"], action: warn}]. */
   readonly enforcementOverrides?: readonly EnforcementOverride[];
-  /** What it means when evidence could not be had in time: the registry or another service was down or slow. It never applies to content that is wrong, to access that is refused (401, 403), nor to faults of this policy, such as a missing key. */
+  /** What it means when evidence could not be had in time: the registry or another service was down, slow or refused to answer. It never applies to content that is wrong nor to faults of this policy, such as a missing key. */
   readonly onUnavailable?: "deny" | "warn" | "allow";
   /** Which objects and images the policy is about. Each part that is given must hold; without match, or with an empty one, the policy is about everything. */
   readonly match?: PolicyMatch;
@@ -294,14 +294,16 @@ export interface Identity {
 export interface Notation {
   /** The certificate authorities that are trusted; exactly one source. Example: {configMapRef: {namespace: image-security-system, name: notary-ca, key: ca.crt}}. */
   readonly certificates: CertificateSource;
-  /** Whom to trust: any one of these; the parts that are written must be in the certificate's subject. "*" trusts every certificate of these authorities. Example: ["x509.subject: C=US, ST=WA, O=company.com"]. */
+  /** Whom to trust: any one of these; the parts that are written (C, ST and O at least) must be in the certificate's subject. "*", alone, trusts every certificate of these authorities. With awsSigner: ARNs of signing profiles, or of one version (/VERSION). Example: ["x509.subject: C=US, ST=WA, O=company.com"]. */
   readonly identities: readonly string[];
-  /** How much is enforced, as the Notary Project defines it. strict (default): everything. permissive: expiry and revocation are not. audit: only that the signature is intact. */
+  /** How much is enforced, as the Notary Project defines it; what is not is a warning. strict (default): everything. permissive: not expiry, nor that the certificate was valid, nor revocation. audit: only that the signature is intact and of this image. */
   readonly level?: "strict" | "permissive" | "audit";
-  /** The timestamp authorities that are trusted to say when a signature was made; exactly one source. Example: {configMapRef: {namespace: image-security-system, name: tsa, key: ca.crt}}. */
+  /** The timestamp authorities that are trusted to say when a signature was made; exactly one source. With them every signature needs a timestamp, and its certificate only has to have been valid then; without them it must be valid now. Example: {configMapRef: {namespace: image-security-system, name: tsa, key: ca.crt}}. */
   readonly timestampCertificates?: CertificateSource;
-  /** Check (default): certificates are checked for revocation by OCSP and CRL. Skip: they are not. */
+  /** Check (default): certificates are checked for revocation by OCSP, then CRL. Skip: nobody is asked. */
   readonly revocation?: "Check" | "Skip";
+  /** Signatures of AWS Signer: certificates are those of its signing authority, identities are signing profiles, and AWS is asked whether anything was revoked (signer:GetRevocationStatus). Example: {}. */
+  readonly awsSigner?: {};
 }
 
 /** The certificate authorities that are trusted; exactly one source. Example: {configMapRef: {namespace: image-security-system, name: notary-ca, key: ca.crt}}. */
@@ -418,7 +420,7 @@ export interface Audit {
 export interface PolicyStatus {
   /** The generation of the policy that this status is about. */
   readonly observedGeneration?: number;
-  /** Ready: everything that the policy refers to could be read and understood. Enforced: admission asks the operator about every image; where it does not, the message says why and what to do. ForgeableSource, ScanAfterAdmission: what the policy's author should know. */
+  /** Ready: everything that the policy refers to could be read and understood. ForgeableSource, ScanAfterAdmission: what the policy's author should know. */
   readonly conditions?: readonly Condition[];
   /** What is trusted right now. The Event TrustChanged tells of changes. */
   readonly authorities?: readonly AuthorityStatus[];

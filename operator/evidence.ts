@@ -6,10 +6,13 @@ import type { Gather, ResolveDigest } from "../evidence/provider.ts";
 import { createKmsKeys } from "../evidence/trust/keys/kmsKeys.ts";
 import type { EvidenceMetrics } from "../evidence/metrics.ts";
 import { createAddressFilter } from "../evidence/registry/http/addresses.ts";
+import { createProxyChoice } from "../evidence/registry/http/proxy.ts";
 import type { ReportsByDigest } from "../evidence/scan/sources/reportSource.ts";
 import { createScanProvider } from "../evidence/scan/scanProvider.ts";
 import { createTrustRoots } from "../evidence/trust/trustRoots.ts";
 import { createExaminer } from "../evidence/sigstore/verify/examiner.ts";
+import { createNotation } from "../evidence/notation/createNotation.ts";
+import { eitherSigns } from "../evidence/signatures.ts";
 import { createScanReader } from "../evidence/scan/scanReader.ts";
 import { messageOf } from "../kube/kubeError.ts";
 import type { CompiledAuthority } from "../policy/authority.ts";
@@ -57,6 +60,11 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
   const { workers, trustRootCache, publicGoodUpdates, kmsPlainHttp, vault } = settings.proofs;
   const examiner = createExaminer({ workers });
   const read = createScanReader({ workers: Math.min(workers, 1) });
+  const filter = createAddressFilter({
+    allowed: settings.registry.allowedAddresses,
+    serviceRanges: settings.registry.serviceRanges,
+    learned: serviceRanges,
+  });
   const sources = {
     kms: createKmsKeys({
       aws: { plainHttp: kmsPlainHttp },
@@ -68,17 +76,21 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
     roots: createTrustRoots({
       cacheDirectory: trustRootCache,
       publicGoodUpdates,
-      filter: createAddressFilter({
-        allowed: settings.registry.allowedAddresses,
-        serviceRanges: settings.registry.serviceRanges,
-        learned: serviceRanges,
-      }),
+      filter,
       clock: now,
       onChange: onTrustChanged,
       onFailure: (mirror, error) => log.warn("a trust root could not be renewed", { mirror, error: messageOf(error) }),
     }),
   };
   const cosign = createCosignEvidence({ examiner, metrics, clock: now, ...sources });
+  const notation = createNotation({
+    workers: Math.min(workers, 1),
+    filter,
+    proxy: createProxyChoice(settings.registry.proxy),
+    metrics,
+    clock: now,
+    onFailure: (error) => log.warn("AWS Signer could not be asked for revocations", { error: messageOf(error) }),
+  });
   const evidence = createEvidence({
     ...options.credentials,
     settings: settings.registry,
@@ -87,7 +99,10 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
     serviceRanges,
     clock: now,
     report: (error) => log.error("a provider of facts has a defect", { error: messageOf(error) }),
-    providers: [cosign.provider, createScanProvider({ prove: cosign.proveAttestations, reports, runs, read })],
+    providers: [
+      eitherSigns(cosign.provider, notation.provider),
+      createScanProvider({ prove: cosign.proveAttestations, reports, runs, read }),
+    ],
   });
   return {
     gather: evidence.gather,
@@ -95,7 +110,7 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
     fingerprints: (authority) => fingerprintsOf(authority, sources),
     close: async () => {
       await evidence.close();
-      await Promise.all([examiner.close(), read.close()]);
+      await Promise.all([examiner.close(), notation.close(), read.close()]);
     },
   };
 }

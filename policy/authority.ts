@@ -56,8 +56,38 @@ export interface KeylessAuthority extends AuthorityBase {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** A notation authority does not compile yet: its policy carries the fault NotSupported. */
-export type CompiledAuthority = KeyAuthority | KeylessAuthority;
+/** Attributes of a subject, by their short names, that a certificate must have with these values. */
+export type SubjectIdentity = readonly (readonly [name: string, value: string])[];
+
+/** Whom a notation authority trusts among the owners of certificates. */
+export type NotationIdentities =
+  /** Everybody whom these certificate authorities have certified. */
+  | { readonly type: "any" }
+  | { readonly type: "subjects"; readonly subjects: readonly SubjectIdentity[] }
+  /** AWS Signer's: ARNs of signing profiles, or of their versions. */
+  | { readonly type: "signingProfiles"; readonly arns: readonly string[] };
+
+/** A certificate that is trusted for what it has issued, or as it stands. */
+export interface TrustedCertificate {
+  readonly der: Uint8Array;
+  /** `sha256:<hex>` over the DER. */
+  readonly fingerprint: string;
+}
+
+export interface NotationAuthority extends AuthorityBase {
+  readonly type: "notation";
+  readonly certificates: readonly TrustedCertificate[];
+  readonly identities: NotationIdentities;
+  readonly level: "strict" | "permissive" | "audit";
+  /** Absent: timestamps are not looked at, and certificates must be valid now. */
+  readonly timestampCertificates?: readonly TrustedCertificate[];
+  readonly revocation: "Check" | "Skip";
+}
+
+/** Those of cosign and other Sigstore clients, who also attest. */
+export type SigstoreAuthority = KeyAuthority | KeylessAuthority;
+
+export type CompiledAuthority = SigstoreAuthority | NotationAuthority;
 
 /**
  * The authorities that a content rule counts. A named authority whose compilation failed is in `faulty`:

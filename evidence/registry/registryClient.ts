@@ -162,7 +162,6 @@ export class RegistryClient {
       what,
       // Registries without the API answer with whatever they have for unknown paths.
       missing: page === undefined ? [400, 404, 405, 501] : [404],
-      ...(page === undefined ? { onlyType: OCI_INDEX } : {}),
       sink: () => {
         const fresh = new JsonScan();
         scan.current = fresh;
@@ -192,7 +191,7 @@ export class RegistryClient {
 
   async #ask(
     call: Call,
-    ask: Pick<Question, "operation" | "method" | "limit" | "what" | "onlyType"> & {
+    ask: Pick<Question, "operation" | "method" | "limit" | "what"> & {
       readonly path?: string;
       readonly url?: URL;
       readonly accept: string;

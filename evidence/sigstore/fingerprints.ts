@@ -5,13 +5,17 @@ import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { SignerSources } from "./signers.ts";
 
 /**
- * What an authority trusts right now, for `status.authorities` and the Event TrustChanged: the fingerprints of its keys, or of
- * the certificate authorities of its trust root; sorted. undefined: not known yet, because a key or a root was not fetched.
+ * What an authority trusts right now, for `status.authorities` and the Event TrustChanged: the fingerprints of its keys, of
+ * the certificate authorities of its trust root, or of all its certificates; sorted. undefined: not known yet, because a key or a root was not fetched.
  */
 export const fingerprintsOf = (
   authority: CompiledAuthority,
   { kms, roots }: SignerSources,
 ): readonly string[] | undefined => {
+  if (authority.type === "notation") {
+    const all = [...authority.certificates, ...(authority.timestampCertificates ?? [])];
+    return [...new Set(all.map(({ fingerprint }) => fingerprint))].toSorted();
+  }
   if (authority.type === "keyless") {
     const root = roots.peek(authority.trustRoot);
     return root === undefined || root.provisional === true ? undefined : authorityFingerprints(root.json);

@@ -1,4 +1,4 @@
-import type { CompiledAuthority, TrustedKey, TrustRootSource } from "../../policy/authority.ts";
+import type { CompiledAuthority, SigstoreAuthority, TrustedKey, TrustRootSource } from "../../policy/authority.ts";
 import type { Outcome, UnavailableCause } from "../../policy/facts/outcome.ts";
 import type { KmsKeys } from "../trust/keys/kmsKeys.ts";
 import type { KnownRoot, TrustRoots } from "../trust/trustRoots.ts";
@@ -31,6 +31,7 @@ export const resolveSigner = (
   { kms, roots }: SignerSources,
   signal: AbortSignal,
 ): ResolvedSigner | Promise<ResolvedSigner> => {
+  if (authority.type === "notation") return NO_SIGNER;
   const settled = constant.get(authority);
   if (settled !== undefined) return settled;
   const source = rootOf(authority);
@@ -44,8 +45,11 @@ export const resolveSigner = (
   return resolveLater(authority, source, { kms, roots }, signal);
 };
 
+/** The compiler of policies lets no rule ask one for attestations. */
+const NO_SIGNER = { status: "unusable", message: "an authority of notation makes no attestations" } as const;
+
 const resolveLater = async (
-  authority: CompiledAuthority,
+  authority: SigstoreAuthority,
   source: TrustRootSource | undefined,
   { kms, roots }: SignerSources,
   signal: AbortSignal,
@@ -71,16 +75,16 @@ const unavailable = (outcome: Exclude<Outcome<unknown, never>, { status: "verifi
     : { status: "unavailable", cause: "trustRoot", message: outcome.message };
 
 /** A trust root is needed for certificates and for the log; one that was written down serves timestamps of bare keys too. */
-const rootOf = ({ type, transparencyLog, trustRoot }: CompiledAuthority): TrustRootSource | undefined =>
+const rootOf = ({ type, transparencyLog, trustRoot }: SigstoreAuthority): TrustRootSource | undefined =>
   type === "keyless" || transparencyLog === "Required" || trustRoot.type === "document" ? trustRoot : undefined;
 
 /** Of authorities whose trust is all written down: nothing about them can change. */
-const constant = new WeakMap<CompiledAuthority, ResolvedSigner & { readonly status: "ready" }>();
+const constant = new WeakMap<SigstoreAuthority, ResolvedSigner & { readonly status: "ready" }>();
 /** Of the others, made once while nothing changes: a warm review asks only for the key. */
-const made = new WeakMap<CompiledAuthority, ResolvedSigner & { readonly status: "ready" }>();
+const made = new WeakMap<SigstoreAuthority, ResolvedSigner & { readonly status: "ready" }>();
 
 const ready = (
-  authority: CompiledAuthority,
+  authority: SigstoreAuthority,
   keys: readonly TrustedKey[],
   root: KnownRoot | undefined,
 ): ResolvedSigner & { readonly status: "ready" } => {
@@ -111,7 +115,7 @@ const ready = (
 };
 
 /** The authority's id, and what it does not stand for: keys that were fetched, roots that renew themselves. */
-const signerKey = (authority: CompiledAuthority, keys: readonly TrustedKey[], root: KnownRoot | undefined): string => {
+const signerKey = (authority: SigstoreAuthority, keys: readonly TrustedKey[], root: KnownRoot | undefined): string => {
   const fetched =
     authority.type === "key" && authority.kms !== undefined ? keys.map(({ fingerprint }) => fingerprint) : [];
   const renewed = root !== undefined && authority.trustRoot.type !== "document" ? [root.hash] : [];

@@ -31,7 +31,7 @@ const wantsOfOne = (policy: CompiledPolicy): readonly Want[] => {
   if (known !== undefined) return known;
   const { signatures, attestations } = policy;
   const wants = distinct([
-    ...(signatures?.authorities.trusted ?? []).map((authority): Want => ({ authority })),
+    ...(signatures?.authorities.trusted ?? []).filter(isSigstore).map((authority): Want => ({ authority })),
     ...(attestations ?? []).flatMap(({ predicateType, authorities }) =>
       authorities.trusted.map((authority): Want => ({ authority, predicateType })),
     ),
@@ -39,6 +39,9 @@ const wantsOfOne = (policy: CompiledPolicy): readonly Want[] => {
   asked.set(policy, wants);
   return wants;
 };
+
+/** Signatures of notation are found and proved in a place of their own (`evidence/notation`). */
+const isSigstore = ({ type }: CompiledAuthority): boolean => type !== "notation";
 
 const distinct = (wants: readonly Want[]): readonly Want[] => [
   ...new Map(wants.map((want) => [factKey(want), want])).values(),
@@ -48,16 +51,26 @@ const distinct = (wants: readonly Want[]): readonly Want[] => [
 export const factKey = ({ authority, predicateType }: Want): string =>
   predicateType === undefined ? authority.id : attestationKey(predicateType, authority.id);
 
-/** Whether the rules of these policies hold already with what is known, so that nothing more needs to be read. */
+/**
+ * Whether the rules of these policies hold already with what is known, or all that these signatures could add to them is there, so that
+ * nothing more needs to be read.
+ */
 export const satisfies = (facts: CosignFacts, { request, reference, digest }: FactContext): boolean => {
   const judged = { ...facts, digest: { status: "verified", value: digest } } as const;
   const { now } = request;
   return request.policies.every(
     ({ signatures, attestations }) =>
-      (signatures === undefined || judgeSignatures(signatures, facts).length === 0) &&
+      (signatures === undefined ||
+        judgeSignatures(signatures, facts).length === 0 ||
+        isExhausted(signatures.authorities.trusted, facts)) &&
       (attestations ?? []).every((rule) => judgeAttestations(rule, judged, { reference, now }).length === 0),
   );
 };
+
+/** Where others of the rule's authorities are notation's, and each of ours has signed. */
+const isExhausted = (trusted: readonly CompiledAuthority[], { signatures }: CosignFacts): boolean =>
+  trusted.some(({ type }) => type === "notation") &&
+  trusted.filter(isSigstore).every(({ id }) => signatures.get(id)?.status === "verified");
 
 /** Answers as they come in; handed out as facts. */
 export class Answers implements CosignFacts {

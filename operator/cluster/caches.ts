@@ -6,7 +6,6 @@ import {
   projectException,
   projectPolicy,
   sameGeneration,
-  samePolicy,
   type ExceptionRecord,
   type PolicyRecord,
 } from "../policies/policies.ts";
@@ -59,7 +58,7 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
   const policies = new ListWatch<PolicyRecord>({
     ...custom("imagesecuritypolicies"),
     project: projectPolicy,
-    same: samePolicy,
+    same: sameGeneration,
   });
   const exceptions = new ListWatch<ExceptionRecord>({
     ...custom("imagesecurityexceptions"),

@@ -10,7 +10,6 @@ import type { PolicySet } from "./policySet.ts";
 interface Kept {
   readonly uid: string;
   readonly generation: number;
-  readonly lookAgain: string | undefined;
   readonly answers: readonly (readonly [DataReference, ResolvedData])[];
   readonly compiled: CompiledPolicy;
 }
@@ -29,8 +28,7 @@ export function createPolicyCompiler({ policies, references }: PolicyCompilerOpt
 
   const compile = (record: PolicyRecord): Kept => {
     const known = kept.get(record.name);
-    const { uid, generation, lookAgain } = record;
-    if (known?.uid === uid && known.generation === generation && known.lookAgain === lookAgain) {
+    if (known !== undefined && known.uid === record.uid && known.generation === record.generation) {
       // Asks again even if nothing changed: what nobody asks for is watched no longer.
       const answers = known.answers.map(([reference]) => references.resolve(reference));
       if (answers.every((answer, index) => sameAnswer(answer, known.answers[index]?.[1]))) return known;
@@ -41,7 +39,7 @@ export function createPolicyCompiler({ policies, references }: PolicyCompilerOpt
       answers.push([reference, answer]);
       return answer;
     });
-    return { uid, generation, lookAgain, answers, compiled };
+    return { uid: record.uid, generation: record.generation, answers, compiled };
   };
 
   return () => {

@@ -6,8 +6,10 @@ import { readReference, readText, type ReadText } from "./dataSource.ts";
 import type { PolicyFault } from "./faults.ts";
 import { compileIdentity } from "./identities.ts";
 import { KMS_FORMS, parseKmsUri } from "./kmsUri.ts";
+import { compileNotation, settingsOf } from "./notation.ts";
 import { parsePublicKeys } from "./publicKeys.ts";
 import type { Resolve } from "./resolve.ts";
+import { fault, ok, type Result } from "./result.ts";
 import { checkTrustRoot, type TrustRootNeeds } from "./trustRoot.ts";
 
 /** What became of a policy's authorities: each compiled, or with the fault that its users then carry. */
@@ -17,16 +19,6 @@ export interface CompiledAuthorities {
   /** The first fault of each authority that did not compile, by name. */
   readonly faulty: ReadonlyMap<string, PolicyFault>;
 }
-
-type Result<T> =
-  | { readonly status: "ok"; readonly value: T }
-  | { readonly status: "fault"; readonly fault: PolicyFault };
-
-const ok = <T>(value: T): Result<T> => ({ status: "ok", value });
-const fault = (reason: PolicyFault["reason"], path: string, message: string): Result<never> => ({
-  status: "fault",
-  fault: { reason, path, message },
-});
 
 /** Compiles `spec.authorities`. A fault takes out its authority only: the policy stays in force with the others. */
 export const compileAuthorities = (specs: readonly Authority[], resolve: Resolve): CompiledAuthorities => {
@@ -58,11 +50,31 @@ export const authoritySet = (names: readonly string[], { authorities, faulty }: 
   };
 };
 
+/** For rules that count attestations: notation makes none, and waiting for some would refuse every image without a word why. */
+export const attestingSet = (names: readonly string[], compiled: CompiledAuthorities): AuthoritySet => {
+  const { trusted, faulty } = authoritySet(names, compiled);
+  const silent = trusted.filter(({ type }) => type === "notation");
+  return {
+    trusted: trusted.filter(({ type }) => type !== "notation"),
+    faulty: [
+      ...faulty,
+      ...silent.map(({ name }) => ({ name, message: "is an authority of notation, which makes no attestations" })),
+    ],
+  };
+};
+
 const compileAuthority = (spec: Authority, path: string, resolve: Resolve): Result<CompiledAuthority> => {
   const kinds = [spec.key, spec.keyless, spec.notation].filter((kind) => kind !== undefined);
   if (kinds.length !== 1) return fault("InvalidSpec", path, "write exactly one of key, keyless and notation");
-  if (spec.notation !== undefined)
-    return fault("NotSupported", `${path}.notation`, "signatures of the Notary Project are not supported yet");
+  const repository = compileRepository(spec.repository, `${path}.repository`);
+  if (repository.status === "fault") return repository;
+  const place = repository.value === undefined ? {} : { repository: repository.value };
+  if (spec.notation !== undefined) {
+    const trust = compileNotation(spec.notation, `${path}.notation`, resolve);
+    if (trust.status === "fault") return trust;
+    const id = hash(["notation", settingsOf(trust.value), repository.value ?? null]);
+    return ok({ name: spec.name, id, ...trust.value, ...place });
+  }
 
   const transparencyLog = spec.transparencyLog ?? "Required";
   const needs: TrustRootNeeds = {
@@ -72,16 +84,13 @@ const compileAuthority = (spec: Authority, path: string, resolve: Resolve): Resu
   };
   const trustRoot = compileTrustRoot(spec.trustRoot, needs, `${path}.trustRoot`, resolve);
   if (trustRoot.status === "fault") return trustRoot;
-  const repository = compileRepository(spec.repository, `${path}.repository`);
-  if (repository.status === "fault") return repository;
-
   const annotations = sorted(spec.annotations ?? {});
   const common = {
     name: spec.name,
     transparencyLog,
     trustRoot: trustRoot.value,
     annotations,
-    ...(repository.value === undefined ? {} : { repository: repository.value }),
+    ...place,
   } as const;
   const settings = [transparencyLog, trustRoot.value, annotations, repository.value ?? null];
 

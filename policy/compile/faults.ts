@@ -5,7 +5,6 @@
 export interface PolicyFault {
   /** Becomes the reason of `Ready=False`. */
   readonly reason:
-    | "NotSupported"
     | "NamespaceNotTrusted"
     | "ReferenceNotFound"
     | "KeyInvalid"

@@ -3,7 +3,7 @@ import type { ImageSecurityPolicy } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../compiledPolicy.ts";
 import type { ImagePattern } from "../image/pattern.ts";
 import { compileRules, TABLE, type CompiledRules } from "../rules/table.ts";
-import { authoritySet, compileAuthorities } from "./authorities.ts";
+import { attestingSet, authoritySet, compileAuthorities } from "./authorities.ts";
 import { canonicalJson } from "./canonicalJson.ts";
 import type { PolicyAdvice } from "./compiling.ts";
 import { compileCredentials } from "./credentials.ts";
@@ -12,9 +12,6 @@ import { compileMatch } from "./match.ts";
 import { compileOverrides } from "./overrides.ts";
 import type { DataReference, Resolve, ResolvedData } from "./resolve.ts";
 import { readSpec } from "./spec.ts";
-
-/** The annotation whose every change has what a policy is about looked at again, at admission and by audits. */
-export const LOOK_AGAIN = "imagesecurity.dev/look-again";
 
 /**
  * Compiles a policy. Never throws for what a policy says: what is wrong becomes a fault (`Ready=False`), the policy stays in force, and
@@ -44,10 +41,11 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
   const rules = compileRules(spec, (rule) => ({
     faults: faults.at(rule),
     authorities: (names, { path }) => {
-      const set = authoritySet(names, authorities);
-      for (const { name } of set.faulty) {
+      // Every other rule that counts authorities counts what they attest.
+      const set = (rule === "signatures" ? authoritySet : attestingSet)(names, authorities);
+      for (const { name, message } of set.faulty) {
         if (authorities.faulty.has(name)) continue;
-        undefinedNames.include({ reason: "InvalidSpec", path, message: `${name} is not among spec.authorities` });
+        undefinedNames.include({ reason: "InvalidSpec", path, message: `${name} ${message}` });
       }
       return set;
     },
@@ -61,7 +59,6 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
   faults.include(...undefinedNames.list);
   if (rules.length === 0) faults.add("InvalidSpec", `has no rule: write ${RULES_TO_WRITE}`);
 
-  const lookAgain = metadata.annotations?.[LOOK_AGAIN];
   // Each is what the rule of its name was compiled to.
   const compiled: CompiledRules = Object.fromEntries(rules.map((rule) => [rule.name, rule.compiled]));
   const { registries } = compiled;
@@ -72,9 +69,8 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
     uid: metadata.uid ?? "",
     generation: metadata.generation ?? 0,
     key: createHash("sha256")
-      .update(canonicalJson([spec, resolved, ...(lookAgain === undefined ? [] : [lookAgain])]))
+      .update(canonicalJson([spec, resolved]))
       .digest("hex"),
-    ...(lookAgain === undefined ? {} : { lookAgain }),
     onUnavailable: spec.onUnavailable ?? "deny",
     // An override that cannot be read could have been a stricter one.
     actionIn: overridesUnreadable ? () => "deny" : actionIn,

@@ -28,6 +28,11 @@ function signersOf({ trusted }: AuthoritySet): number {
 function materialOf(authority: CompiledAuthority): string {
   if (authority.type === "keyless")
     return canonicalJson([authority.trustRoot, ...authority.identities.map(({ spec }) => spec)]);
+  if (authority.type === "notation")
+    return canonicalJson([
+      authority.identities,
+      ...authority.certificates.map(({ fingerprint }) => fingerprint).toSorted(),
+    ]);
   return (
     authority.kms ??
     authority.keys

@@ -38,6 +38,8 @@ export interface SignatureProof {
   readonly signer: string;
   /** RFC 3339, from the log or a timestamp authority. */
   readonly signedAt?: string;
+  /** What the authority's level only logs, each a sentence about the signature; never empty. */
+  readonly warnings?: readonly string[];
 }
 
 /**

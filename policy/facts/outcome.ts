@@ -1,7 +1,4 @@
-/**
- * Why evidence could not be had; a closed set, it is a metric label. `unauthorised` (access is refused) and `overloaded` (bounds of ours) are
- * no outages: see `unavailable.ts`.
- */
+/** Why evidence could not be had; a closed set, it is a metric label. */
 export type UnavailableCause =
   | "timeout"
   | "network"
@@ -14,7 +11,7 @@ export type UnavailableCause =
   | "trustRoot"
   | "cluster";
 
-/** Evidence that could not be had: network, service and time, and the two causes that `onUnavailable` does not settle. */
+/** Evidence that could not be had: network, service and time only. */
 export interface Unavailable {
   readonly status: "unavailable";
   readonly cause: UnavailableCause;

@@ -1,6 +1,6 @@
 import type { Quorum } from "../authority.ts";
 import { compileQuorum } from "../compile/quorum.ts";
-import type { ImageFacts } from "../facts/facts.ts";
+import type { ImageFacts, SignatureOutcome, SignatureProof } from "../facts/facts.ts";
 import type { RuleFinding } from "../finding/finding.ts";
 import { countVotes, type Ballot } from "./quorum.ts";
 import { defineRule, type Rule } from "./rule.ts";
@@ -21,12 +21,48 @@ const BALLOT: Ballot = {
   missing: "SignatureMissing",
 };
 
-/** Judges who signed an image: the rule's authorities, each by a signer of its own, must have been proved. */
+/** What somebody has to do who signs with the Notary Project's client alone. */
+const NOTATION_BALLOT: Ballot = { ...BALLOT, remedy: "sign this digest (notation sign) as the policy demands" };
+
+/**
+ * Judges who signed an image: the rule's authorities, each by a signer of its own, must have been proved. What a level of notation only logs
+ * is a warning, where the rule would not hold without it.
+ */
 export function judgeSignatures(rule: Quorum, facts: Pick<ImageFacts, "signatures">): readonly RuleFinding[] {
+  const found = count(rule, facts, (proofs) => proofs);
+  if (found.length > 0 || !rule.authorities.trusted.some(({ id }) => isDoubtful(facts.signatures.get(id))))
+    return found;
+  return count(rule, facts, (proofs) => proofs.filter(({ warnings }) => warnings === undefined)).length === 0
+    ? found
+    : rule.authorities.trusted.flatMap(({ id, name }) => warningsOf(name, facts.signatures.get(id)));
+}
+
+function count(
+  rule: Quorum,
+  { signatures: outcomes }: Pick<ImageFacts, "signatures">,
+  counted: (proofs: readonly SignatureProof[]) => readonly SignatureProof[],
+): readonly RuleFinding[] {
+  const { trusted } = rule.authorities;
+  const ballot = trusted.length > 0 && trusted.every(({ type }) => type === "notation") ? NOTATION_BALLOT : BALLOT;
   return countVotes(
-    BALLOT,
+    ballot,
     rule,
-    ({ id }) => facts.signatures.get(id),
-    (proofs) => ({ status: "counts", signers: proofs.map(({ signer }) => signer) }),
+    ({ id }) => outcomes.get(id),
+    (proofs) => {
+      const signers = counted(proofs).map(({ signer }) => signer);
+      return signers.length > 0
+        ? { status: "counts", signers }
+        : { status: "against", reason: "SignatureUntrusted", message: "counts with a warning only" };
+    },
   );
+}
+
+const isDoubtful = (outcome: SignatureOutcome | undefined): boolean =>
+  outcome?.status === "verified" && outcome.value.some(({ warnings }) => warnings !== undefined);
+
+function warningsOf(name: string, outcome: SignatureOutcome | undefined): readonly RuleFinding[] {
+  if (outcome?.status !== "verified" || !isDoubtful(outcome)) return [];
+  const said = [...new Set(outcome.value.flatMap(({ warnings = [] }) => warnings))].toSorted();
+  const detail = `${name}: a signature counts that ${said.join(", and ")}; the authority's level only warns of it`;
+  return [{ rule: "signatures", reason: "SignatureUntrusted", detail, atMost: "warn" }];
 }

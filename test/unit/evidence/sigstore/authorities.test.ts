@@ -196,7 +196,7 @@ describe("authorities", () => {
       [{ keyless: { identities: [{ ...identity, claims: { sub: "x" } }] } }, /^InvalidSpec .*claims.sub: is no claim/],
       [
         { notation: { certificates: { pem: "x" }, identities: ["*"] } },
-        /^NotSupported spec.authorities\[0\].notation: /,
+        /^CertificateInvalid spec.authorities\[0\].notation.certificates: holds no PEM block/,
       ],
       [{ key: { pem: p256 }, repository: "registry.example.com/a:tag" }, /^InvalidSpec .*repository: /],
       [{ key: { pem: p256 }, repository: "registry.example.com/A" }, /^InvalidSpec .*repository: /],

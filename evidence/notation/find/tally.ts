@@ -1,0 +1,119 @@
+import type { SignatureOutcome, SignatureProof } from "../../../policy/facts/facts.ts";
+import type { Refusal } from "../proof.ts";
+import type { Trouble } from "./search.ts";
+
+/** A proof that holds, with what the level only logs. */
+export interface Counted {
+  readonly proof: SignatureProof;
+  /** Milliseconds: when it stops to hold; absent: time alone changes nothing. */
+  readonly until?: number;
+}
+
+/** What was found for one digest in one repository, as it comes in; says at any time what it amounts to for a signer. */
+export class Tally {
+  readonly #proofs = new Map<string, Counted[]>();
+  readonly #refusals = new Map<string, Refusal[]>();
+  readonly #malformed: string[] = [];
+  readonly #troubles = new Map<string, Trouble>();
+  #trouble: Trouble | undefined;
+  #unproved = 0;
+
+  prove(signer: string, counted: Counted): void {
+    this.#proofs.set(signer, [...(this.#proofs.get(signer) ?? []), counted]);
+  }
+
+  refuse(signer: string, refusal: Refusal): void {
+    const known = this.#refusals.get(signer);
+    if (known === undefined) this.#refusals.set(signer, [refusal]);
+    else known.push(refusal);
+  }
+
+  broken(message: string): void {
+    this.#malformed.push(message);
+  }
+
+  /** A place that could not be read; with a signer: one of its signatures of which something could not be told. */
+  trouble(trouble: Trouble, signer?: string): void {
+    // The first says enough; a dead registry fails thousands of times.
+    if (signer === undefined) this.#trouble ??= trouble;
+    else if (!this.#troubles.has(signer)) this.#troubles.set(signer, trouble);
+  }
+
+  /** A candidate beyond the number that is proved. */
+  passOver(): void {
+    this.#unproved += 1;
+  }
+
+  get isTroubled(): boolean {
+    return this.#trouble !== undefined;
+  }
+
+  outcome(signer: string): { readonly outcome: SignatureOutcome; readonly until?: number } {
+    const proofs = this.#proofs.get(signer) ?? [];
+    // One without a warning says it better than one with.
+    const clean = proofs.filter(({ proof }) => proof.warnings === undefined);
+    const counted = clean.length > 0 ? clean : proofs;
+    if (counted.length > 0) {
+      const ends = counted.map(({ until = Infinity }) => until);
+      const until = Math.min(...ends);
+      return {
+        outcome: { status: "verified", value: distinct(counted.map(({ proof }) => proof)) },
+        ...(until === Infinity ? {} : { until }),
+      };
+    }
+    return { outcome: this.#without(signer) };
+  }
+
+  #without(signer: string): SignatureOutcome {
+    const unread = this.#trouble;
+    if (unread !== undefined)
+      return { ...unread, message: `not every place of signatures could be read: ${unread.message}` };
+    const untold = this.#troubles.get(signer);
+    if (untold !== undefined) return { ...untold, message: `the signature that there is ${untold.message}` };
+    const refusals = this.#refusals.get(signer) ?? [];
+    const malformed = this.#malformed.map((message): Refusal => ({ reason: "Invalid", closeness: -1, message }));
+    if (refusals.length + malformed.length === 0)
+      return { status: "absent", message: "no notation signature was found" };
+    const { reason, message } = this.#closest([...refusals, ...malformed]);
+    return { status: "invalid", reason: reason === "Invalid" ? "SignatureInvalid" : "SignatureUntrusted", message };
+  }
+
+  /** The refusal that is closest to passing first, with how many there are of each kind. */
+  #closest(all: readonly Refusal[]): Pick<Refusal, "reason" | "message"> {
+    const kinds = new Map<string, { readonly refusal: Refusal; count: number }>();
+    for (const refusal of all) {
+      const kind = kinds.get(refusal.message);
+      if (kind === undefined) kinds.set(refusal.message, { refusal, count: 1 });
+      else kind.count += 1;
+    }
+    const sorted = [...kinds.values()].toSorted(
+      (a, b) => b.refusal.closeness - a.refusal.closeness || (a.refusal.message < b.refusal.message ? -1 : 1),
+    );
+    const total = all.length + this.#unproved;
+    const listed = sorted
+      .slice(0, MOST_KINDS)
+      .map(({ refusal, count }) => (total === 1 ? refusal.message : `${refusal.message} (${count})`));
+    const more = sorted.length > MOST_KINDS ? ["and more"] : [];
+    const beyond = this.#unproved > 0 ? [`${this.#unproved} were not looked at, being too many`] : [];
+    const counted = total === 1 ? "the one signature there is" : `of ${total} signatures none counts:`;
+    return {
+      reason: sorted[0]?.refusal.reason ?? "Invalid",
+      message: `${counted} ${[...listed, ...more, ...beyond].join(", ")}`,
+    };
+  }
+}
+
+const MOST_KINDS = 4;
+
+/** One proof for each signer, the one that knows the earliest time. */
+const distinct = (proofs: readonly SignatureProof[]): readonly SignatureProof[] => {
+  const bySigner = new Map<string, SignatureProof>();
+  for (const proof of proofs.toSorted(byTimeAndName))
+    if (!bySigner.has(proof.signer)) bySigner.set(proof.signer, proof);
+  return [...bySigner.values()];
+};
+
+const byTimeAndName = (a: SignatureProof, b: SignatureProof): number => {
+  const [x = "", y = ""] = [a, b].map(({ signedAt = "9", fingerprint }) => `${signedAt} ${fingerprint}`);
+  return x < y ? -1 : 1;
+};

@@ -1,0 +1,89 @@
+import type { SignatureOutcome } from "../../policy/facts/facts.ts";
+import type { EvidenceMetrics } from "../metrics.ts";
+import { KeptOutcomes, type OutcomeTimes } from "../sigstore/keptOutcomes.ts";
+import type { Tally } from "./find/tally.ts";
+
+/** One authority's question about one image: `key` holds everything that the verdict depends on. */
+export interface Asked {
+  readonly id: string;
+  readonly key: string;
+  /** Of the signer, in a tally. */
+  readonly signer: string;
+}
+
+const BYTES = 16 * 1024 * 1024;
+
+const TOO_LATE = {
+  status: "unavailable",
+  cause: "timeout",
+  message: "its notation signatures could not be looked up in time",
+} as const;
+
+const CROWDED = { ...TOO_LATE, cause: "overloaded" } as const;
+
+const JUNK = {
+  status: "invalid",
+  reason: "SignatureInvalid",
+  message:
+    "so much lies beside this image in the place of signatures that it could not be looked through in time, and nothing of it counts so far",
+} as const;
+
+/** What was proved and what was not, kept as cosign's is, and no longer than time alone leaves it true. */
+export class Outcomes {
+  readonly #kept: KeptOutcomes<SignatureOutcome>;
+  readonly #clock: () => number;
+  readonly #metrics: EvidenceMetrics;
+  /** Milliseconds: when an expiry, or the end of a certificate, makes an outcome another one. */
+  readonly #until = new WeakMap<SignatureOutcome, number>();
+
+  constructor(times: OutcomeTimes, clock: () => number, metrics: EvidenceMetrics) {
+    this.#kept = new KeptOutcomes(BYTES, times, clock);
+    this.#clock = clock;
+    this.#metrics = metrics;
+  }
+
+  /** `complete`: there is nothing more to know. */
+  recall(
+    { key }: Asked,
+    since: number,
+  ): { readonly outcome: SignatureOutcome; readonly complete: boolean } | undefined {
+    const kept = this.#kept.fresh(key, since);
+    return kept !== undefined && this.#holds(kept.outcome) ? kept : undefined;
+  }
+
+  /** Takes over what a lookup has found; in the middle of it only proofs, since what is missing may come yet. */
+  take({ key, signer }: Asked, tally: Tally, complete: boolean): SignatureOutcome | undefined {
+    const { outcome, until } = tally.outcome(signer);
+    if (outcome.status !== "verified" && !complete) return undefined;
+    if (until !== undefined) this.#until.set(outcome, until);
+    if (outcome.status !== "unavailable") {
+      this.#kept.keep(key, outcome, complete && !tally.isTroubled, 0);
+      return outcome;
+    }
+    return this.standIn(key, outcome);
+  }
+
+  /** A proof that is known stands in for what could not be had now. */
+  standIn(key: string, outcome: Extract<SignatureOutcome, { status: "unavailable" }>): SignatureOutcome {
+    this.#metrics.unavailable("signatures", outcome.cause);
+    // 401 and 403 are answers: they end what this credential was shown before.
+    if (outcome.cause === "unauthorised") this.#kept.forget(key);
+    const stale = this.#stale(key);
+    if (stale !== undefined) this.#metrics.cacheRequest("signatures", "stale");
+    return stale ?? outcome;
+  }
+
+  /** For a caller whose time is over: an older proof, or that it could not be told; where it was the content that took the time, that. */
+  giveUp({ key }: Asked, why: "late" | "crowded" | "junk"): SignatureOutcome {
+    return this.#stale(key) ?? { late: TOO_LATE, crowded: CROWDED, junk: JUNK }[why];
+  }
+
+  #stale(key: string): SignatureOutcome | undefined {
+    const stale = this.#kept.stale(key, false);
+    return stale !== undefined && this.#holds(stale) ? stale : undefined;
+  }
+
+  #holds(outcome: SignatureOutcome): boolean {
+    return this.#clock() < (this.#until.get(outcome) ?? Infinity);
+  }
+}

@@ -1,0 +1,114 @@
+import type { ASN1Obj } from "@sigstore/core";
+import { LRUCache } from "lru-cache";
+import { createHash, X509Certificate, type KeyObject } from "node:crypto";
+import { Malformed } from "../proof.ts";
+import { isSignatureAlgorithm } from "./signedData.ts";
+import { parseDer } from "./asn1.ts";
+
+/** A certificate with the parts that are judged here; not believed before its chain is. */
+export interface Certificate {
+  readonly der: Buffer;
+  readonly key: KeyObject;
+  /** `sha256:<hex>` over the DER. */
+  readonly fingerprint: string;
+  /** Milliseconds, both inclusive. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** DER of the names; equal names are equal bytes. */
+  readonly subject: Buffer;
+  readonly issuer: Buffer;
+  /** Content of the INTEGER. */
+  readonly serial: Buffer;
+  /** By object identifier. */
+  readonly extensions: ReadonlyMap<string, Extension>;
+  /** DER of what the issuer signed, and of the key's bits. */
+  readonly toBeSigned: Buffer;
+  readonly keyBits: Buffer;
+  /** Whether this certificate is signed by that key, by an algorithm that is good enough. */
+  readonly isSignedBy: (key: KeyObject) => boolean;
+}
+
+export interface Extension {
+  readonly critical: boolean;
+  readonly value: Buffer;
+}
+
+/** The certificates of the signers of a policy come again and again; one takes some KiB. */
+const known = new LRUCache<string, Certificate>({ max: 1_000 });
+
+/**
+ * Parses DER, by OpenSSL and once more for what OpenSSL does not show. Throws Malformed: also where the bytes are not in the one form
+ * that DER allows, since a certificate is known by its bytes.
+ */
+export const readCertificate = (der: Buffer): Certificate => {
+  const fingerprint = `sha256:${createHash("sha256").update(der).digest("hex")}`;
+  const before = known.get(fingerprint);
+  if (before !== undefined) return before;
+  try {
+    const read = parse(der, fingerprint);
+    known.set(fingerprint, read);
+    return read;
+  } catch (error) {
+    throw error instanceof Malformed ? error : new Malformed("has a certificate that does not parse");
+  }
+};
+
+const VERSION = 0;
+const EXTENSIONS = 3;
+
+const parse = (der: Buffer, fingerprint: string): Certificate => {
+  const x509 = new X509Certificate(der);
+  if (!x509.raw.equals(der)) throw new Malformed("has a certificate that is not in DER");
+  const { subs } = parseDer(der);
+  const [toBeSigned, algorithm] = subs;
+  if (toBeSigned === undefined || algorithm === undefined || subs.length !== 3) throw new Error("not a certificate");
+  const fields = toBeSigned.subs.filter(({ tag }) => !tag.isContextSpecific(VERSION));
+  const [serial, , issuer, , subject, publicKey] = fields;
+  if (serial === undefined || issuer === undefined || subject === undefined || publicKey === undefined)
+    throw new Error("not a certificate");
+  const list = toBeSigned.subs.find(({ tag }) => tag.isContextSpecific(EXTENSIONS))?.subs[0]?.subs ?? [];
+  const extensions = new Map(list.map(readExtension));
+  // RFC 5280, section 4.2: two of one kind would be read differently by different readers.
+  if (extensions.size !== list.length) throw new Malformed("has a certificate with an extension twice");
+  const sound = isSignatureAlgorithm(algorithm);
+  return {
+    der,
+    key: x509.publicKey,
+    fingerprint,
+    notBefore: x509.validFromDate.getTime(),
+    notAfter: x509.validToDate.getTime(),
+    subject: subject.toDER(),
+    issuer: issuer.toDER(),
+    serial: serial.value,
+    extensions,
+    toBeSigned: toBeSigned.toDER(),
+    // A BIT STRING begins with the number of bits that are not used.
+    keyBits: (publicKey.subs[1]?.value ?? Buffer.alloc(1)).subarray(1),
+    isSignedBy: (key) => sound && verifies(x509, key),
+  };
+};
+
+const readExtension = ({ subs }: ASN1Obj): [string, Extension] => {
+  const [oid, ...rest] = subs;
+  const value = rest.at(-1);
+  if (oid === undefined || value === undefined) throw new Error("not an extension");
+  return [oid.toOID(), { critical: rest.length > 1 && rest[0]?.toBoolean() === true, value: value.value }];
+};
+
+const verifies = (certificate: X509Certificate, key: KeyObject): boolean => {
+  try {
+    return certificate.verify(key);
+  } catch {
+    return false;
+  }
+};
+
+/** Whether it names itself as its issuer, and signed itself. */
+export const isSelfSigned = ({ subject, issuer, key, isSignedBy }: Certificate): boolean =>
+  subject.equals(issuer) && isSignedBy(key);
+
+export const isIssuedBy = (certificate: Certificate, issuer: Certificate): boolean =>
+  certificate.issuer.equals(issuer.subject) && certificate.isSignedBy(issuer.key);
+
+export const isValidAt = ({ notBefore, notAfter }: Certificate, time: number): boolean =>
+  time >= notBefore && time <= notAfter;
