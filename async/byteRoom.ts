@@ -1,21 +1,24 @@
+import { FairQueue } from "./shares/fairQueue.ts";
+import { currentParty } from "./shares/party.ts";
+import { standIn } from "./shares/standIn.ts";
+
 /** Gives a place back; may be called again. */
 export type Leave = () => void;
 
 interface Waiting {
-  readonly key: string;
   readonly bytes: number;
-  readonly grant: () => void;
+  readonly grant: (tenant: string) => void;
 }
 
 /**
- * Memory that pieces of work share, each from its beginning to its end. Whoever waits comes in by turns: the key that holds the least
+ * Memory that pieces of work share, each from its beginning to its end. Whoever waits comes in by turns: the tenant that holds the least
  * before the others, so that one with a hundred large pieces holds up the next by one of them.
  */
 export class ByteRoom {
   readonly #bytes: number;
   readonly #held = new Map<string, number>();
+  readonly #waiting = new FairQueue<Waiting>();
   #free: number;
-  #waiting: Waiting[] = [];
 
   constructor(bytes: number) {
     this.#bytes = bytes;
@@ -23,53 +26,68 @@ export class ByteRoom {
   }
 
   /** Resolves when there is room; a piece that is larger than all of it gets all of it. undefined: the signal fired first. */
-  async enter(key: string, bytes: number, signal: AbortSignal): Promise<Leave | undefined> {
+  async enter(bytes: number, signal: AbortSignal): Promise<Leave | undefined> {
     if (signal.aborted) return undefined;
     const size = Math.min(bytes, this.#bytes);
-    if (this.#waiting.length === 0 && size <= this.#free) return this.#hold(key, size);
+    const party = currentParty();
     return new Promise((resolve) => {
-      const grant = (): void => {
-        signal.removeEventListener("abort", leave);
-        resolve(this.#hold(key, size));
+      let stop = (): void => undefined;
+      const one: Waiting = {
+        bytes: size,
+        grant: (tenant) => {
+          signal.removeEventListener("abort", leave);
+          stop();
+          resolve(this.#hold(tenant, size));
+        },
       };
-      const one = { key, bytes: size, grant };
       const leave = (): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== one);
+        this.#waiting.remove(one);
         resolve(undefined);
+        stop();
         // It may have been the one that the others stood behind.
         this.#admit();
       };
+      this.#waiting.push(one, party);
+      this.#admit();
+      if (!this.#waiting.has(one)) return;
       signal.addEventListener("abort", leave, { once: true });
-      this.#waiting.push(one);
+      stop = standIn(party);
     });
   }
 
-  #hold(key: string, bytes: number): Leave {
+  #hold(tenant: string, bytes: number): Leave {
     this.#free -= bytes;
-    this.#held.set(key, this.#of(key) + bytes);
+    this.#held.set(tenant, this.#of(tenant) + bytes);
     let held = true;
     return () => {
       if (!held) return;
       held = false;
       this.#free += bytes;
-      const left = this.#of(key) - bytes;
-      if (left > 0) this.#held.set(key, left);
-      else this.#held.delete(key);
+      const left = this.#of(tenant) - bytes;
+      if (left > 0) this.#held.set(tenant, left);
+      else this.#held.delete(tenant);
       this.#admit();
     };
   }
 
-  #of(key: string): number {
-    return this.#held.get(key) ?? 0;
+  #of(tenant: string): number {
+    return this.#held.get(tenant) ?? 0;
   }
 
   /** The next one waits until it fits, and the others behind it: large ones must not starve. */
   #admit(): void {
-    while (this.#waiting.length > 0) {
-      const next = this.#waiting.reduce((a, b) => (this.#of(b.key) < this.#of(a.key) ? b : a));
-      if (next.bytes > this.#free) return;
-      this.#waiting = this.#waiting.filter((one) => one !== next);
-      next.grant();
+    for (;;) {
+      let behind = false;
+      const next = this.#waiting.take(
+        (tenant) => this.#of(tenant),
+        (_, { bytes }) => {
+          const fits = !behind && bytes <= this.#free;
+          behind = !fits;
+          return fits;
+        },
+      );
+      if (next === undefined) return;
+      next.value.grant(next.tenant);
     }
   }
 }

@@ -5,7 +5,7 @@ import { younger } from "./younger.ts";
 /** What a load came to. `old`: it failed now, an earlier value stands in. */
 export type Loaded<T> =
   | { readonly status: "ok" | "old"; readonly value: T; readonly at: number }
-  | { readonly status: "failed" };
+  | { readonly status: "failed"; readonly error?: unknown };
 
 export interface FreshValuesOptions<T> {
   /** Milliseconds that a value is used without loading it again, and that it may stand in for one that cannot be loaded. */
@@ -50,8 +50,8 @@ export class FreshValues<T> {
             const kept = { value, at: this.#options.clock() };
             this.#values.set(key, kept);
             return { status: "ok", ...kept };
-          } catch {
-            return this.#old(key);
+          } catch (error) {
+            return this.#old(key, error);
           }
         },
         () => this.#old(key),
@@ -59,9 +59,10 @@ export class FreshValues<T> {
     );
   }
 
-  #old(key: string): Loaded<T> {
+  #old(key: string, error?: unknown): Loaded<T> {
     const kept = this.#values.get(key);
-    if (kept === undefined || this.#options.clock() - kept.at >= this.#options.stale) return { status: "failed" };
+    if (kept === undefined || this.#options.clock() - kept.at >= this.#options.stale)
+      return error === undefined ? { status: "failed" } : { status: "failed", error };
     return { status: "old", ...kept };
   }
 }

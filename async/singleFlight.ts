@@ -1,3 +1,5 @@
+import { currentParty, onBehalfOf, Party } from "./shares/party.ts";
+
 /** One piece of work that several callers wait for. */
 export interface Flight<Failed = unknown> {
   /** Fires when nobody waits any more. */
@@ -10,6 +12,8 @@ interface Entry<T, Failed> {
   readonly flight: Flight<Failed>;
   readonly controller: AbortController;
   readonly result: Promise<T>;
+  /** Everybody who waits for it: the one with the best share counts where it stands in a queue. */
+  readonly party: Party;
   waiting: number;
 }
 
@@ -28,16 +32,23 @@ export class SingleFlight<T, Failed = unknown> {
     gaveUp: (flight: Flight<Failed>) => T,
   ): Promise<T> {
     if (signal.aborted) return Promise.resolve(gaveUp({ signal }));
-    const entry = this.#flights.get(key) ?? this.#start(key, work);
+    const known = this.#flights.get(key);
+    const mine = currentParty();
+    // Before the work begins: it may stand in line at once.
+    const party = known?.party ?? new Party();
+    const part = party.join(mine);
+    const entry = known ?? this.#start(key, party, work);
     entry.waiting += 1;
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         signal.removeEventListener("abort", abort);
         entry.waiting -= 1;
+        part();
       };
       const abort = (): void => {
         leave();
-        resolve(gaveUp(entry.flight));
+        // An event's listener does not run on behalf of whoever added it.
+        resolve(onBehalfOf(mine, () => gaveUp(entry.flight)));
         if (entry.waiting > 0) return;
         // Whoever comes next starts afresh: this one is dying.
         if (this.#flights.get(key) === entry) this.#flights.delete(key);
@@ -57,10 +68,11 @@ export class SingleFlight<T, Failed = unknown> {
     });
   }
 
-  #start(key: string, work: (flight: Flight<Failed>) => Promise<T>): Entry<T, Failed> {
+  #start(key: string, party: Party, work: (flight: Flight<Failed>) => Promise<T>): Entry<T, Failed> {
     const controller = new AbortController();
     const flight: Flight<Failed> = { signal: controller.signal };
-    const entry: Entry<T, Failed> = { flight, controller, waiting: 0, result: work(flight) };
+    const result = onBehalfOf(party, () => work(flight));
+    const entry: Entry<T, Failed> = { flight, controller, party, waiting: 0, result };
     this.#flights.set(key, entry);
     const done = (): void => {
       if (this.#flights.get(key) === entry) this.#flights.delete(key);

@@ -20,6 +20,10 @@ const COMMANDS: Readonly<Record<string, { readonly about: string; readonly load:
     about: "say what policies say of manifests and images, before a cluster does",
     load: async () => (await import("./check/command.ts")).checkCommand(),
   },
+  audit: {
+    about: "say what would be refused if everything that runs in a cluster were made anew",
+    load: async () => (await import("./audit/command.ts")).auditCommand(),
+  },
   migrate: {
     about: "write digests in place of tags, in manifests, kustomizations and the values of charts",
     load: async () => (await import("./migrate/command.ts")).migrateCommand(),

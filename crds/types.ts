@@ -20,7 +20,7 @@ export interface PolicySpec {
   readonly enforcementAction?: "deny" | "warn" | "dryrun";
   /** Other actions for some namespaces, so that one policy can be rolled out namespace by namespace. The first entry that names the namespace decides instead of enforcementAction. Example: [{namespaces: ["dev-*"], action: warn}]. */
   readonly enforcementOverrides?: readonly EnforcementOverride[];
-  /** What it means when evidence could not be had in time: the registry or another service was down, slow or refused to answer. It never applies to content that is wrong nor to faults of this policy, such as a missing key. */
+  /** What it means when evidence could not be had in time: the registry or another service was down or slow. It never applies to content that is wrong, to access that is refused (401, 403), nor to faults of this policy, such as a missing key. */
   readonly onUnavailable?: "deny" | "warn" | "allow";
   /** Which objects and images the policy is about. Each part that is given must hold; without match, or with an empty one, the policy is about everything. */
   readonly match?: PolicyMatch;
@@ -420,7 +420,7 @@ export interface Audit {
 export interface PolicyStatus {
   /** The generation of the policy that this status is about. */
   readonly observedGeneration?: number;
-  /** Ready: everything that the policy refers to could be read and understood. ForgeableSource, ScanAfterAdmission: what the policy's author should know. */
+  /** Ready: everything that the policy refers to could be read and understood. Enforced: admission asks the operator about every image; where it does not, the message says why and what to do. ForgeableSource, ScanAfterAdmission: what the policy's author should know. */
   readonly conditions?: readonly Condition[];
   /** What is trusted right now. The Event TrustChanged tells of changes. */
   readonly authorities?: readonly AuthorityStatus[];

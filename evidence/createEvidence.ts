@@ -1,6 +1,7 @@
 import type { ClusterReads } from "./registry/auth/clusterReads.ts";
 import { createCloudCredentials, type CloudCredentials } from "./registry/auth/cloud/cloudCredentials.ts";
 import { createKeychains } from "./registry/auth/keychain.ts";
+import { LookAgain } from "./lookAgain.ts";
 import { createGather, type GatherOptions, type Gathering } from "./gather/createGather.ts";
 import type { FactProvider } from "./provider.ts";
 import type { EvidenceMetrics } from "./metrics.ts";
@@ -57,6 +58,7 @@ export function createEvidence(options: EvidenceOptions): Evidence {
     registry,
     keychains,
     providers,
+    lookAgain: new LookAgain(clock ?? Date.now, registry.renew),
     ...(ownCredentials === undefined ? {} : { ownCredentials }),
     ...(report === undefined ? {} : { report }),
   });

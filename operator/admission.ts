@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { ResolveDigest } from "../evidence/provider.ts";
 import type { Review } from "../engine/review.ts";
 import { Callers, type CallersOptions } from "../webhook/callers/callers.ts";
 import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
+import type { GuardState } from "../webhook/guard/guardState.ts";
 import { WebhookInstallation } from "../webhook/installation.ts";
 import { createMutate } from "../webhook/mutate.ts";
 import { AdmissionServer } from "../webhook/server.ts";
@@ -11,6 +13,9 @@ import { createValidate } from "../webhook/validate.ts";
 import { measured } from "../webhook/measured.ts";
 import type { NamespaceLabels } from "../webhook/namespaceLabels.ts";
 import type { KubeClient } from "../kube/kubeClient.ts";
+import { asObject } from "../kube/object.ts";
+import { createWebhookWatch } from "./cluster/webhookWatch.ts";
+import { createReachProbe } from "./status/reachProbe.ts";
 import type { Log } from "../kube/log.ts";
 import type { OperatorMetrics } from "./metrics/metrics.ts";
 import type { PolicySet } from "./policies/policySet.ts";
@@ -27,6 +32,8 @@ export interface AdmissionOptions {
   readonly policies: () => PolicySet | undefined;
   readonly namespaces: { readonly get: (name: string) => NamespaceRecord | undefined };
   readonly ready: () => boolean;
+  /** Told what was seen of the webhook configurations whenever it is another state than before. */
+  readonly onGuard: (state: GuardState) => void;
   readonly metrics: OperatorMetrics;
   readonly log: Log;
   /** Milliseconds since the epoch. */
@@ -38,8 +45,10 @@ export interface Admission {
   readonly url: string;
   /** Resolves when the API server has our configurations and trusts the certificate that is served. */
   readonly installed: Promise<void>;
-  /** The policies in force have changed: whether one pins, too. */
+  /** The policies in force have changed, or this replica has become ready: whether one pins, and whether it serves, may have, too. */
   readonly policiesChanged: () => void;
+  /** Whether admission asks the webhook, as it was seen last. */
+  readonly guard: () => GuardState;
   /** Takes no new requests, answers those in hand, closes. */
   readonly stop: () => Promise<void>;
 }
@@ -59,6 +68,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   if (callers !== undefined) metrics.observeCallers(callers.record);
   else if (!settings.acceptAnyWebhookCaller)
     log.warn("whoever reaches the webhook can ask it about images: see --webhook-client-ca and --webhook-callers");
+  let guard: GuardState = { status: "unknown" };
   const server = new AdmissionServer({
     validate: measured(
       createValidate({
@@ -73,6 +83,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     ),
     mutate: createMutate({ policies, namespaceLabels, resolveDigest: options.resolveDigest, logger: log }),
     ready: options.ready,
+    readyText: () => (guard.status === "gap" ? `ok, but admission is not enforced: ${guard.message}` : "ok"),
     logger: log,
     deadline: settings.admissionDeadline,
     ...(callers === undefined ? {} : { callers }),
@@ -82,6 +93,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   const target = targetOf(settings, url);
   const installation = new WebhookInstallation({
     target,
+    namespace: settings.namespace,
     excludeNamespaces: [...new Set([settings.namespace, ...settings.excludeNamespaces])],
     store: new CertificateStore({
       api: kubeConfig.makeApiClient(CoreV1Api),
@@ -90,27 +102,59 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
       names: certificateNames(target),
       now,
     }),
-    configurations: settings.manageWebhooks ? kubeConfig.makeApiClient(AdmissionregistrationV1Api) : undefined,
+    configurations: kubeConfig.makeApiClient(AdmissionregistrationV1Api),
+    manage: settings.manageWebhooks,
     pins: () => pins(options.policies()),
+    serves: options.ready,
+    leaving: () => isLeaving(options.client, settings.namespace),
+    probe: createReachProbe(options.client, settings.namespace),
+    onGuard: (state) => {
+      const before = guard;
+      guard = state;
+      if (isDeepStrictEqual(before, state)) return;
+      tellOfGuard(log, before, state);
+      options.onGuard(state);
+    },
     use: (pair) => server.use(pair),
     certificateExpiry: (seconds) => metrics.certificateExpiry(seconds * 1_000),
     logger: log,
   });
   installation.start();
-  let pinned = pins(options.policies());
+  const watch = createWebhookWatch({
+    client: options.client,
+    log,
+    onAlive: metrics.watchAlive,
+    onChange: () => installation.poke(),
+  });
+  watch.start();
+  let before = { pins: pins(options.policies()), ready: options.ready() };
   return {
     url,
     installed: installation.ready,
+    guard: () => guard,
     policiesChanged: () => {
-      const pin = pins(options.policies());
-      if (pin !== pinned) installation.poke();
-      pinned = pin;
+      const current = { pins: pins(options.policies()), ready: options.ready() };
+      if (!isDeepStrictEqual(current, before)) installation.poke();
+      before = current;
     },
     stop: async () => {
+      await watch.stop();
       await Promise.all([installation.stop(), server.drain(leaveTime(settings.webhookAddress))]);
       callers?.close();
     },
   };
+}
+
+/** A line where it begins and where it ends to be enforced. */
+function tellOfGuard(log: Log, before: GuardState, { status, ...state }: GuardState): void {
+  if (status === "gap") log.warn("admission is not enforced", state);
+  else if (status === "enforced" && before.status !== "enforced") log.info("admission is enforced", state);
+}
+
+/** Whether a namespace is being deleted. Where it cannot be read nobody knows, and the operator stays. */
+async function isLeaving(client: KubeClient, name: string): Promise<boolean> {
+  const { status, body } = await client.request("GET", `/api/v1/namespaces/${encodeURIComponent(name)}`);
+  return status === 200 && asObject(asObject(body)["metadata"])["deletionTimestamp"] !== undefined;
 }
 
 /** Milliseconds for which a replica that is going away still takes requests. */

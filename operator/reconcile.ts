@@ -6,7 +6,7 @@ import { createJudge } from "./audit/judge.ts";
 import { createTally, type Tally } from "./audit/tally.ts";
 import type { PolicyJudgement } from "./audit/judgement.ts";
 import type { Caches } from "./cluster/caches.ts";
-import { createEventRecorder } from "./status/events.ts";
+import { createEventRecorder, type Involved } from "./status/events.ts";
 import type { Snapshot } from "./graph.ts";
 import type { KubeClient } from "../kube/kubeClient.ts";
 import { messageOf } from "../kube/kubeError.ts";
@@ -14,8 +14,10 @@ import type { Leadership } from "../kube/leader/leadership.ts";
 import type { Log } from "../kube/log.ts";
 import { annotationKeys, type PolicySet } from "./policies/policySet.ts";
 import type { PodRecord } from "./cluster/pods.ts";
+import type { PolicyRecord } from "./policies/policies.ts";
 import { selectedLabels } from "./policies/selectedLabels.ts";
 import type { Settings } from "./settings/settings.ts";
+import type { GuardState } from "../webhook/guard/guardState.ts";
 import type { Fingerprints } from "./status/policyStatus.ts";
 import { StatusWriter } from "./status/statusWriter.ts";
 import { ViolationKeeper } from "./violations/violationKeeper.ts";
@@ -28,6 +30,8 @@ export interface ReconcilerOptions {
   readonly policies: () => PolicySet | undefined;
   /** Absent: what policies say themselves. */
   readonly fingerprints?: Fingerprints;
+  /** Whether admission asks the webhook, as it was seen last; absent: nobody looks. */
+  readonly guard?: () => GuardState;
   readonly leadership: Leadership;
   /** Resolves when the evidence that is kept in caches is known; audits wait a few seconds for it. */
   readonly prepared: () => Promise<void>;
@@ -100,12 +104,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       auditedAt: auditor.auditedAt(policy),
     }),
     ...(options.fingerprints && { fingerprints: options.fingerprints }),
+    ...(options.guard && { guard: options.guard }),
     leadership,
-    onTrustChanged: ({ name, uid }, message) =>
+    onTrustChanged: (policy, message) =>
+      events.record({ involved: policyOf(policy), type: "Normal", reason: "TrustChanged", message }),
+    onEnforcedChanged: (policy, enforced, message) =>
       events.record({
-        involved: { apiVersion: "imagesecurity.dev/v1", kind: "ImageSecurityPolicy", namespace: "", name, uid },
-        type: "Normal",
-        reason: "TrustChanged",
+        involved: policyOf(policy),
+        type: enforced ? "Normal" : "Warning",
+        reason: enforced ? "Enforced" : "NotEnforced",
         message,
       }),
     now,
@@ -146,11 +153,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-const podOf = ({
-  namespace,
+const policyOf = ({ name, uid }: PolicyRecord): Involved => ({
+  apiVersion: "imagesecurity.dev/v1",
+  kind: "ImageSecurityPolicy",
+  namespace: "",
   name,
   uid,
-}: PodRecord): { apiVersion: string; kind: string; namespace: string; name: string; uid: string } => ({
+});
+
+const podOf = ({ namespace, name, uid }: PodRecord): Involved => ({
   apiVersion: "v1",
   kind: "Pod",
   namespace,

@@ -148,6 +148,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     policies: graph.policies,
     namespaces: namespaces.store,
     ready: () => graph.policies() !== undefined && namespaces.synced(),
+    onGuard: () => reconciler.policiesChanged(),
     metrics,
     log,
     now,
@@ -178,6 +179,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     policies: graph.policies,
     leadership: elector,
     fingerprints: evidence.fingerprints,
+    guard: admission.guard,
     prepared: reports.untilKnown,
     settings,
     instance: hostname(),
@@ -187,6 +189,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   metrics.observe({
     policies: graph.policies,
     leading: () => elector.mayWrite(),
+    guard: admission.guard,
     tally: reconciler.tally,
     report: reconciler.report,
     exposure,
@@ -205,6 +208,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     ready.resolve();
   });
   graph.onSnapshot(consumer.push);
+  void namespaces.untilSynced().then(admission.policiesChanged);
   // In this order at the end: no new requests, no new writes, the lease given back, then all that they need.
   stack.defer(async () => {
     await Promise.all([admission.stop(), reconciler.stop().then(() => elector.stop())]);

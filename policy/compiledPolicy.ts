@@ -22,8 +22,10 @@ export interface CompiledPolicy extends CompiledRules {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
-  /** Hash of the specification and of every key, certificate and root it resolved to: equal keys judge equally. */
+  /** Hash of the specification, of every key, certificate and root it resolved to, and of `lookAgain`: equal keys judge equally. */
   readonly key: string;
+  /** What its author wrote to have everything looked at anew: another text, no kept answer from before. */
+  readonly lookAgain?: string;
   readonly onUnavailable: "deny" | "warn" | "allow";
   /** The action in force in a namespace: the first override that names it, else `enforcementAction`. */
   readonly actionIn: (namespace: string, labels: Subject["namespaceLabels"]) => EnforcementAction;

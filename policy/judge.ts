@@ -1,5 +1,6 @@
 import { softer } from "./finding/action.ts";
 import type { CompiledPolicy } from "./compiledPolicy.ts";
+import { settledBy, withAdvice } from "./facts/unavailable.ts";
 import type { ImageFacts } from "./facts/facts.ts";
 import type { EnforcementAction, Finding, FindingAction, RuleFinding, RuleName } from "./finding/finding.ts";
 import { message } from "./finding/message.ts";
@@ -191,11 +192,7 @@ function judgeDigestOf(
     case "invalid":
       return [{ rule, reason: contentReason(digest.reason), detail: digest.message }];
     case "unavailable":
-      return [
-        digest.lasting === true
-          ? { rule, reason: "EvidenceUnavailable", detail: digest.message, unavailable: "configuration" }
-          : { rule, reason: "EvidenceUnavailable", detail: `${digest.message}; try again`, unavailable: "evidence" },
-      ];
+      return [{ rule, reason: "EvidenceUnavailable", detail: withAdvice(digest), unavailable: settledBy(digest) }];
   }
 }
 

@@ -16,6 +16,8 @@ export interface ControlPlaneOptions {
   readonly guard?: ProcessGuard;
   /** Ends a start that is on its way. */
   readonly signal?: AbortSignal | undefined;
+  /** More flags of the API server, for tests of what a platform does. */
+  readonly apiServerFlags?: readonly string[];
 }
 
 /**
@@ -59,7 +61,10 @@ export class ControlPlane {
       ServerProcess.start({
         name: "kube-apiserver",
         command: options.kubeApiserver,
-        args: apiServerArguments({ url: this.server, etcdUrl, files: credentials.files }),
+        args: [
+          ...apiServerArguments({ url: this.server, etcdUrl, files: credentials.files }),
+          ...(options.apiServerFlags ?? []),
+        ],
         logFile: join(directory, "kube-apiserver.log"),
         guard,
         signal: options.signal,

@@ -1,125 +1,235 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { ApiException } from "@kubernetes/client-node";
+import { apiMessageOf } from "../kube/apiError.ts";
 import type { CertificateStore } from "./certificates/certificateStore.ts";
-import { expiryOf, sameCertificate, splitPem, type Material } from "./certificates/material.ts";
-import { isOwnEntry, type GenerateOptions } from "./configurations/generate.ts";
+import { expiryOf, type Material } from "./certificates/material.ts";
+import { guardEntries, pinningEntries, probeEntry, type GenerateOptions } from "./configurations/generate.ts";
 import {
-  ConfigurationConflict,
   readConfigurations,
   writeConfigurations,
   type ConfigurationsApi,
   type LiveConfigurations,
+  type WantedEntries,
 } from "./configurations/webhookConfigurations.ts";
+import type { GuardState, Reach } from "./guard/guardState.ts";
+import { judgeGuard } from "./guard/judgeGuard.ts";
+import { Reachability } from "./guard/reachability.ts";
+import { Rounds } from "./guard/rounds.ts";
+import { guards, suspension } from "./guard/suspension.ts";
+import { trusts, weaknesses } from "./guard/weaknesses.ts";
 import type { AdmissionLogger } from "./logger.ts";
 import type { ServingPair } from "./server.ts";
 
-export interface InstallationOptions extends Pick<GenerateOptions, "target" | "excludeNamespaces"> {
+export interface InstallationOptions extends Omit<GenerateOptions, "caBundle"> {
   readonly store: Pick<CertificateStore, "sync">;
-  /** undefined: someone else writes the configurations, with the authority that stands in the Secret. */
-  readonly configurations: ConfigurationsApi | undefined;
+  readonly configurations: ConfigurationsApi;
+  /** false: someone else writes the configurations, with the authority that stands in the Secret. They are looked at all the same. */
+  readonly manage: boolean;
   /** Whether a Ready policy pins; undefined while that is not known. */
   readonly pins: () => boolean | undefined;
+  /** Whether this replica could judge: its caches are synced, a policy set is compiled. */
+  readonly serves: () => boolean;
+  /** Whether the operator's own namespace is going away. */
+  readonly leaving: () => Promise<boolean>;
+  /** Asks the API server to refuse the probe. */
+  readonly probe: () => Promise<Reach>;
+  /** Told what was seen, after every round. */
+  readonly onGuard: (state: GuardState) => void;
   /** Takes a certificate into service. */
   readonly use: (pair: ServingPair) => void;
   /** The served certificate's end, in seconds since the epoch. */
   readonly certificateExpiry: (seconds: number) => void;
   readonly logger: AdmissionLogger;
-  /** Milliseconds between rounds; 30 s by default. */
+  /** Milliseconds between rounds; 10 s by default. */
   readonly interval?: number;
   /** Milliseconds that API servers get to see a new authority before its certificate is served; 5 s by default. */
   readonly settle?: number;
 }
 
+/** Milliseconds until the next look where the API server does not reach the webhook. */
+const UNREACHED_MS = 3_000;
+/** Milliseconds that the last look at the operator's namespace may hold up a stop. */
+const FAREWELL_MS = 2_000;
+
 /**
- * Keeps the webhook reachable: certificates in their Secret, their authorities and our rules in the configurations.
- * Level-based, so that what is deleted or changed by hand is put right in the next round, and the same for every replica.
+ * Keeps the webhook reachable and asked: certificates in their Secret, their authorities and our entries in the configurations. Level-based,
+ * so that what is deleted or changed by hand is put right in the next round, and the same for every replica.
+ *
+ * Entries that refuse images are put in only after the API server was seen to reach the webhook: what is installed before it runs, or where
+ * a firewall stands between, must not stop a cluster. Those that are there already are kept, whatever happens.
  */
 export class WebhookInstallation {
-  /** Resolves when the configurations are written and a certificate that they trust is served. */
+  /** Resolves when the configurations hold what can be installed now, and a certificate that they trust is served. */
   readonly ready: Promise<void>;
   readonly #options: InstallationOptions;
-  readonly #stopping = new AbortController();
+  readonly #rounds: Rounds;
+  readonly #reach: Reachability;
   readonly #installed = Promise.withResolvers<void>();
-  #wake: () => void = () => undefined;
-  #poked = false;
-  #running: Promise<void> | undefined;
   #served: Material | undefined;
   /** The authority that the configurations were seen to trust, and since when (monotonic milliseconds). */
   #trusted: { readonly authority: string; readonly since: number } | undefined;
+  /** Whether the last round found and left everything as it should be: what is found otherwise then, somebody else did. */
+  #complete = false;
 
   constructor(options: InstallationOptions) {
     this.#options = options;
     this.ready = this.#installed.promise;
+    this.#reach = new Reachability(options.probe);
+    this.#rounds = new Rounds({
+      round: (signal) => this.#round(signal),
+      interval: options.interval ?? 10_000,
+      logger: options.logger,
+    });
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#rounds.start();
   }
 
   /** Runs the next round at once, because what it depends on may have changed. */
   poke(): void {
-    this.#poked = true;
-    this.#wake();
+    this.#rounds.poke();
   }
 
-  /** Ends after the round in hand. */
+  /** Ends after the round in hand. An operator whose namespace goes away leaves nothing behind that would stop the cluster. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.#wake();
-    await this.#running;
+    await this.#rounds.stop();
+    if (!this.#options.manage) return;
+    const farewell = this.#farewell().catch(() => undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, FAREWELL_MS);
+    await Promise.race([farewell, promise]);
+    clearTimeout(timer);
   }
 
-  async #run(): Promise<void> {
-    const { interval = 30_000, logger } = this.#options;
-    let failures = 0;
-    while (!this.#stopping.signal.aborted) {
-      this.#poked = false;
-      let pause = interval;
-      try {
-        pause = Math.min(interval, await this.#round());
-        failures = 0;
-      } catch (error) {
-        failures += 1;
-        // Half a second, doubled each time, and never the same for two replicas.
-        pause = Math.min(interval, 500 * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
-        const conflict = error instanceof ConfigurationConflict;
-        logger[conflict ? "debug" : "warn"]("the webhook could not be installed; it is tried again", {
-          error: String(error),
-        });
-      }
-      if (!this.#poked) await this.#pause(pause);
-    }
+  async #farewell(): Promise<void> {
+    const { configurations, leaving } = this.#options;
+    if (await leaving()) await writeConfigurations(configurations, await readConfigurations(configurations), NOTHING);
   }
 
-  async #pause(milliseconds: number): Promise<void> {
-    const waking = new AbortController();
-    this.#wake = () => waking.abort();
-    if (this.#stopping.signal.aborted) return;
-    await sleep(milliseconds, undefined, { signal: waking.signal, ref: false }).catch(() => undefined);
-  }
-
-  /** One round; gives the milliseconds after which the next one has something to do, at the latest. */
-  async #round(): Promise<number> {
-    const { store, configurations, target, excludeNamespaces, pins } = this.#options;
+  /** One round; gives the milliseconds after which the next one has something to do, at the latest, and whether it wrote. */
+  async #round(signal: AbortSignal): Promise<{ readonly pause: number; readonly wrote: boolean }> {
+    const { store, configurations, manage, leaving } = this.#options;
     // In this order: whoever renewed the Secret after we read it also wrote a configuration that is newer than ours, so
     // that our write conflicts and no bundle ever goes back.
-    const live = configurations && (await readConfigurations(configurations));
-    const material = await store.sync();
-    if (configurations === undefined || live === undefined) {
-      this.#serve(material);
-      return Infinity;
+    const live = await readConfigurations(configurations);
+    if (manage && (await leaving())) {
+      this.#complete = false;
+      const written = await writeConfigurations(configurations, live, NOTHING);
+      this.#tell({ stays: "leaving" }, written);
+      return { pause: Infinity, wrote: differs(live, written) };
     }
-    const caBundle = material.bundle.join("");
-    const wanted = { target, excludeNamespaces, caBundle };
-    const written = await writeConfigurations(configurations, live, wanted, pins()).catch((error: unknown) => {
-      // Somebody deleted it, to free the cluster, and we have no right to make it: nobody calls us, and without a certificate
-      // the probes would fail for nothing.
-      if (live.validating === undefined && isForbidden(error)) this.#use(material);
+    const material = await store.sync();
+    if (!manage) {
+      this.#serve(material);
+      const { probe } = this.#entries(material);
+      if (live.validating?.webhooks?.some(({ name }) => name === probe.name) === true) await this.#reach.look();
+      this.#tell({ authority: material.authority.cert }, live);
+      return { pause: this.#reach.unsettled() ? UNREACHED_MS : Infinity, wrote: false };
+    }
+    return await this.#manage(live, material, signal);
+  }
+
+  async #manage(
+    live: LiveConfigurations,
+    material: Material,
+    signal: AbortSignal,
+  ): Promise<{ readonly pause: number; readonly wrote: boolean }> {
+    const { serves } = this.#options;
+    const { probe, guard } = this.#entries(material);
+    const why = suspension(live.validating);
+    const guarded = guards(live.validating, probe.name);
+    // Nobody calls us: it can be served before it is trusted, and must be, to be reached.
+    if (!guarded) this.#use(material);
+    if (why !== undefined) {
+      const written = await this.#write(live, NOTHING, material);
+      this.#complete = false;
+      this.#tell({ stays: "suspended", why }, written);
+      this.#installed.resolve();
+      return { pause: Infinity, wrote: differs(live, written) };
+    }
+    if (!guarded && !serves()) {
+      this.#tell({ stays: "starting" }, live);
+      return { pause: Infinity, wrote: false };
+    }
+    if (!guarded && !this.#reach.lately()) {
+      const seen = await this.#write(live, { validating: [probe], mutating: undefined }, material);
+      const answer = await this.#reach.learn(signal);
+      if (answer.status !== "reached") {
+        this.#tell({ stays: "unreached", answer, authority: material.authority.cert }, seen);
+        // Without its definition there is no policy either, and nobody waits for one.
+        if (answer.status === "unknown") this.#installed.resolve();
+        return { pause: UNREACHED_MS, wrote: false };
+      }
+      return await this.#install(seen, guard, probe, material);
+    }
+    return await this.#install(live, guard, probe, material);
+  }
+
+  async #install(
+    live: LiveConfigurations,
+    guard: ReturnType<typeof guardEntries>,
+    probe: ReturnType<typeof probeEntry>,
+    material: Material,
+  ): Promise<{ readonly pause: number; readonly wrote: boolean }> {
+    const { pins, logger } = this.#options;
+    const options = { ...this.#options, caBundle: material.bundle.join("") };
+    const pinning = pins();
+    const found = this.#complete ? weaknesses(live.validating, guard, this.#trusted?.authority, true) : [];
+    const mutating = pinning === undefined ? undefined : pinning ? pinningEntries(options) : [];
+    const written = await this.#write(live, { validating: [...guard, probe], mutating }, material);
+    const wrote = differs(live, written);
+    if (found.length > 0)
+      logger.warn("the webhook configuration was changed by someone else and is put right", {
+        found: found.map(({ message }) => message).join("; "),
+      });
+    const authority = material.authority.cert;
+    for (const { clientConfig } of written.validating?.webhooks?.filter(({ name }) => name === probe.name) ?? [])
+      if (!trusts(clientConfig.caBundle, authority))
+        throw new Error("the configurations do not hold the webhook's authority");
+    const pause = this.#change(material);
+    this.#complete = true;
+    await this.#reach.look();
+    this.#tell({ authority }, written);
+    return { pause: this.#reach.unsettled() ? Math.min(pause, UNREACHED_MS) : pause, wrote };
+  }
+
+  async #write(live: LiveConfigurations, wanted: WantedEntries, material: Material): Promise<LiveConfigurations> {
+    try {
+      return await writeConfigurations(this.#options.configurations, live, wanted);
+    } catch (error) {
+      if (error instanceof ApiException) {
+        // We have no right to write it, most often: without a certificate the probes of this replica would fail for nothing.
+        this.#serve(material);
+        await this.#reach.look();
+        const now = await readConfigurations(this.#options.configurations);
+        this.#tell({ authority: material.authority.cert, refused: apiMessageOf(error) }, now);
+      }
       throw error;
-    });
-    if (!trusts(written, material.authority.cert))
-      throw new Error("the configurations do not hold the webhook's authority");
-    return this.#change(material);
+    }
+  }
+
+  #entries(material: Material): {
+    readonly guard: ReturnType<typeof guardEntries>;
+    readonly probe: ReturnType<typeof probeEntry>;
+  } {
+    const options = { ...this.#options, caBundle: material.bundle.join("") };
+    return { guard: guardEntries(options), probe: probeEntry(options) };
+  }
+
+  #tell(seen: Parameters<typeof judgeGuard>[0]["seen"], live: LiveConfigurations): void {
+    const { manage, pins, onGuard } = this.#options;
+    const options = { ...this.#options, caBundle: "" };
+    onGuard(
+      judgeGuard({
+        seen,
+        live,
+        guard: guardEntries(options),
+        pinning: pins() === true ? pinningEntries(options) : [],
+        manage,
+        trouble: this.#reach.trouble(),
+        proven: this.#reach.lately(),
+      }),
+    );
   }
 
   /** Serves what the API servers trust: at once what the authority in use has signed, else when they had time to see the new one. */
@@ -151,14 +261,7 @@ export class WebhookInstallation {
   }
 }
 
-const isForbidden = (error: unknown): boolean => error instanceof ApiException && error.code === 403;
+const differs = (one: LiveConfigurations, other: LiveConfigurations): boolean =>
+  one.validating !== other.validating || one.mutating !== other.mutating;
 
-/** Whether every entry of ours in both configurations trusts this authority. */
-const trusts = ({ validating, mutating }: LiveConfigurations, authority: string): boolean =>
-  [...(validating?.webhooks ?? []), ...(mutating?.webhooks ?? [])]
-    .filter(({ name }) => isOwnEntry(name))
-    .every(({ clientConfig }) =>
-      splitPem(Buffer.from(clientConfig.caBundle ?? "", "base64").toString("utf8")).some((pem) =>
-        sameCertificate(pem, authority),
-      ),
-    );
+const NOTHING: WantedEntries = { validating: [], mutating: [] };

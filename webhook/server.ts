@@ -9,6 +9,7 @@ import type { AdmissionLogger } from "./logger.ts";
 import { BodyBudget } from "./bodyBudget.ts";
 import type { Callers } from "./callers/callers.ts";
 import { Connections } from "./connections.ts";
+import { answerProbe } from "./guard/answerProbe.ts";
 import { send } from "./reply.ts";
 import type { Handler } from "./handler.ts";
 import { createShares, OF_NAMESPACE, OF_PEER } from "./shares.ts";
@@ -18,6 +19,8 @@ export interface AdmissionServerOptions {
   readonly mutate: Handler;
   /** Whether caches are synced and a first policy set is compiled; `/readyz`. */
   readonly ready: () => boolean;
+  /** What `/readyz` says of a replica that is ready; "ok" by default. A webhook that is not asked is ready all the same. */
+  readonly readyText?: () => string;
   readonly logger: AdmissionLogger;
   /** Milliseconds that a review may take; below the configuration's `timeoutSeconds`. */
   readonly deadline: number;
@@ -57,7 +60,7 @@ const SWEEP = 1_000;
  */
 const SECURE_OPTIONS: number = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION;
 
-/** The admission endpoint: HTTPS with `/validate`, `/mutate`, `/healthz` and `/readyz`. */
+/** The admission endpoint: HTTPS with `/validate`, `/mutate`, `/probe`, `/healthz` and `/readyz`. */
 export class AdmissionServer {
   readonly #server: Server;
   readonly #deadlines = new Deadlines();
@@ -69,7 +72,7 @@ export class AdmissionServer {
   #closed: Promise<void> | undefined;
 
   constructor(options: AdmissionServerOptions) {
-    const { logger, deadline, ready, callers } = options;
+    const { logger, deadline, ready, readyText = () => "ok", callers } = options;
     this.#deadline = deadline;
     this.#callers = callers;
     const { maxBytes = 64 * 1024 * 1024, maxReviews = 1_000, maxConnections = 2_048 } = options;
@@ -105,8 +108,9 @@ export class AdmissionServer {
     const routes: ReadonlyMap<string, Route> = new Map([
       ["/validate", reviews(options.validate)],
       ["/mutate", reviews(options.mutate)],
+      ["/probe", reviews(answerProbe)],
       ["/healthz", probe(() => true)],
-      ["/readyz", probe(() => !this.#draining && ready())],
+      ["/readyz", probe(() => !this.#draining && ready(), readyText)],
     ]);
     this.#server = createServer(
       {
@@ -123,7 +127,7 @@ export class AdmissionServer {
       (request, response) => {
         if (this.#draining) response.setHeader("connection", "close");
         const route = routes.get(pathOf(request.url ?? ""));
-        if (route === undefined) send(response, 404, "there are /validate, /mutate, /healthz and /readyz");
+        if (route === undefined) send(response, 404, "there are /validate, /mutate, /probe, /healthz and /readyz");
         else route(request, response);
       },
     );
@@ -196,11 +200,11 @@ export class AdmissionServer {
 type Route = (request: IncomingMessage, response: ServerResponse) => void;
 
 const probe =
-  (healthy: () => boolean) =>
+  (healthy: () => boolean, text: () => string = () => "ok") =>
   (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method !== "GET" && request.method !== "HEAD")
       send(response, 405, "a probe is a GET", { allow: "GET, HEAD" });
-    else if (healthy()) send(response, 200, "ok");
+    else if (healthy()) send(response, 200, text());
     else send(response, 503, "not ready");
   };
 

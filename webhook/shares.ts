@@ -5,6 +5,8 @@ export const OF_PEER: number = 3 / 4;
 /** But never less than this: two of the largest bodies, and what one rollout brings at once. */
 const LEAST_REVIEWS = 16;
 const LEAST_BYTES = 16 * 1024 * 1024;
+/** Reviews for which there is room as long as there is any: an object and its old one, or `/mutate` and `/validate`. */
+const ALWAYS = 2;
 
 /** A bound on what is in hand at one time for each name: about a namespace, or from an address. */
 export interface Shares {
@@ -24,7 +26,7 @@ const NOTHING: Held = { reviews: 0, bytes: 0 };
 
 /**
  * A part of all reviews and of all bytes for each name: whoever may create large pods whose registry never answers must not make
- * every other namespace's pods be refused for want of room, nor a stranger the API server's.
+ * every other namespace's pods be refused for want of room, whether he does it in one namespace or in many; nor a stranger the API server's.
  */
 export const createShares = (
   limits: { readonly reviews: number; readonly bytes: number },
@@ -33,19 +35,32 @@ export const createShares = (
   const reviews = Math.max(LEAST_REVIEWS, Math.floor(limits.reviews * part));
   const bytes = Math.max(LEAST_BYTES, Math.floor(limits.bytes * part));
   const held = new Map<string, Held>();
-  const fits = (now: Held, size: number): boolean => now.reviews < reviews && now.bytes + size <= bytes;
+  // Alone one may take his part; of what several take each next one gets that part of what is left.
+  const weight = part / (1 - part);
+  let all = NOTHING;
+  const fits = (now: Held, size: number): boolean => {
+    if (now.reviews >= reviews || now.bytes + size > bytes) return false;
+    if (now.reviews === all.reviews) return true;
+    const left = { reviews: limits.reviews - all.reviews, bytes: limits.bytes - all.bytes - size };
+    return now.reviews < Math.max(ALWAYS, left.reviews * weight) && now.bytes + size <= left.bytes * weight;
+  };
+  const hold = (name: string, now: Held, count: number, size: number): void => {
+    const after = { reviews: now.reviews + count, bytes: now.bytes + size };
+    if (after.reviews > 0) held.set(name, after);
+    else held.delete(name);
+    all = { reviews: all.reviews + count, bytes: all.bytes + size };
+  };
   return {
     free: (name, size) => fits(held.get(name) ?? NOTHING, size),
     take: (name, size) => {
       const now = held.get(name) ?? NOTHING;
       if (!fits(now, size)) return false;
-      held.set(name, { reviews: now.reviews + 1, bytes: now.bytes + size });
+      hold(name, now, 1, size);
       return true;
     },
     give: (name, size) => {
       const now = held.get(name);
-      if (now === undefined || now.reviews <= 1) held.delete(name);
-      else held.set(name, { reviews: now.reviews - 1, bytes: now.bytes - size });
+      if (now !== undefined) hold(name, now, -1, -size);
     },
   };
 };

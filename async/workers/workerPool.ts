@@ -1,11 +1,15 @@
 import { Worker } from "node:worker_threads";
+import { FairQueue } from "../shares/fairQueue.ts";
+import { currentParty } from "../shares/party.ts";
+import { Spent } from "../shares/spent.ts";
+import { standIn } from "../shares/standIn.ts";
 
 export interface WorkerPoolOptions {
   /** The module that a worker runs; it calls `serveJobs`. */
   readonly entry: URL;
   /** Workers at most; they are started when there is work. */
   readonly size: number;
-  /** Jobs that may wait; what comes on top is turned away. */
+  /** Jobs that may wait; of more, those are turned away whose tenant has the most there. */
   readonly queue: number;
   /** Milliseconds for one job, after which its worker is ended. */
   readonly jobTime: number;
@@ -25,6 +29,8 @@ export type JobResult<A> =
 interface Job<Q, A> {
   readonly question: Q;
   readonly signal: AbortSignal;
+  /** A worker takes it: from now on it does not wait. */
+  readonly begin: () => void;
   readonly finish: (result: JobResult<A>) => void;
 }
 
@@ -33,6 +39,9 @@ interface Seat<Q, A> {
   /** Whether the module has loaded: before that a failure is ours and not the job's. */
   ready: boolean;
   job: Job<Q, A> | undefined;
+  /** Who has the job's time on his account, and since when; as `performance.now()`. */
+  tenant: string;
+  since: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -40,13 +49,14 @@ interface Seat<Q, A> {
 const START_TIME = 30_000;
 
 /**
- * Computation off the event loop: one job at a time for each worker, a bounded queue before them. A worker that dies takes its
- * own job with it and nothing else; the next job starts a new one. Never rejects.
+ * Computation off the event loop: one job at a time for each worker, a bounded queue before them, in which the tenant comes first whose jobs
+ * took the least time lately. A worker that dies takes its own job with it and nothing else; the next job starts a new one. Never rejects.
  */
 export class WorkerPool<Q, A> {
   readonly #options: WorkerPoolOptions;
   readonly #seats = new Set<Seat<Q, A>>();
-  #waiting: Job<Q, A>[] = [];
+  readonly #waiting = new FairQueue<Job<Q, A>>();
+  readonly #spent = new Spent();
   #closed = false;
 
   constructor(options: WorkerPoolOptions) {
@@ -55,24 +65,36 @@ export class WorkerPool<Q, A> {
 
   run(question: Q, signal: AbortSignal): Promise<JobResult<A>> {
     if (signal.aborted) return Promise.resolve({ status: "aborted" });
-    if (this.#closed || this.#waiting.length >= this.#options.queue) return Promise.resolve({ status: "overloaded" });
+    if (this.#closed) return Promise.resolve({ status: "overloaded" });
+    const party = currentParty();
     return new Promise((resolve) => {
-      const abort = (): void => finish({ status: "aborted" });
-      const finish = (result: JobResult<A>): void => {
-        signal.removeEventListener("abort", abort);
-        resolve(result);
+      let stop = (): void => undefined;
+      const abort = (): void => {
+        this.#waiting.remove(job);
+        job.finish({ status: "aborted" });
+      };
+      const job: Job<Q, A> = {
+        question,
+        signal,
+        begin: () => stop(),
+        finish: (result) => {
+          stop();
+          signal.removeEventListener("abort", abort);
+          resolve(result);
+        },
       };
       signal.addEventListener("abort", abort, { once: true });
-      this.#waiting.push({ question, signal, finish });
+      this.#waiting.push(job, party);
       this.#dispatch();
+      if (this.#waiting.size > this.#options.queue) this.#waiting.shed()?.finish({ status: "overloaded" });
+      if (this.#waiting.has(job)) stop = standIn(party);
     });
   }
 
   /** Ends the workers; jobs that wait or run are turned away. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { finish } of this.#waiting) finish({ status: "overloaded" });
-    this.#waiting = [];
+    this.#turnAway();
     const seats = [...this.#seats];
     this.#seats.clear();
     for (const seat of seats) settle(seat, { status: "overloaded" });
@@ -80,13 +102,19 @@ export class WorkerPool<Q, A> {
   }
 
   #dispatch(): void {
-    this.#waiting = this.#waiting.filter(({ signal }) => !signal.aborted);
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.size > 0) {
       const seat = [...this.#seats].find(({ job }) => job === undefined) ?? this.#start();
       if (seat === undefined) return;
-      const job = this.#waiting.shift();
-      if (job === undefined) return;
+      const next = this.#waiting.take(
+        (tenant) => this.#spent.of(tenant),
+        () => true,
+      );
+      if (next === undefined) return;
+      const { value: job, tenant } = next;
+      job.begin();
       seat.job = job;
+      seat.tenant = tenant;
+      seat.since = performance.now();
       // A busy worker keeps the process alive, an idle one does not.
       seat.worker.ref();
       this.#time(seat);
@@ -100,7 +128,7 @@ export class WorkerPool<Q, A> {
     const worker = new Worker(this.#options.entry, {
       resourceLimits: { maxOldGenerationSizeMb: this.#options.memory },
     });
-    const seat: Seat<Q, A> = { worker, ready: false, job: undefined, timer: undefined };
+    const seat: Seat<Q, A> = { worker, ready: false, job: undefined, tenant: "", since: 0, timer: undefined };
     this.#seats.add(seat);
     worker.on("message", (message: WorkerMessage<A>) => {
       if (message.type === "ready") {
@@ -109,6 +137,7 @@ export class WorkerPool<Q, A> {
         return;
       }
       worker.unref();
+      this.#account(seat);
       settle(seat, message.type === "done" ? { status: "done", value: message.value } : { status: "crashed" });
       this.#dispatch();
     });
@@ -128,15 +157,27 @@ export class WorkerPool<Q, A> {
 
   #lose(seat: Seat<Q, A>, overtime = false): void {
     if (!this.#seats.delete(seat)) return;
+    this.#account(seat);
     void seat.worker.terminate();
     if (seat.ready) settle(seat, { status: "crashed", ...(overtime ? { overtime: true } : {}) });
     else {
       // A module that does not load would be started again for every job that waits.
       settle(seat, { status: "overloaded" });
-      for (const { finish } of this.#waiting) finish({ status: "overloaded" });
-      this.#waiting = [];
+      this.#turnAway();
     }
     this.#dispatch();
+  }
+
+  #turnAway(): void {
+    for (const job of this.#waiting.values()) {
+      this.#waiting.remove(job);
+      job.finish({ status: "overloaded" });
+    }
+  }
+
+  #account({ tenant, since, job }: Seat<Q, A>): void {
+    const now = performance.now();
+    if (job !== undefined) this.#spent.add(tenant, now - since, now);
   }
 }
 

@@ -5,6 +5,8 @@ import { storedReport, type StoredReport } from "../../evidence/scan/formats/vul
 import { field, textField } from "../../json/fields.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
+import { clusterManifests } from "../cluster/clusterManifests.ts";
+import { addClusterFlags, connect, type ClusterFlags } from "../cluster/connect.ts";
 import { DENIED, PASSED, UsageError } from "../exitCode.ts";
 import { readManifests, type Manifest } from "../input/manifests.ts";
 import { policiesIn, resolveIn, secretData } from "../input/policyFiles.ts";
@@ -20,7 +22,8 @@ import { FROM_COMMAND_LINE, type CheckedObject, type CheckResult } from "./resul
 import { sarifReport } from "./sarifReport.ts";
 import { COLOURED, PLAIN, textReport } from "./textReport.ts";
 
-interface CheckFlags extends RegistryFlags {
+interface CheckFlags extends RegistryFlags, ClusterFlags {
+  readonly fromCluster: boolean;
   readonly policy: readonly string[];
   readonly image: readonly string[];
   readonly namespace: string;
@@ -38,18 +41,23 @@ const collect = (value: string, before: readonly string[]): readonly string[] =>
 
 /** `image-security check`: what a cluster with these policies would say of these manifests, before they are applied. */
 export const checkCommand = (): Command =>
-  addRegistryFlags(
-    new Command("check")
-      .description("say what policies say of manifests and images, before a cluster does")
-      .argument("[paths...]", "files and folders with manifests; - is standard input (kustomize, helm template)")
-      .option("--policy <path>", "file or folder with policies and what they refer to; repeatable", collect, [])
-      .option("--image <image>", "an image to judge as a Pod would have it; repeatable", collect, [])
-      .option("-n, --namespace <name>", "namespace of objects that name none", "default")
-      .option("--namespace-labels <NAMESPACE:key=value,...>", "labels of a namespace; repeatable", collect, [])
-      .addOption(
-        new Option("--output <format>", "how it is told").choices(["text", "json", "sarif", "junit"]).default("text"),
-      )
-      .addOption(new Option("--fail-on <action>", "end with 1 from this on").choices(["deny", "warn"]).default("deny")),
+  addClusterFlags(
+    addRegistryFlags(
+      new Command("check")
+        .description("say what policies say of manifests and images, before a cluster does")
+        .argument("[paths...]", "files and folders with manifests; - is standard input (kustomize, helm template)")
+        .option("--policy <path>", "file or folder with policies and what they refer to; repeatable", collect, [])
+        .option("--from-cluster", "judge by the policies of the cluster, its namespaces' labels and its keys", false)
+        .option("--image <image>", "an image to judge as a Pod would have it; repeatable", collect, [])
+        .option("-n, --namespace <name>", "namespace of objects that name none", "default")
+        .option("--namespace-labels <NAMESPACE:key=value,...>", "labels of a namespace; repeatable", collect, [])
+        .addOption(
+          new Option("--output <format>", "how it is told").choices(["text", "json", "sarif", "junit"]).default("text"),
+        )
+        .addOption(
+          new Option("--fail-on <action>", "end with 1 from this on").choices(["deny", "warn"]).default("deny"),
+        ),
+    ),
   ).action(async (paths: readonly string[], flags: CheckFlags) => {
     const result = await check(paths, flags);
     process.stdout.write(reportOf(result, flags.output));
@@ -58,17 +66,22 @@ export const checkCommand = (): Command =>
   });
 
 const check = async (paths: readonly string[], flags: CheckFlags): Promise<CheckResult> => {
-  if (flags.policy.length === 0) throw new UsageError("there is nothing to judge by: give policies with --policy FILE");
+  if (flags.policy.length === 0 && !flags.fromCluster)
+    throw new UsageError("there is nothing to judge by: give policies with --policy FILE, or --from-cluster");
   if (paths.length === 0 && flags.image.length === 0)
     throw new UsageError("there is nothing to judge: give files, folders, - for standard input, or --image IMAGE");
-  const policyFiles = readManifests(await readFiles(flags.policy));
+  const given = readManifests(await readFiles(flags.policy));
+  const judgedBy = [...given.manifests, ...(flags.fromCluster ? await fromCluster(flags, given.manifests) : [])];
   const { manifests, others } = readManifests(await readFiles(paths));
   if (paths.length > 0 && manifests.length === 0)
     throw new UsageError(`${paths.join(", ")}: holds no Kubernetes object, so nothing was judged`);
 
-  const around = [...policyFiles.manifests, ...manifests];
-  const { policies, objects } = policiesIn(policyFiles.manifests, resolveIn(around));
-  if (policies.length === 0) throw new UsageError(`${flags.policy.join(", ")}: holds no ImageSecurityPolicy`);
+  const around = [...judgedBy, ...manifests];
+  const { policies, objects } = policiesIn(judgedBy, resolveIn(around));
+  if (policies.length === 0)
+    throw new UsageError(
+      `${[...flags.policy, ...(flags.fromCluster ? ["the cluster"] : [])].join(", ")}: holds no ImageSecurityPolicy`,
+    );
   const judged = [...manifests.filter(isJudged), ...flags.image.map(podOf)];
   const namespaces = namespacesIn(around, flags.namespaceLabels);
   const namespaceOf = (manifest: Manifest): string => manifest.namespace || flags.namespace;
@@ -110,6 +123,17 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     };
   } finally {
     await evidence.close();
+  }
+};
+
+/** What a file says of a policy stands for what the cluster says of it: that is how a change is tried. */
+const fromCluster = async (flags: ClusterFlags, instead: readonly Manifest[]): Promise<readonly Manifest[]> => {
+  const client = connect(flags);
+  try {
+    const replaced = new Set(instead.map(({ kind, name }) => `${kind} ${name}`));
+    return (await clusterManifests(client)).filter(({ kind, name }) => !replaced.has(`${kind} ${name}`));
+  } finally {
+    await client.close();
   }
 };
 

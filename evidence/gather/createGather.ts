@@ -4,8 +4,12 @@ import type { EnforcementAction } from "../../policy/finding/finding.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { parseReference, type Reference } from "../../policy/image/reference.ts";
 import type { Subject } from "../../policy/subject/subject.ts";
+import { Asker } from "../../async/shares/asker.ts";
+import { onBehalfOf, Party } from "../../async/shares/party.ts";
 import type { Keychain, Keychains } from "../registry/auth/keychain.ts";
 import type { FactContext, FactProvider, Gather, GatherRequest, ProvidedFacts, ResolveDigest } from "../provider.ts";
+import type { LookAgain } from "../lookAgain.ts";
+import { blameQueues } from "./heldUp.ts";
 import { manifestFacts } from "./manifestFacts.ts";
 import { all, chain, type Maybe } from "../../async/maybe.ts";
 import type { CachedRepository } from "../registry/cache/cachedRepository.ts";
@@ -23,6 +27,8 @@ export interface GatherOptions {
   readonly keychains: Keychains;
   /** Signatures and attestations, scans, base images. Each wins over the ones before it where both know the same fact. */
   readonly providers: readonly FactProvider[];
+  /** Absent: nobody can ask for more than what is kept. */
+  readonly lookAgain?: LookAgain;
   /**
    * Repositories that the operator's own credentials serve: those that a policy names (default), or all: whoever is at a terminal asks
    * with their own credentials for what they name.
@@ -43,12 +49,21 @@ interface View {
   readonly repository: CachedRepository;
   readonly open: (name: string) => RepositoryReader;
   readonly signal: AbortSignal;
-  /** An admission resolves a tag once. An audit's signal may live for long. */
-  readonly once: boolean;
+  /**
+   * An admission resolves a tag once; an audit's signal may live for long. By namespace, because requests of the same moment share a signal,
+   * and one whose namespace asks for too much must not tell the others that it was turned away.
+   */
+  readonly once: string | undefined;
 }
 
 /** The image's own facts, before the providers add theirs. */
 type OwnFacts = Pick<ImageFacts, "digest" | "tag" | "manifest" | "running">;
+
+/** Audits share a place of their own, in which each namespace has its turn: they starve nobody at admission, nor are they starved. */
+const AUDITS = "audits/";
+
+const askerOf = (subject: Subject, mode: GatherRequest["mode"]): Asker =>
+  mode === "audit" ? new Asker(AUDITS, subject.namespace) : new Asker(subject.namespace, subject);
 
 const NO_FACTS: ImageFacts = { signatures: new Map(), attestations: new Map(), scans: new Map() };
 const STRICTEST_FIRST: readonly EnforcementAction[] = ["deny", "warn", "dryrun"];
@@ -58,7 +73,7 @@ const STRICTEST_FIRST: readonly EnforcementAction[] = ["deny", "warn", "dryrun"]
  * need comes first, so that a deadline costs the lenient ones.
  */
 export function createGather(options: GatherOptions): Gathering {
-  const { registry, keychains, providers, ownCredentials = "named", report = () => {} } = options;
+  const { registry, keychains, providers, lookAgain, ownCredentials = "named", report = () => {} } = options;
   /** What a tag was found to name, by the request's own signal: one resolution an admission, whatever the cache keeps. */
   const resolved = new WeakMap<AbortSignal, Map<string, Maybe<ManifestOutcome>>>();
 
@@ -67,7 +82,7 @@ export function createGather(options: GatherOptions): Gathering {
     policies: readonly CompiledPolicy[],
     keychain: Keychain,
     signal: AbortSignal,
-    once: boolean,
+    once: string | undefined,
   ): View | undefined => {
     const open = (name: string, parsed: Reference | undefined): CachedRepository | undefined => {
       const endpoint = registry.endpoint(name);
@@ -92,8 +107,8 @@ export function createGather(options: GatherOptions): Gathering {
 
   const tagOf = ({ reference, repository, signal, once }: View): Maybe<ManifestOutcome> => {
     const tag = reference.tag ?? "latest";
-    if (!once) return repository.peekManifestByTag(tag) ?? repository.manifestByTag(tag, signal);
-    const key = `${reference.name}:${tag}\n${repository.scope}`;
+    if (once === undefined) return repository.peekManifestByTag(tag) ?? repository.manifestByTag(tag, signal);
+    const key = `${once}\n${reference.name}:${tag}\n${repository.scope}`;
     const known = resolved.get(signal) ?? new Map<string, Maybe<ManifestOutcome>>();
     resolved.set(signal, known);
     const answer = known.get(key) ?? repository.peekManifestByTag(tag) ?? repository.manifestByTag(tag, signal);
@@ -146,7 +161,12 @@ export function createGather(options: GatherOptions): Gathering {
     return facts instanceof Promise ? ending(facts, context.request.signal, provider.name, report) : facts;
   };
 
-  const fromProviders = (seen: View, request: GatherRequest, own: OwnFacts): Maybe<ImageFacts> => {
+  const fromProviders = (
+    seen: View,
+    request: GatherRequest,
+    own: OwnFacts,
+    since: number | undefined,
+  ): Maybe<ImageFacts> => {
     const start: ImageFacts = { ...NO_FACTS, ...own };
     if (own.digest?.status !== "verified") return start;
     const { value: digest } = own.digest;
@@ -156,7 +176,15 @@ export function createGather(options: GatherOptions): Gathering {
       const wanted = providers.filter((provider) => provider.wanted(policies));
       if (wanted.length === 0) continue;
       const { reference, repository, open } = seen;
-      const context = { request: { ...request, policies }, reference, digest, repository, open, manifest };
+      const context: FactContext = {
+        request: { ...request, policies },
+        reference,
+        digest,
+        repository,
+        open,
+        manifest,
+        ...(since === undefined ? {} : { since }),
+      };
       facts = chain(facts, (before) =>
         chain(all(wanted.map((provider) => provide(provider, context))), (found) => found.reduce(merge, before)),
       );
@@ -165,14 +193,23 @@ export function createGather(options: GatherOptions): Gathering {
   };
 
   const gather: Gather = (request) => {
+    const asker = askerOf(request.subject, request.mode);
+    const facts = onBehalfOf(new Party(asker), () => gatherFor(request));
+    return chain(facts, (found) => (request.signal.aborted && asker.heldUp ? blameQueues(found) : found));
+  };
+
+  const gatherFor: Gather = (request) => {
     const { image, policies, concerned = policies, signal, subject, mode } = request;
     if (image.parsed.status !== "ok") return NO_FACTS;
+    // Before anything is answered from what is kept.
+    const since = lookAgain?.since(policies);
     const { reference } = image.parsed;
     return chain(keychains.open({ subject, policies: concerned }, signal), (keychain): Maybe<ImageFacts> => {
-      const seen = view(reference, concerned, keychain, signal, mode === "admission");
+      const once = mode === "admission" ? subject.namespace : undefined;
+      const seen = view(reference, concerned, keychain, signal, once);
       if (seen === undefined) return withoutRegistry(reference);
       const own = reference.digest === undefined ? byTag(seen, request) : byDigest(seen, reference.digest, request);
-      return chain(own, (facts) => fromProviders(seen, request, facts));
+      return chain(own, (facts) => fromProviders(seen, request, facts, since));
     });
   };
 
@@ -180,10 +217,12 @@ export function createGather(options: GatherOptions): Gathering {
     if (image.parsed.status !== "ok") return malformed(`${image.image} is no image reference`);
     const { reference } = image.parsed;
     if (reference.digest !== undefined) return { status: "verified", value: reference.digest };
-    return chain(keychains.open({ subject, policies }, signal), (keychain): Maybe<Outcome<string>> => {
-      const seen = view(reference, policies, keychain, signal, true);
-      return seen === undefined ? noRegistry(reference) : chain(tagOf(seen), (named) => namedDigest(named));
-    });
+    return onBehalfOf(new Party(askerOf(subject, "admission")), () =>
+      chain(keychains.open({ subject, policies }, signal), (keychain): Maybe<Outcome<string>> => {
+        const seen = view(reference, policies, keychain, signal, subject.namespace);
+        return seen === undefined ? noRegistry(reference) : chain(tagOf(seen), (named) => namedDigest(named));
+      }),
+    );
   };
 
   return { gather, resolveDigest };

@@ -30,3 +30,12 @@ export class Digester {
 
 /** A digest as part of a tag, as the referrers' fallback scheme and cosign write it: `sha256-<hex>`. */
 export const digestTag = (digest: string): string => digest.replace(":", "-");
+
+const DERIVED = /^sha256-[0-9a-f]{64}(?:\.[a-z]{1,8})?$/;
+
+/** The digest that a derived tag is about (`sha256-<hex>`, `.sig`, `.att`), whose evidence it would hold; undefined for any other tag. */
+export const digestOfTag = (tag: string): string | undefined => {
+  if (!DERIVED.test(tag)) return undefined;
+  const [digest = ""] = tag.split(".");
+  return digest.replace("-", ":");
+};

@@ -1,3 +1,4 @@
+import { wasHeldUp } from "../../async/shares/party.ts";
 import type { Flight } from "../../async/singleFlight.ts";
 import type { Outcome, UnavailableCause } from "../../policy/facts/outcome.ts";
 import type { ContentReason } from "./repository.ts";
@@ -21,6 +22,12 @@ export const unavailable = (cause: UnavailableCause, message: string): Unavailab
   cause,
   message,
 });
+
+/** For the caller whose time is over: an outage of whom he asked, unless it was our own queues that took a noticeable part of his time. */
+export const late = (message: string): Unavailable =>
+  wasHeldUp()
+    ? unavailable("overloaded", `${message}: too much is being asked on behalf of this namespace`)
+    : unavailable("timeout", message);
 
 export const isUnauthorised = (outcome: { readonly status: string; readonly cause?: UnavailableCause }): boolean =>
   outcome.status === "unavailable" && outcome.cause === "unauthorised";

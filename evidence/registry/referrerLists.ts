@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Outcome } from "../../policy/facts/outcome.ts";
+import { isOurs } from "../../policy/facts/unavailable.ts";
 import { SingleFlight } from "../../async/singleFlight.ts";
 import { younger } from "../../async/younger.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
@@ -7,6 +8,7 @@ import {
   type Failure,
   isUnauthorised,
   isUnread,
+  late,
   malformed,
   unavailable,
   type RegistryFlight,
@@ -63,6 +65,7 @@ export class ReferrerLists {
   #count = 0;
   /** Bytes of the lists that somebody reads: the cache's bound does not hold for these. */
   #inHand = 0;
+  #renewed = -Infinity;
 
   constructor(options: ReferrerListsOptions) {
     this.#options = options;
@@ -73,10 +76,15 @@ export class ReferrerLists {
     });
   }
 
+  /** From now on lists from before are old. */
+  renew(): void {
+    this.#renewed = this.#options.clock();
+  }
+
   /** Pages with the first of these sources that is let in. A missing API has no pages. */
   async *read(
     sources: readonly ListSource[],
-    late: string,
+    message: string,
     signal: AbortSignal,
   ): AsyncGenerator<Outcome<readonly Descriptor[], ContentReason>> {
     const { metrics } = this.#options;
@@ -91,7 +99,7 @@ export class ReferrerLists {
       try {
         for (; ; index += 1) {
           if (list.pages[index] === undefined && list.end === undefined)
-            await this.#advance(source, list, index, late, signal);
+            await this.#advance(source, list, index, message, signal);
           const page = list.pages[index];
           if (page === undefined) break;
           yield { status: "verified", value: page };
@@ -99,7 +107,7 @@ export class ReferrerLists {
       } finally {
         this.#leave(list);
       }
-      const end = list.end ?? unavailable("timeout", late);
+      const end = list.end ?? late(message);
       if (end === "complete") return;
       if (index === 0 && isUnauthorised(end)) {
         refusal ??= end;
@@ -112,7 +120,7 @@ export class ReferrerLists {
       if (index === 0 && end.status === "absent" && !source.letIn) continue;
       if (end.status === "absent") return;
       if (end.status === "unavailable") metrics.unavailable("referrers", end.cause);
-      if (end.status !== "unavailable" || index > 0 || list.previous === undefined) {
+      if (end.status !== "unavailable" || isOurs(end) || index > 0 || list.previous === undefined) {
         yield end;
         return;
       }
@@ -150,7 +158,7 @@ export class ReferrerLists {
   }
 
   #usable(list: List | undefined): List | undefined {
-    if (list === undefined) return undefined;
+    if (list === undefined || list.started < this.#renewed) return undefined;
     const { end, pages } = list;
     if (end !== undefined && end !== "complete" && end.status !== "absent") return undefined;
     const empty = end !== undefined && pages.every((page) => page.length === 0);
@@ -178,13 +186,13 @@ export class ReferrerLists {
     return list;
   }
 
-  async #advance(source: ListSource, list: List, index: number, late: string, signal: AbortSignal): Promise<void> {
+  async #advance(source: ListSource, list: List, index: number, message: string, signal: AbortSignal): Promise<void> {
     const key = `${list.id} ${index}`;
     const outcome = await this.#flights.run(
       key,
       signal,
       async (flight) => this.#fetch(source, list, flight),
-      (flight) => flight.last ?? unavailable("timeout", late),
+      (flight) => flight.last ?? late(message),
     );
     // Whoever left early sees its own end; the list is still being read by the others.
     if (outcome.status === "unavailable" && signal.aborted) return;

@@ -24,6 +24,8 @@ export interface Registry {
   readonly endpoint: (name: string) => Endpoint | undefined;
   /** The repository as these credentials see it, tried in this order. */
   readonly repository: (endpoint: Endpoint, sources: readonly CredentialSource[]) => CachedRepository;
+  /** Nothing that was said of presence, tags and lists is used any more as if it were new. */
+  readonly renew: () => void;
   /** Ends what is under way. */
   readonly close: () => Promise<void>;
 }
@@ -101,6 +103,10 @@ export function createRegistry(options: RegistryOptions): Registry {
       }
     },
     repository: (endpoint, sources) => new CachedRepository(endpoint, sources, services),
+    renew: () => {
+      services.keeper.renew();
+      services.lists.renew();
+    },
     close: async () => transport.close(),
   };
 }

@@ -162,6 +162,7 @@ export class RegistryClient {
       what,
       // Registries without the API answer with whatever they have for unknown paths.
       missing: page === undefined ? [400, 404, 405, 501] : [404],
+      ...(page === undefined ? { onlyType: OCI_INDEX } : {}),
       sink: () => {
         const fresh = new JsonScan();
         scan.current = fresh;
@@ -191,7 +192,7 @@ export class RegistryClient {
 
   async #ask(
     call: Call,
-    ask: Pick<Question, "operation" | "method" | "limit" | "what"> & {
+    ask: Pick<Question, "operation" | "method" | "limit" | "what" | "onlyType"> & {
       readonly path?: string;
       readonly url?: URL;
       readonly accept: string;

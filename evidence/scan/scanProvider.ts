@@ -11,7 +11,7 @@ import { SingleFlight } from "../../async/singleFlight.ts";
 import type { FactContext, FactProvider, ProvidedFacts } from "../provider.ts";
 import { platformChildren } from "../gather/manifestFacts.ts";
 import { all, chain, type Maybe } from "../../async/maybe.ts";
-import { unavailable } from "../registry/failure.ts";
+import { late } from "../registry/failure.ts";
 import type { ContentReason, Manifest } from "../registry/repository.ts";
 import { imageAnnotationReport, podAnnotationReport } from "./sources/annotationSource.ts";
 import { attestedReport } from "./sources/attestationSource.ts";
@@ -80,7 +80,7 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
         if (outcome.status === "verified") parts.set(manifest.digest, outcome.value);
         return outcome;
       },
-      () => unavailable("timeout", "the image's config was not read in time"),
+      () => late("the image's config was not read in time"),
     );
   };
 

@@ -2,6 +2,7 @@ import type { PackedScan } from "./formats/packedScan.ts";
 import { unpackScan } from "./formats/packedScan.ts";
 import { broken } from "./formats/parsedScan.ts";
 import { readScansHere, type ReadScans, type ScanQuestion, type ScanRead } from "./formats/readScans.ts";
+import { late } from "../registry/failure.ts";
 import { WorkerPool } from "../../async/workers/workerPool.ts";
 
 export interface ScanReader extends ReadScans {
@@ -48,7 +49,7 @@ export const createScanReader = ({ workers }: ScanReaderOptions): ScanReader => 
       case "overloaded":
         return [{ status: "unavailable", cause: "overloaded", message: "too many scan reports wait to be read" }];
       case "aborted":
-        return [{ status: "unavailable", cause: "timeout", message: "the scan report was not read in time" }];
+        return [late("the scan report was not read in time")];
     }
   };
   const one = async (question: ScanQuestion, signal: AbortSignal): Promise<ScanRead> => {

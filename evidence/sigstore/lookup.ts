@@ -69,7 +69,7 @@ export class Lookup {
     };
     const asking = asked(question);
     const proved = new Proved();
-    const reading: Reading = { digest, asking, signal, effort, tally, owner: repository.name };
+    const reading: Reading = { digest, asking, signal, effort, tally };
 
     const hold = async (found: Found, key: string, known: Known): Promise<string | undefined> => {
       if (!isProving(known.answer)) {
@@ -164,9 +164,9 @@ export class Lookup {
     return failure?.status === "gone" ? "is not in the registry any more" : failure?.message;
   }
 
-  async #enter(bytes: number, { owner, effort, signal }: Reading): Promise<Leave | undefined> {
+  async #enter(bytes: number, { effort, signal }: Reading): Promise<Leave | undefined> {
     const entered = effort.waits();
-    const leave = await this.#room.enter(owner, bytes, signal);
+    const leave = await this.#room.enter(bytes, signal);
     if (leave !== undefined) entered();
     return leave;
   }
@@ -206,8 +206,6 @@ interface Reading {
   readonly signal: AbortSignal;
   readonly effort: Effort;
   readonly tally: Tally;
-  /** Whose turn it is, where many wait. */
-  readonly owner: string;
 }
 
 interface Asking {

@@ -1,3 +1,6 @@
+import { wasHeldUp } from "../../async/shares/party.ts";
+import { isOurs } from "../../policy/facts/unavailable.ts";
+import { late } from "../registry/failure.ts";
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/facts.ts";
 import type { AnswerAge } from "../attestations.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
@@ -13,11 +16,7 @@ const SIGNATURE_BYTES = 16 * 1024 * 1024;
 const ATTESTATION_BYTES = 32 * 1024 * 1024;
 const WHOLE_BYTES = 96 * 1024 * 1024;
 
-const TOO_LATE = {
-  status: "unavailable",
-  cause: "timeout",
-  message: "its signatures could not be looked up in time",
-} as const;
+const TOO_LATE = "its signatures could not be looked up in time";
 
 const CROWDED = {
   status: "unavailable",
@@ -104,7 +103,7 @@ export class Outcomes {
     this.#metrics.unavailable("signatures", outcome.cause);
     // 401 and 403 are answers: they end what this credential was shown before.
     if (outcome.cause === "unauthorised") store.forget(key);
-    const stale = store.stale(key, whole);
+    const stale = isOurs(outcome) ? undefined : store.stale(key, whole);
     if (stale !== undefined) this.#metrics.cacheRequest("signatures", "stale");
     put(answers, want, stale ?? outcome);
   }
@@ -127,11 +126,10 @@ export class Outcomes {
   giveUp(open: Open, answers: Answers, crowded: boolean, age?: AnswerAge): void {
     const { want } = open;
     if (answers.has(want)) return;
-    put(
-      answers,
-      want,
-      this.#store(want, age).stale(keyOf(open, open.signer), age !== undefined) ?? (crowded ? CROWDED : TOO_LATE),
-    );
+    // What our own queues held up is no outage: who fills them must not gain an older proof by it.
+    const ours = crowded || wasHeldUp();
+    const stale = ours ? undefined : this.#store(want, age).stale(keyOf(open, open.signer), age !== undefined);
+    put(answers, want, stale ?? (crowded ? CROWDED : late(TOO_LATE)));
   }
 
   /**

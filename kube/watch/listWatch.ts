@@ -32,6 +32,8 @@ export interface ListWatchOptions<T> {
   readonly absent?: (signal: AbortSignal) => Promise<boolean>;
   /** Told of every sign of life, in milliseconds since the epoch. */
   readonly onAlive?: (now: number) => void;
+  /** Told why it cannot be read, whenever that is another reason than before. */
+  readonly onFailed?: (error: unknown) => void;
   readonly timing?: Partial<ListWatchTiming>;
   readonly random?: () => number;
 }
@@ -301,6 +303,7 @@ export class ListWatch<T> {
   #failed(error: unknown, delay: number, failures: number): void {
     const message = messageOf(error);
     const level = this.#lastError === message ? "debug" : "warn";
+    if (this.#lastError !== message) this.#options.onFailed?.(error);
     this.#lastError = message;
     this.#options.log[level](`${this.resource} cannot be watched; trying again`, {
       error: message,

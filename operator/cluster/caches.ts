@@ -6,6 +6,7 @@ import {
   projectException,
   projectPolicy,
   sameGeneration,
+  samePolicy,
   type ExceptionRecord,
   type PolicyRecord,
 } from "../policies/policies.ts";
@@ -58,7 +59,7 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
   const policies = new ListWatch<PolicyRecord>({
     ...custom("imagesecuritypolicies"),
     project: projectPolicy,
-    same: sameGeneration,
+    same: samePolicy,
   });
   const exceptions = new ListWatch<ExceptionRecord>({
     ...custom("imagesecurityexceptions"),

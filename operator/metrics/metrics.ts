@@ -9,6 +9,7 @@ import type { Exposure } from "../audit/exposure.ts";
 import type { Tally } from "../audit/tally.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { addCallerMetrics } from "./callerMetrics.ts";
+import type { GuardState } from "../../webhook/guard/guardState.ts";
 
 /** What gauges ask at every scrape. */
 export interface MetricSources {
@@ -18,6 +19,8 @@ export interface MetricSources {
   readonly tally: Pick<Tally, "series" | "exempted">;
   readonly report: () => AuditReport | undefined;
   readonly exposure: Pick<Exposure, "series">;
+  /** Whether admission asks the webhook, as this replica saw it last. */
+  readonly guard: () => GuardState;
 }
 
 export interface OperatorMetrics {
@@ -202,6 +205,16 @@ function addGauges(registers: Registry[], sources: () => MetricSources | undefin
       const ready = all.filter(({ faults }) => faults.length === 0).length;
       policies.set({ state: "ready" }, ready);
       policies.set({ state: "notready" }, all.length - ready);
+    },
+  });
+  const enforced: Gauge = new Gauge({
+    name: "image_security_enforced",
+    help: "1 while admission asks the webhook about every image, 0 while it does not, as this replica sees it.",
+    registers,
+    collect: () => {
+      enforced.remove();
+      const state = sources()?.guard() ?? { status: "unknown" };
+      if (state.status !== "unknown") enforced.set(state.status === "enforced" && state.pinning === undefined ? 1 : 0);
     },
   });
   const leader: Gauge = new Gauge({

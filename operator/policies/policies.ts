@@ -1,4 +1,5 @@
 import type { ImageSecurityException, ImageSecurityPolicy } from "../../crds/types.ts";
+import { LOOK_AGAIN } from "../../policy/compile/policy.ts";
 import { asObject, metadataOf, type JsonObject, type Metadata } from "../../kube/object.ts";
 
 interface Versioned extends Metadata {
@@ -7,6 +8,8 @@ interface Versioned extends Metadata {
 
 /** A custom resource as it is kept: whole but for the part of its metadata that nobody reads. */
 export interface PolicyRecord extends Versioned {
+  /** The value of the annotation `imagesecurity.dev/look-again`. */
+  readonly lookAgain?: string;
   readonly policy: ImageSecurityPolicy;
 }
 
@@ -17,7 +20,12 @@ export interface ExceptionRecord extends Versioned {
 // The API server has validated both against the manifests that the types are generated from; what compiles them takes nothing for granted.
 export function projectPolicy(object: unknown): PolicyRecord {
   const version = versionOf(object);
-  return { ...version, policy: withMetadata(object, version) as unknown as ImageSecurityPolicy };
+  const value = asObject(asObject(asObject(object)["metadata"])["annotations"])[LOOK_AGAIN];
+  const lookAgain = typeof value === "string" ? { lookAgain: value } : {};
+  const { metadata, ...rest } = withMetadata(object, version);
+  const annotations = typeof value === "string" ? { annotations: { [LOOK_AGAIN]: value } } : {};
+  const policy = { ...rest, metadata: { ...asObject(metadata), ...annotations } };
+  return { ...version, ...lookAgain, policy: policy as unknown as ImageSecurityPolicy };
 }
 
 export function projectException(object: unknown): ExceptionRecord {
@@ -28,6 +36,10 @@ export function projectException(object: unknown): ExceptionRecord {
 /** Status updates of our own are no news: what is judged is the specification. */
 export const sameGeneration = (before: Versioned, after: Versioned): boolean =>
   before.uid === after.uid && before.generation === after.generation;
+
+/** The same, of a policy: also an annotation may ask for something. */
+export const samePolicy = (before: PolicyRecord, after: PolicyRecord): boolean =>
+  sameGeneration(before, after) && before.lookAgain === after.lookAgain;
 
 function versionOf(object: unknown): Versioned {
   const generation = asObject(asObject(object)["metadata"])["generation"];

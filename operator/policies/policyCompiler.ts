@@ -10,6 +10,7 @@ import type { PolicySet } from "./policySet.ts";
 interface Kept {
   readonly uid: string;
   readonly generation: number;
+  readonly lookAgain: string | undefined;
   readonly answers: readonly (readonly [DataReference, ResolvedData])[];
   readonly compiled: CompiledPolicy;
 }
@@ -28,7 +29,8 @@ export function createPolicyCompiler({ policies, references }: PolicyCompilerOpt
 
   const compile = (record: PolicyRecord): Kept => {
     const known = kept.get(record.name);
-    if (known !== undefined && known.uid === record.uid && known.generation === record.generation) {
+    const { uid, generation, lookAgain } = record;
+    if (known?.uid === uid && known.generation === generation && known.lookAgain === lookAgain) {
       // Asks again even if nothing changed: what nobody asks for is watched no longer.
       const answers = known.answers.map(([reference]) => references.resolve(reference));
       if (answers.every((answer, index) => sameAnswer(answer, known.answers[index]?.[1]))) return known;
@@ -39,7 +41,7 @@ export function createPolicyCompiler({ policies, references }: PolicyCompilerOpt
       answers.push([reference, answer]);
       return answer;
     });
-    return { uid: record.uid, generation: record.generation, answers, compiled };
+    return { uid, generation, lookAgain, answers, compiled };
   };
 
   return () => {

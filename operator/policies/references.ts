@@ -1,6 +1,7 @@
 import type { DataReference, Resolve, ResolvedData } from "../../policy/compile/resolve.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { dnsLabel, objectName } from "../settings/checks.ts";
+import { KubeError, messageOf } from "../../kube/kubeError.ts";
 import { asObject, asText } from "../../kube/object.ts";
 import type { Log } from "../../kube/log.ts";
 import { ListWatch, type ListWatchTiming } from "../../kube/watch/listWatch.ts";
@@ -39,6 +40,8 @@ interface KeptData {
 
 interface Watched {
   readonly watch: ListWatch<KeptData>;
+  /** Why it could not be read, in words that follow what it is. */
+  readonly failure: () => string;
   readonly giveUpAt: number;
   readonly timer: NodeJS.Timeout;
 }
@@ -60,6 +63,7 @@ export function createReferences(options: ReferencesOptions): References {
   const start = (reference: DataReference): Watched => {
     const resource = reference.kind === "Secret" ? "secrets" : "configmaps";
     const { onAlive } = options;
+    let failure = "could not be read yet";
     const watch = new ListWatch<KeptData>({
       resource,
       client,
@@ -68,12 +72,21 @@ export function createReferences(options: ReferencesOptions): References {
       project: (object) => ({ text: textOf(object, reference) }),
       same: (before, after) => before.text === after.text,
       log,
+      onFailed: (error) => {
+        failure = failureOf(error, reference.namespace);
+        ping();
+      },
       ...(onAlive === undefined ? {} : { onAlive: (now: number) => onAlive(resource, now) }),
       ...(options.timing === undefined ? {} : { timing: options.timing }),
     });
     watch.store.onPing(ping);
     watch.start();
-    return { watch, giveUpAt: performance.now() + patience, timer: setTimeout(ping, patience + 10) };
+    return {
+      watch,
+      failure: () => failure,
+      giveUpAt: performance.now() + patience,
+      timer: setTimeout(ping, patience + 10),
+    };
   };
 
   const end = ({ watch, timer }: Watched): void => {
@@ -105,7 +118,7 @@ export function createReferences(options: ReferencesOptions): References {
     if (one === undefined) watched.set(id, (one = start(reference)));
     if (!one.watch.synced()) {
       if (performance.now() < one.giveUpAt) waiting = true;
-      return missing(`${where} could not be read yet`);
+      return missing(`${where} ${one.failure()}`);
     }
     const data = one.watch.store.get(`${reference.namespace}/${name}`);
     if (data === undefined) return missing(`${where} does not exist`);
@@ -138,6 +151,17 @@ export function createReferences(options: ReferencesOptions): References {
       await Promise.all(ending);
     },
   };
+}
+
+/** The API server names who asked: `User "system:serviceaccount:NAMESPACE:NAME" cannot list ...`. */
+const ASKED_BY = /User "(?:system:serviceaccount:([^":]+):([^"]+)|([^"]*))"/;
+
+function failureOf(error: unknown, namespace: string): string {
+  if (!(error instanceof KubeError) || error.status !== 403) return `could not be read yet (${messageOf(error)})`;
+  const [, of, name, user] = ASKED_BY.exec(error.message) ?? [];
+  const who =
+    name !== undefined ? `ServiceAccount ${of}/${name}` : user === undefined ? "the operator" : `user ${user}`;
+  return `may not be read: forbidden, no Role for ${who} in namespace "${namespace}"; apply one such as config/trusted`;
 }
 
 const missing = (message: string): ResolvedData => ({ status: "missing", message });

@@ -1,7 +1,9 @@
 import type { AuthorityStatus, PolicyStatus } from "../../crds/types.ts";
 import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { GuardState } from "../../webhook/guard/guardState.ts";
 import { conditionsOf, timestamp, type ConditionNow } from "./condition.ts";
+import { enforcedCondition } from "./enforced.ts";
 
 /** What the audit counted under one policy. */
 export interface PolicyCounts {
@@ -13,6 +15,14 @@ export interface PolicyCounts {
   readonly notStored: number;
   /** When the last complete audit under this version of the policy ended, in milliseconds since the epoch. */
   readonly auditedAt: number | undefined;
+}
+
+/** What else a status tells of. */
+export interface StatusSources {
+  /** Absent: what policies say themselves. */
+  readonly fingerprints?: Fingerprints;
+  /** Whether admission asks the webhook; absent: nobody has looked. */
+  readonly guard?: GuardState;
 }
 
 /** A status as a merge patch: `null` takes a field away. */
@@ -29,7 +39,7 @@ export function policyStatus(
   counts: PolicyCounts,
   before: PolicyStatus,
   now: number,
-  fingerprints: Fingerprints = literalFingerprints,
+  { fingerprints = literalFingerprints, guard = { status: "unknown" } }: StatusSources = {},
 ): StatusPatch {
   const { audited, generation } = policy;
   const counted = audited && counts.auditedAt !== undefined;
@@ -37,7 +47,12 @@ export function policyStatus(
   const notStored = kept(counts.notStored, before.notStored);
   return {
     observedGeneration: generation,
-    conditions: conditionsOf(conditions(policy), before.conditions ?? [], generation, timestamp(now)),
+    conditions: conditionsOf(
+      [...conditions(policy), ...enforcedCondition(policy, guard, before.conditions ?? [])],
+      before.conditions ?? [],
+      generation,
+      timestamp(now),
+    ),
     authorities: authorityStatuses(policy, before, fingerprints),
     violations: kept(counts.violations, before.violations),
     exempted: kept(counts.exempted, before.exempted),
@@ -51,7 +66,7 @@ function conditions({ faults, advice }: CompiledPolicy): readonly ConditionNow[]
   const [first] = faults;
   const ready: ConditionNow =
     first === undefined
-      ? { type: "Ready", status: "True", reason: "Compiled", message: "the policy is in force" }
+      ? { type: "Ready", status: "True", reason: "Compiled", message: "the policy is compiled" }
       : {
           type: "Ready",
           status: "False",

@@ -5,7 +5,9 @@ import { statusError, type KubeClient } from "../../kube/kubeClient.ts";
 import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
 import type { Log } from "../../kube/log.ts";
 import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecord } from "../policies/policies.ts";
+import type { GuardState } from "../../webhook/guard/guardState.ts";
 import type { Store } from "../../kube/watch/store.ts";
+import { enforcedChange } from "./enforced.ts";
 import { WorkQueue } from "../../kube/queue/workQueue.ts";
 import { conditionsOf, timestamp } from "./condition.ts";
 import {
@@ -28,6 +30,9 @@ export interface StatusWriterOptions {
   readonly fingerprints?: Fingerprints;
   readonly leadership: Leadership;
   readonly onTrustChanged: (policy: PolicyRecord, message: string) => void;
+  /** Whether admission asks the webhook; absent: nobody looks. */
+  readonly guard?: () => GuardState;
+  readonly onEnforcedChanged: (policy: PolicyRecord, enforced: boolean, message: string) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly log: Log;
@@ -98,14 +103,15 @@ export class StatusWriter {
   }
 
   async #writePolicy(name: string, signal: AbortSignal): Promise<void> {
-    const { policies, compiled, counts, fingerprints = literalFingerprints, now, onTrustChanged } = this.#options;
+    const { policies, compiled, counts, fingerprints = literalFingerprints, now } = this.#options;
+    const { guard = () => ({ status: "unknown" }), onTrustChanged, onEnforcedChanged } = this.#options;
     const record = policies.get(name);
     const policy = compiled(name);
     // One that is not compiled yet, or in an older version, is looked at again when it is.
     if (record === undefined || policy === undefined) return;
     if (policy.uid !== record.uid || policy.generation !== record.generation) return;
     const before: PolicyStatus = record.policy.status ?? {};
-    const wanted = policyStatus(policy, counts(policy), before, now(), fingerprints);
+    const wanted = policyStatus(policy, counts(policy), before, now(), { fingerprints, guard: guard() });
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecuritypolicies/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
@@ -113,6 +119,8 @@ export class StatusWriter {
     if (stored?.written !== true) throw new Error("the policy changed meanwhile");
     const message = trustChange(before, authorityStatuses(policy, before, fingerprints));
     if (message !== undefined) onTrustChanged(record, message);
+    const enforced = enforcedChange(before.conditions ?? [], wanted.conditions ?? []);
+    if (enforced !== undefined) onEnforcedChanged(record, enforced.status === "True", enforced.message);
   }
 
   /** Exceptions are a later layer: one that is applied says so, and silences nothing. */

@@ -13,6 +13,9 @@ import { compileOverrides } from "./overrides.ts";
 import type { DataReference, Resolve, ResolvedData } from "./resolve.ts";
 import { readSpec } from "./spec.ts";
 
+/** The annotation whose every change has what a policy is about looked at again, at admission and by audits. */
+export const LOOK_AGAIN = "imagesecurity.dev/look-again";
+
 /**
  * Compiles a policy. Never throws for what a policy says: what is wrong becomes a fault (`Ready=False`), the policy stays in force, and
  * what the faulty part would have judged is EvidenceUnavailable with the enforcement action.
@@ -59,6 +62,7 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
   faults.include(...undefinedNames.list);
   if (rules.length === 0) faults.add("InvalidSpec", `has no rule: write ${RULES_TO_WRITE}`);
 
+  const lookAgain = metadata.annotations?.[LOOK_AGAIN];
   // Each is what the rule of its name was compiled to.
   const compiled: CompiledRules = Object.fromEntries(rules.map((rule) => [rule.name, rule.compiled]));
   const { registries } = compiled;
@@ -69,8 +73,9 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
     uid: metadata.uid ?? "",
     generation: metadata.generation ?? 0,
     key: createHash("sha256")
-      .update(canonicalJson([spec, resolved]))
+      .update(canonicalJson([spec, resolved, ...(lookAgain === undefined ? [] : [lookAgain])]))
       .digest("hex"),
+    ...(lookAgain === undefined ? {} : { lookAgain }),
     onUnavailable: spec.onUnavailable ?? "deny",
     // An override that cannot be read could have been a stricter one.
     actionIn: overridesUnreadable ? () => "deny" : actionIn,

@@ -1,4 +1,7 @@
-/** Why evidence could not be had; a closed set, it is a metric label. */
+/**
+ * Why evidence could not be had; a closed set, it is a metric label. `unauthorised` (access is refused) and `overloaded` (bounds of ours) are
+ * no outages: see `unavailable.ts`.
+ */
 export type UnavailableCause =
   | "timeout"
   | "network"
@@ -11,7 +14,7 @@ export type UnavailableCause =
   | "trustRoot"
   | "cluster";
 
-/** Evidence that could not be had: network, service and time only. */
+/** Evidence that could not be had: network, service and time, and the two causes that `onUnavailable` does not settle. */
 export interface Unavailable {
   readonly status: "unavailable";
   readonly cause: UnavailableCause;

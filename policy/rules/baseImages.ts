@@ -4,6 +4,7 @@ import type { AuthoritySet } from "../authority.ts";
 import { compileBaseImages, type BaseImagesRule } from "../compile/baseImages.ts";
 import type { BaseClaim, ImageFacts } from "../facts/facts.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
+import { isOurs, settledBy, withAdvice } from "../facts/unavailable.ts";
 import { shown } from "../finding/message.ts";
 import type { Outcome } from "../facts/outcome.ts";
 import { parseReference } from "../image/reference.ts";
@@ -17,6 +18,8 @@ export const baseImages: Rule<"baseImages", BaseImagesRule> = defineRule({
   compile: compileBaseImages,
   needs: () => "content",
   judge: (rule, facts) => judgeBaseImages(rule, facts),
+  // Provenance may be attested that names another base.
+  dependsOn: ({ authorities }) => ({ time: authorities !== undefined }),
 });
 
 const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding => ({
@@ -34,8 +37,9 @@ const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<re
   const lacking = lackingAmong(outcomes);
   if (lacking !== undefined) return { status: "invalid", reason: "BaseImageUnknown", message: lacking };
   // What could not be had may name a base that the others do not.
-  const unavailable = outcomes.find((outcome) => outcome.status === "unavailable");
-  if (unavailable !== undefined) return unavailable;
+  const unavailable = outcomes.filter((outcome) => outcome.status === "unavailable");
+  const [first] = unavailable;
+  if (first !== undefined) return unavailable.find(isOurs) ?? first;
   const proved = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
   if (proved.length > 0) {
     const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
@@ -109,7 +113,7 @@ export const judgeBaseImages = (rule: BaseImagesRule, facts: ImageFacts): RuleFi
   }
   switch (outcome.status) {
     case "unavailable":
-      return [finding("EvidenceUnavailable", outcome.message, { unavailable: "evidence" })];
+      return [finding("EvidenceUnavailable", withAdvice(outcome), { unavailable: settledBy(outcome) })];
     case "invalid":
       // Somebody buried the provenance, or the image itself could not be looked at: a claim that cannot be read is judged above.
       return [

@@ -1,5 +1,6 @@
 import { compileDigest, type DigestRule } from "../compile/digest.ts";
 import type { ImageFacts } from "../facts/facts.ts";
+import { settledBy, withAdvice } from "../facts/unavailable.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import type { Outcome, Unavailable } from "../facts/outcome.ts";
 import type { Reference } from "../image/reference.ts";
@@ -132,10 +133,8 @@ function tagName({ tag }: Reference): string {
   return `tag ${tag ?? "latest"}`;
 }
 
-function unavailable(what: string, { message, lasting }: Unavailable): RuleFinding {
-  return lasting === true
-    ? { ...finding("EvidenceUnavailable", `${what}: ${message}`), unavailable: "configuration" }
-    : { ...finding("EvidenceUnavailable", `${what}: ${message}; try again`), unavailable: "evidence" };
+function unavailable(what: string, outcome: Unavailable): RuleFinding {
+  return { ...finding("EvidenceUnavailable", `${what}: ${withAdvice(outcome)}`), unavailable: settledBy(outcome) };
 }
 
 /** Nobody looked: a defect of ours, which must not be settled by `onUnavailable`. */

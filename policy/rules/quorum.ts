@@ -1,6 +1,7 @@
 import type { CompiledAuthority, Quorum } from "../authority.ts";
 import type { Reason, RuleFinding, RuleName } from "../finding/finding.ts";
 import type { Outcome } from "../facts/outcome.ts";
+import { isOurs, withAdvice } from "../facts/unavailable.ts";
 import { distinctSigners } from "./distinctSigners.ts";
 
 /** What one authority came to. */
@@ -8,7 +9,8 @@ export type Vote =
   /** `signers`: everyone who was proved for it, at least one. */
   | { readonly status: "counts"; readonly signers: readonly string[] }
   | { readonly status: "against"; readonly reason: Reason; readonly message: string }
-  | { readonly status: "unknown"; readonly message: string };
+  /** Evidence that could not be had: an outage, or (`ours`) nothing that `onUnavailable` may settle. */
+  | { readonly status: "unknown"; readonly ours: boolean; readonly message: string };
 
 export interface Ballot {
   readonly rule: RuleName;
@@ -53,9 +55,9 @@ const voteOf = <T>({ missing }: Ballot, outcome: Outcome<T, Reason> | undefined,
     case "invalid":
       return { status: "against", reason: outcome.reason, message: outcome.message };
     case "unavailable":
-      return { status: "unknown", message: outcome.message };
+      return { status: "unknown", ours: isOurs(outcome), message: withAdvice(outcome) };
     case undefined:
-      return { status: "unknown", message: "was not asked for" };
+      return { status: "unknown", ours: false, message: "was not asked for" };
   }
 };
 
@@ -73,7 +75,9 @@ const settle = (ballot: Ballot, quorum: Quorum, votes: readonly NamedVote[]): re
   const { rule, what } = ballot;
   const tally = lacking > 0 ? [proved.length, all] : [counted, count];
   const found = tally[1] === 1 ? `no ${what} that counts` : `${what} of ${tally.join(" of ")} authorities`;
-  const unknown = votes.filter((vote) => vote.status === "unknown");
+  const open = votes.filter((vote) => vote.status === "unknown");
+  const unknown = open.filter(({ ours }) => !ours);
+  const ours = open.filter((vote) => vote.ours);
   const evidence = (): RuleFinding => ({
     rule,
     reason: "EvidenceUnavailable",
@@ -81,12 +85,16 @@ const settle = (ballot: Ballot, quorum: Quorum, votes: readonly NamedVote[]): re
     unavailable: "evidence",
   });
   if (wanting <= unknown.length) return [evidence()];
-  if (wanting <= unknown.length + faulty.length) {
+  if (wanting <= open.length + faulty.length) {
     const broken = faulty.map(({ name, message }) => ({ authority: name, message }));
+    const why = [
+      ...(ours.length > 0 ? [`could not look: ${list(ours)}`] : []),
+      ...(broken.length > 0 ? [`the policy's own trust is incomplete: ${list(broken)}`] : []),
+    ];
     const configuration: RuleFinding = {
       rule,
       reason: "EvidenceUnavailable",
-      detail: `${found}; the policy's own trust is incomplete: ${list(broken)}`,
+      detail: `${found}; ${why.join("; ")}`,
       unavailable: "configuration",
     };
     return unknown.length > 0 ? [configuration, evidence()] : [configuration];

@@ -37,7 +37,7 @@ export type Need = "nothing" | "registry" | "content";
 
 /** What else a rule's verdict on the same evidence changes with: what it is is kept no longer than that stays. */
 export interface Dependence {
-  /** With the clock alone. */
+  /** With time alone: by the clock, or because others attest something that is to be noticed within a minute. */
   readonly time?: boolean;
   /** With when the pod was made. */
   readonly age?: boolean;

@@ -2,6 +2,7 @@ import { durationText } from "../duration.ts";
 import type { AuthoritySet } from "../authority.ts";
 import { compileScan, type ScanRule, type ScanSource } from "../compile/scan.ts";
 import type { ImageFacts, ScanCoverage } from "../facts/facts.ts";
+import { settledBy, withAdvice } from "../facts/unavailable.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import type { ScanReport } from "../facts/scanReport.ts";
 import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
@@ -15,12 +16,13 @@ export const scan: Rule<"scan", ScanRule> = defineRule({
   // trivy-operator scans what already exists, so no template is judged by it. What a rule with a fault asks besides is not known.
   needs: (rule, { template }) => (template && rule.fault === undefined && onlyReports(rule) ? "nothing" : "content"),
   judge: (rule, facts, context) => judgeScan(rule, facts, context),
-  dependsOn: ({ sources, maxAge, allowCVEs }) => ({
+  dependsOn: ({ sources, maxAge, allowCVEs, vex }) => ({
     time:
       maxAge !== undefined ||
+      vex !== undefined ||
       [...allowCVEs.values()].some(({ expires }) => expires !== undefined) ||
-      // Reports of trivy-operator expire by themselves, whatever the policy says.
-      sources.some(({ type }) => type === "vulnerabilityReport"),
+      // Reports of trivy-operator expire by themselves, whatever the policy says; anybody who may can attest a newer one.
+      sources.some(({ type }) => type === "vulnerabilityReport" || type === "attestation"),
     age: sources.some((source) => source.type === "vulnerabilityReport" && source.grace > 0),
     podAnnotations: sources.flatMap((source) => (source.type === "podAnnotation" ? [source.key] : [])),
   }),
@@ -164,7 +166,8 @@ export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContex
     if (fault !== undefined) return [fault];
     if (outcome.status === "invalid") return [finding(outcome.reason, `${sourceName(source)}: ${outcome.message}`)];
     if (outcome.status === "unavailable") {
-      return [finding("EvidenceUnavailable", `${sourceName(source)}: ${outcome.message}`, { unavailable: "evidence" })];
+      const unavailable = settledBy(outcome);
+      return [finding("EvidenceUnavailable", `${sourceName(source)}: ${withAdvice(outcome)}`, { unavailable })];
     }
     notes.push(`${sourceName(source)}: ${outcome.message}`);
   }

@@ -170,7 +170,6 @@ describe("a fault of the registry", () => {
   const OUTAGES: readonly (readonly [why: string, as: Misbehaviour])[] = [
     ["500", status(500)],
     ["429", status(429)],
-    ["403", status(403)],
     ["silence", stall()],
     ["half an answer and silence", stallAfter(5)],
     ["half an answer", truncateAfter(5)],
@@ -186,9 +185,11 @@ describe("a fault of the registry", () => {
       });
     }
     for (const [why, as] of [
+      ["401", status(401)],
+      ["403", status(403)],
       ["garbage", () => ({ status: 200, headers: {}, body: Buffer.from("garbage") })],
       ["nothing", () => ({ status: 200, headers: {}, body: Buffer.alloc(0) })],
-    ] as const satisfies readonly (readonly [string, Misbehaviour])[]) {
+    ] satisfies readonly (readonly [string, Misbehaviour])[]) {
       it(`${why} for a ${kind} is no outage: nothing settles it`, async () => {
         await using place = await withImage();
         place.misbehave({ when: { kind }, as });

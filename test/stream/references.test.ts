@@ -150,7 +150,11 @@ describe("what policies refer to", () => {
     });
     assert.equal(ask().pending, true);
     await until("given up", () => !ask().pending);
-    assert.deepEqual(ask().data, { status: "missing", message: "Secret own/cosign-pub could not be read yet" });
+    assert.deepEqual(ask().data, {
+      status: "missing",
+      message:
+        'Secret own/cosign-pub may not be read: forbidden, no Role for the operator in namespace "own"; apply one such as config/trusted',
+    });
     await until("compiling is told", () => pings > 0);
   });
 

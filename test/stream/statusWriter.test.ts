@@ -16,6 +16,7 @@ import { StatusWriter } from "../../operator/status/statusWriter.ts";
 import { ListWatch } from "../../kube/watch/listWatch.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { GuardState } from "../../webhook/guard/guardState.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 
 const POLICIES = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";
@@ -30,6 +31,8 @@ describe("writing statuses", () => {
   let counts: PolicyCounts;
   let leading: boolean;
   let trust: string[];
+  let guard: GuardState;
+  let enforcedNews: string[];
   let compiled: Map<string, CompiledPolicy>;
 
   beforeEach(async () => {
@@ -41,6 +44,8 @@ describe("writing statuses", () => {
     counts = { violations: 1, exempted: 0, notStored: 0, auditedAt: 1_000_000_000_000 };
     leading = true;
     trust = [];
+    guard = { status: "unknown" };
+    enforcedNews = [];
     compiled = new Map();
     const common = { client, log: SILENT, timing: { backoffBase: 10, backoffLimit: 50 } };
     policies = new ListWatch({
@@ -65,6 +70,8 @@ describe("writing statuses", () => {
       counts: () => counts,
       leadership: { mayWrite: () => leading },
       onTrustChanged: ({ name }, message) => trust.push(`${name}: ${message}`),
+      guard: () => guard,
+      onEnforcedChanged: ({ name }, enforced, message) => enforcedNews.push(`${name}: ${enforced} ${message}`),
       now: Date.now,
       log: SILENT,
       rest: 10,
@@ -120,6 +127,35 @@ describe("writing statuses", () => {
     writer.refresh();
     await until("written again", () => statusOf("p").violations === 2);
     assert.equal(patches(), 2);
+  });
+
+  it("says of every policy that admission is not enforced, tells of it once, and again when it is", async () => {
+    await put("p");
+    await put("q");
+    guard = { status: "enforced", message: "asked", pinning: undefined };
+    writer.begin();
+    const enforced = (name: string): string | undefined =>
+      statusOf(name).conditions?.find(({ type }) => type === "Enforced")?.status;
+    await until("written", () => enforced("p") === "True" && enforced("q") === "True");
+    assert.equal(enforcedNews.length, 0, "from the start is no news");
+    guard = { status: "gap", reason: "FailsOpen", message: "fails open", pinning: undefined };
+    for (let round = 0; round < 3; round += 1) {
+      writer.refresh();
+      await settled();
+    }
+    await until("said", () => enforced("p") === "False" && enforced("q") === "False");
+    assert.deepEqual(
+      enforcedNews.toSorted((one, other) => one.localeCompare(other)),
+      ["p: false fails open", "q: false fails open"],
+    );
+    guard = { status: "unknown" };
+    writer.refresh();
+    await settled();
+    assert.equal(enforced("p"), "False", "what was said stays while nobody has looked");
+    guard = { status: "enforced", message: "asked", pinning: undefined };
+    writer.refresh();
+    await until("healed", () => enforced("p") === "True" && enforced("q") === "True");
+    assert.equal(enforcedNews.length, 4);
   });
 
   it("gathers what changes all the time", async () => {

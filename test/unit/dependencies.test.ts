@@ -27,7 +27,7 @@ const imported = async (): Promise<ReadonlySet<string>> => {
   )) {
     if (SCRIPTS.has(file)) continue;
     const text = (await read(file)).replaceAll(/^import type [^;]*;/gm, "");
-    for (const [, name = ""] of text.matchAll(/(?:\bfrom|\bimport\s*\(?|\burl\)\()\s*"([^".][^"]*)"/g)) {
+    for (const [, name = ""] of text.matchAll(/(?:\bfrom|\bimport\s*\(?|\burl\)\()\s*"([@a-z][\w./@-]*)"/g)) {
       const parts = name.split("/", name.startsWith("@") ? 2 : 1);
       if (!name.startsWith("node:") && !builtinModules.includes(name)) names.add(parts.join("/"));
     }

@@ -12,7 +12,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   kube: ["async", "json"],
   crds: [],
   policy: ["crds", "json"],
-  evidence: ["crds", "policy", "async", "json"],
+  // Registries are told who asks.
+  evidence: ["crds", "policy", "async", "json", "package.json"],
   engine: ["crds", "policy", "evidence", "async"],
   webhook: ["crds", "policy", "evidence", "engine", "async", "json", "kube"],
   // The loop wires the webhook to its caches; the webhook knows nothing of the loop.

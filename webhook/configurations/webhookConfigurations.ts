@@ -3,17 +3,15 @@ import {
   PatchStrategy,
   setHeaderOptions,
   type AdmissionregistrationV1Api,
+  type V1LabelSelector,
+  type V1MutatingWebhook,
   type V1MutatingWebhookConfiguration,
+  type V1ValidatingWebhook,
   type V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
 import { within } from "../../async/within.ts";
-import {
-  CONFIGURATION_NAME,
-  mutatingConfiguration,
-  validatingConfiguration,
-  type GenerateOptions,
-} from "./generate.ts";
-import { entryPatch } from "./ownFields.ts";
+import { CONFIGURATION_NAME, isOwnEntry, LABELS } from "./generate.ts";
+import { isSame, isSameSelector } from "./sameEntry.ts";
 
 export type ConfigurationsApi = Pick<
   AdmissionregistrationV1Api,
@@ -29,6 +27,12 @@ export type ConfigurationsApi = Pick<
 export interface LiveConfigurations {
   readonly validating: V1ValidatingWebhookConfiguration | undefined;
   readonly mutating: V1MutatingWebhookConfiguration | undefined;
+}
+
+/** The operator's entries as they should be; undefined leaves those of a configuration as they are. */
+export interface WantedEntries {
+  readonly validating: readonly V1ValidatingWebhook[] | undefined;
+  readonly mutating: readonly V1MutatingWebhook[] | undefined;
 }
 
 /** Someone else wrote meanwhile: read again. */
@@ -47,86 +51,96 @@ export const readConfigurations = async (api: ConfigurationsApi): Promise<LiveCo
 };
 
 /**
- * Makes the cluster hold what the code needs, and gives what it holds then. Writes only what differs, only its own
- * fields, and only if nobody wrote since `live` was read: else a ConfigurationConflict.
- *
- * @param pins whether a Ready policy pins; undefined, while that is not known, leaves the mutating entries alone.
+ * Makes the cluster hold these entries, and gives what it holds then. Writes only what differs, leaves the entries of others alone, and only
+ * if nobody wrote since `live` was read: else a ConfigurationConflict.
  */
 export const writeConfigurations = async (
   api: ConfigurationsApi,
   live: LiveConfigurations,
-  options: GenerateOptions,
-  pins: boolean | undefined,
-): Promise<LiveConfigurations> => ({
-  validating: await writeValidating(api, live.validating, options),
-  mutating: await writeMutating(api, live, options, pins),
-});
-
-const writeValidating = async (
-  api: ConfigurationsApi,
-  live: V1ValidatingWebhookConfiguration | undefined,
-  options: GenerateOptions,
-): Promise<V1ValidatingWebhookConfiguration> => {
-  const wanted = validatingConfiguration(options);
-  if (live === undefined)
-    return await orConflict(within(api.createValidatingWebhookConfiguration({ body: wanted, fieldManager: MANAGER })));
-  const patch = patchOf(live, diff(wanted.webhooks, live.webhooks));
-  return patch === undefined
-    ? live
-    : await orConflict(within(api.patchValidatingWebhookConfiguration(patch, STRATEGIC)));
-};
-
-const writeMutating = async (
-  api: ConfigurationsApi,
-  { validating, mutating }: LiveConfigurations,
-  options: GenerateOptions,
-  pins: boolean | undefined,
-): Promise<V1MutatingWebhookConfiguration | undefined> => {
-  const whole = mutatingConfiguration(options, validating);
-  const entries = whole.webhooks ?? [];
-  if (mutating === undefined) {
-    if (pins !== true) return undefined;
-    return await orConflict(within(api.createMutatingWebhookConfiguration({ body: whole, fieldManager: MANAGER })));
-  }
-  const present = mutating.webhooks ?? [];
-  const ours = entries.filter(({ name }) => present.some((entry) => entry.name === name));
-  const patch = patchOf(
-    mutating,
-    pins === false
-      ? ours.map(({ name }) => ({ $patch: "delete", name }))
-      : diff(pins === true ? entries : ours, present),
-  );
-  return patch === undefined
-    ? mutating
-    : await orConflict(within(api.patchMutatingWebhookConfiguration(patch, STRATEGIC)));
+  wanted: WantedEntries,
+): Promise<LiveConfigurations> => {
+  const validating = writeOf(live.validating, wanted.validating);
+  const mutating = writeOf(live.mutating, wanted.mutating);
+  return {
+    validating:
+      validating === undefined
+        ? live.validating
+        : await orConflict(
+            within(
+              validating.type === "create"
+                ? api.createValidatingWebhookConfiguration({
+                    body: { ...named("ValidatingWebhookConfiguration"), webhooks: validating.webhooks },
+                    fieldManager: MANAGER,
+                  })
+                : api.patchValidatingWebhookConfiguration(validating.patch, MERGE),
+            ),
+          ),
+    mutating:
+      mutating === undefined
+        ? live.mutating
+        : await orConflict(
+            within(
+              mutating.type === "create"
+                ? api.createMutatingWebhookConfiguration({
+                    body: { ...named("MutatingWebhookConfiguration"), webhooks: mutating.webhooks },
+                    fieldManager: MANAGER,
+                  })
+                : api.patchMutatingWebhookConfiguration(mutating.patch, MERGE),
+            ),
+          ),
+  };
 };
 
 const MANAGER = "image-security";
-const STRATEGIC = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
+const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 
-type Entries = V1ValidatingWebhookConfiguration["webhooks"] | V1MutatingWebhookConfiguration["webhooks"];
+const named = (
+  kind: string,
+): { apiVersion: string; kind: string; metadata: { name: string; labels: Record<string, string> } } => ({
+  apiVersion: "admissionregistration.k8s.io/v1",
+  kind,
+  metadata: { name: CONFIGURATION_NAME, labels: { ...LABELS } },
+});
 
-const diff = (wanted: Entries, live: Entries): readonly object[] =>
-  (wanted ?? []).flatMap(
-    (entry) =>
-      entryPatch(
-        entry,
-        (live ?? []).find(({ name }) => name === entry.name),
-      ) ?? [],
-  );
+interface Configuration<Entry> {
+  readonly metadata?: { readonly resourceVersion?: string };
+  readonly webhooks?: readonly Entry[];
+}
 
-const patchOf = (
-  { metadata }: V1ValidatingWebhookConfiguration | V1MutatingWebhookConfiguration,
-  webhooks: readonly object[],
-): { name: string; fieldManager: string; body: object } | undefined =>
-  webhooks.length === 0
-    ? undefined
-    : {
-        name: CONFIGURATION_NAME,
-        fieldManager: MANAGER,
-        // The version makes the API server refuse a patch of what has changed since it was read.
-        body: { metadata: { resourceVersion: metadata?.resourceVersion }, webhooks },
-      };
+type Write<Entry> =
+  | { readonly type: "create"; readonly webhooks: Entry[] }
+  | { readonly type: "patch"; readonly patch: { name: string; fieldManager: string; body: object } };
+
+/** What has to be written; undefined where nothing has. */
+const writeOf = <Entry extends { name: string; namespaceSelector?: V1LabelSelector }>(
+  live: Configuration<Entry> | undefined,
+  wanted: readonly Entry[] | undefined,
+): Write<Entry> | undefined => {
+  if (wanted === undefined) return undefined;
+  if (live === undefined) return wanted.length === 0 ? undefined : { type: "create", webhooks: [...wanted] };
+  const present = live.webhooks ?? [];
+  const ours = present.filter(isOwnEntry);
+  const holds = (entry: Entry): boolean => ours.some((one) => one.name === entry.name && isSameEntry(one, entry));
+  if (ours.length === wanted.length && wanted.every(holds)) return undefined;
+  return {
+    type: "patch",
+    patch: {
+      name: CONFIGURATION_NAME,
+      fieldManager: MANAGER,
+      // The whole list: a merge by name could not take away a selector or a condition that somebody added. The version makes the API server
+      // refuse a patch of what has changed since it was read, so that the entries of others are as they were.
+      body: {
+        metadata: { resourceVersion: live.metadata?.resourceVersion },
+        webhooks: [...wanted, ...present.filter((entry) => !isOwnEntry(entry))],
+      },
+    },
+  };
+};
+
+const isSameEntry = (
+  { namespaceSelector: one, ...live }: { namespaceSelector?: V1LabelSelector },
+  { namespaceSelector: other, ...wanted }: { namespaceSelector?: V1LabelSelector },
+): boolean => isSameSelector(one, other) && isSame(live, wanted);
 
 const orNothing = async <T>(call: Promise<T>): Promise<T | undefined> => {
   try {

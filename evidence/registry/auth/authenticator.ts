@@ -4,7 +4,7 @@ import { SingleFlight } from "../../../async/singleFlight.ts";
 import { type Credential, type CredentialSource, CredentialUnreadable } from "./credential.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { type Failure, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
+import { type Failure, late, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
 import type { RegistryLimits } from "../settings.ts";
 import { basicHeader, fetchToken, refused, type Token } from "./token.ts";
 import type { Answer, Question, Transport } from "../http/transport.ts";
@@ -100,13 +100,13 @@ export class Authenticator {
     }
     if (credential?.registryToken !== undefined)
       return { status: "header", value: `Bearer ${credential.registryToken}`, fresh: true };
-    const late = (dying: RegistryFlight): Failure =>
-      dying.last ?? unavailable("timeout", `the token server of ${endpoint.registry} did not answer in time`);
+    const gaveUp = (dying: RegistryFlight): Failure =>
+      dying.last ?? late(`the token server of ${endpoint.registry} did not answer in time`);
     const token = await this.#flights.run(
       key,
       flight.signal,
       async (shared) => fetchToken(challenge, endpoint, credential, this.#options, shared),
-      late,
+      gaveUp,
     );
     if (token.status !== "token") return token;
     this.#tokens.set(key, token);
@@ -127,7 +127,8 @@ async function credentialOf(
     return await source.get(flight.signal);
   } catch (error) {
     const what = `the credentials for ${endpoint.registry} could not be`;
-    if (flight.signal.aborted) return unavailable("timeout", `${what} had in time`);
-    return unavailable(error instanceof CredentialUnreadable ? "cluster" : "unauthorised", `${what} read`);
+    if (flight.signal.aborted) return late(`${what} had in time`);
+    if (!(error instanceof CredentialUnreadable)) return unavailable("unauthorised", `${what} read`);
+    return unavailable(error.code === "outage" ? "cluster" : "overloaded", `${what} read`);
   }
 }

@@ -18,9 +18,18 @@ export interface CredentialSource {
   readonly get: (signal: AbortSignal) => Credential | undefined | Promise<Credential | undefined>;
 }
 
-/** A credential that may exist could not be read from the cluster, or is not given by its cloud any more: not the same as being refused. */
+/** `outage`: the cluster does not give it, or its cloud not any more. `crowded`: our own bounds, for too much asked by one namespace. */
+export type UnreadableCode = "outage" | "crowded";
+
+/** A credential that may exist could not be read: not the same as being refused. */
 export class CredentialUnreadable extends Error {
   override readonly name = "CredentialUnreadable";
+  readonly code: UnreadableCode;
+
+  constructor(message: string, options: ErrorOptions & { readonly code?: UnreadableCode } = {}) {
+    super(message, options);
+    this.code = options.code ?? "outage";
+  }
 }
 
 /** Asking without any credential. */

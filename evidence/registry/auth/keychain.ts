@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { FreshValues, type Loaded } from "../../../async/freshValue.ts";
+import { wasHeldUp } from "../../../async/shares/party.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import type { Subject } from "../../../policy/subject/subject.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { Limiter } from "../http/limiter.ts";
 import type { RegistrySettings } from "../settings.ts";
 import type { ClusterReads } from "./clusterReads.ts";
 import type { CloudCredentials } from "./cloud/cloudCredentials.ts";
-import { ANONYMOUS, CredentialUnreadable, type CredentialSource } from "./credential.ts";
+import { ANONYMOUS, CredentialUnreadable, type CredentialSource, type UnreadableCode } from "./credential.ts";
 import { type DockerConfigEntry, dockerConfigSize, matchDockerConfig, parseDockerConfig } from "./dockerConfig.ts";
 import { pullSecretEntries } from "./pullSecret.ts";
 
@@ -51,12 +53,17 @@ const MiB = 1024 * 1024;
 const NOTHING: Loaded<Entries> = { status: "ok", value: [], at: 0 };
 
 /** The last resort where some credential could not be read: what is refused without it is not refused for good. */
-const UNREADABLE: CredentialSource = {
-  id: "unreadable",
+const unreadable = (code: UnreadableCode): CredentialSource => ({
+  id: `unreadable ${code}`,
   get: () => {
-    throw new CredentialUnreadable();
+    throw new CredentialUnreadable("a pull secret could not be read", { code });
   },
-};
+});
+const UNREADABLE = { outage: unreadable("outage"), crowded: unreadable("crowded") };
+
+/** Pull secrets that are read at the same time, of all namespaces, and that may wait for it. */
+const READS = 16;
+const WAITING_READS = 1_024;
 
 export function createKeychains(options: KeychainOptions): Keychains {
   const { settings, cluster, cloud, clock = Date.now } = options;
@@ -67,6 +74,20 @@ export function createKeychains(options: KeychainOptions): Keychains {
     maxSize: 8 * MiB,
     sizeOf: (names) => 64 * names.length,
   });
+  const reads = new Limiter(READS, WAITING_READS);
+  const inTurn = async <T>(signal: AbortSignal, read: () => Promise<T>): Promise<T> => {
+    const seat = await reads.enter("cluster", signal);
+    if (seat === "full")
+      throw new CredentialUnreadable("too many pull secrets are waiting to be read", { code: "crowded" });
+    if (seat === "aborted") throw new CredentialUnreadable("the cluster did not answer in time");
+    try {
+      const found = await read();
+      seat.alive();
+      return found;
+    } finally {
+      seat.leave();
+    }
+  };
   const files = new FreshValues<Entries>({ ...times, maxSize: 8 * MiB, sizeOf: dockerConfigSize });
 
   const secret = (namespace: string, name: string, signal: AbortSignal): Part => {
@@ -74,7 +95,9 @@ export function createKeychains(options: KeychainOptions): Keychains {
     const key = `${namespace}/${name}`;
     return (
       secrets.peek(key) ??
-      secrets.get(key, signal, async (ends) => pullSecretEntries(await cluster.readSecret(namespace, name, ends)))
+      secrets.get(key, signal, async (ends) =>
+        pullSecretEntries(await inTurn(ends, () => cluster.readSecret(namespace, name, ends))),
+      )
     );
   };
 
@@ -92,7 +115,7 @@ export function createKeychains(options: KeychainOptions): Keychains {
     const read = accounts.get(
       key,
       signal,
-      async (ends) => (await cluster.readServiceAccount(namespace, account, ends)) ?? [],
+      async (ends) => (await inTurn(ends, () => cluster.readServiceAccount(namespace, account, ends))) ?? [],
     );
     return [
       read.then(async (loaded) => {
@@ -150,27 +173,37 @@ const lent = ({ credentials }: CompiledPolicy): Part[] =>
   });
 
 /** One group of sources is searched as a whole, so that the longest match wins across its secrets. */
-function merge(parts: readonly Loaded<Entries>[]): Merged {
+function merge(parts: readonly (Loaded<Entries> & { readonly missing?: UnreadableCode })[]): Merged {
   const value = parts.flatMap((part) => (part.status === "failed" ? [] : part.value));
-  const incomplete = parts.some(
-    (part) => part.status === "failed" || ("incomplete" in part && part.incomplete === true),
-  );
-  return { status: "ok", value, at: 0, incomplete };
+  const codes = parts.flatMap((part) => (part.status === "failed" ? codeOf(part) : (part.missing ?? [])));
+  const missing = codes.find((code) => code === "crowded") ?? codes[0];
+  return { status: "ok", value, at: 0, ...(missing === undefined ? {} : { missing }) };
 }
 
-type Merged = Loaded<Entries> & { readonly incomplete?: boolean };
+/** Why some of it could not be read; a Secret that the operator may not read is a fault of the configuration, and as good as none. */
+function codeOf({ error }: Extract<Loaded<unknown>, { status: "failed" }>): readonly UnreadableCode[] {
+  if (error instanceof CredentialUnreadable) return [error.code];
+  if (error instanceof Error && "status" in error && error.status === 403) return [];
+  return [error === undefined && wasHeldUp() ? "crowded" : "outage"];
+}
 
-/** What a namespace brings, cut to what can be searched; what is left out counts as not read. */
+type Merged = Loaded<Entries> & { readonly missing?: UnreadableCode };
+
+/**
+ * What a namespace brings, cut to what can be searched. What is left out is as good as not there: it is in the namespace's own hands, and
+ * must not read as an outage.
+ */
 function bounded(group: Merged | undefined): Merged {
   if (group === undefined || group.status === "failed" || group.value.length <= MOST_WILDCARDS) return group ?? NOTHING;
   let wildcards = 0;
   const value = group.value.slice(0, MOST_ENTRIES).filter(({ wildcard }) => !wildcard || ++wildcards <= MOST_WILDCARDS);
-  return value.length === group.value.length ? group : { ...group, value, incomplete: true };
+  return { ...group, value };
 }
 
 function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined): Keychain {
   const [pod, policies, own] = groups;
-  const incomplete = groups.some((group) => group.incomplete === true);
+  const codes = groups.flatMap(({ missing }) => missing ?? []);
+  const missing = codes.find((code) => code === "crowded") ?? codes[0];
   const entriesOf = (group: Merged | undefined): Entries =>
     group === undefined || group.status === "failed" ? [] : group.value;
   return {
@@ -184,7 +217,7 @@ function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined
         ...(named ? match(entriesOf(own)) : []),
         ...(ofCloud === undefined ? [] : [ofCloud]),
         ANONYMOUS,
-        ...(incomplete ? [UNREADABLE] : []),
+        ...(missing === undefined ? [] : [UNREADABLE[missing]]),
       ];
       return found.length === 1 ? found : [...new Map(found.map((source) => [source.id, source])).values()];
     },

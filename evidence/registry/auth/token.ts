@@ -85,7 +85,8 @@ export async function fetchToken(
 }
 
 function readToken(answer: Answer, endpoint: Endpoint): Token | Failure {
-  const bad = malformed(`the token server of ${endpoint.registry} did not answer with a token`);
+  // A page to log in, or worse: nothing that this credential could get in with, and nothing that is wrong with the image.
+  const bad = unavailable("unauthorised", `the token server of ${endpoint.registry} did not answer with a token`);
   const parsed = parseJson(answer.bytes);
   if (parsed.status !== "ok" || typeof parsed.value !== "object" || parsed.value === null) return bad;
   const fields: { token?: unknown; access_token?: unknown; expires_in?: unknown } = parsed.value;

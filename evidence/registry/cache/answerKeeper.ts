@@ -1,9 +1,11 @@
 import type { Outcome, UnavailableCause } from "../../../policy/facts/outcome.ts";
+import { isOurs } from "../../../policy/facts/unavailable.ts";
 import type { EvidenceMetrics } from "../../metrics.ts";
-import { type Failure, isUnauthorised, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
+import { type Failure, isUnauthorised, late, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
 import type { ContentReason } from "../repository.ts";
 import type { CacheTimes } from "../settings.ts";
 import type { EvidenceCache } from "./evidenceCache.ts";
+import { wasHeldUp } from "../../../async/shares/party.ts";
 import { SingleFlight } from "../../../async/singleFlight.ts";
 import { younger } from "../../../async/younger.ts";
 
@@ -40,23 +42,34 @@ export interface AnswerKeeperOptions {
 
 /**
  * Keeps answers for their time, asks once however many wait, and falls back to an older good answer while its refresh is
- * unavailable. A refusal (401, 403) is an answer: it ends what was proved before. Never rejects.
+ * unavailable. A refusal (401, 403) is an answer: it ends what was proved before; and what our own bounds left undone is no outage, so that
+ * nobody keeps an old answer alive by asking for too much. Never rejects.
  */
 export class AnswerKeeper {
   readonly #options: AnswerKeeperOptions;
   // One map for questions of every type: a key is asked in one type only.
   readonly #flights = new SingleFlight<Outcome<unknown, ContentReason>, Unavailable>();
 
+  #renewed = -Infinity;
+
   constructor(options: AnswerKeeperOptions) {
     this.#options = options;
   }
 
+  /** From now on answers from before are old; but content does not change, whoever asks. */
+  renew(): void {
+    this.#renewed = this.#options.clock();
+  }
+
   /** An answer that may still be used. Synchronous; counts nothing. */
-  peek<T>(question: Pick<AccessQuestion<T>, "key" | "time" | "load">): Outcome<T, ContentReason> | undefined {
+  peek<T>(
+    question: Pick<AccessQuestion<T>, "key" | "time" | "load"> & Partial<Pick<AccessQuestion<T>, "kind">>,
+  ): Outcome<T, ContentReason> | undefined {
     const answered = this.#options.cache.answers.get(question.key);
     if (answered === undefined) return undefined;
     const { outcome, at, quietSince = -Infinity } = answered;
     const now = this.#options.clock();
+    if (at < this.#renewed && (question.kind === "manifest" || question.kind === "tag")) return undefined;
     if (outcome.status !== "verified") return younger(at, now, this.#options.times.negative) ? outcome : undefined;
     if (!younger(at, now, question.time) && !younger(quietSince, now, QUIET)) return undefined;
     const value = question.load(outcome.digest);
@@ -71,18 +84,19 @@ export class AnswerKeeper {
       return kept;
     }
     const stale = this.#stale(question);
-    const late = (flight: RegistryFlight): Outcome<T, ContentReason> =>
-      flight.last ?? unavailable("timeout", question.late);
+    const gaveUp = (flight: RegistryFlight): Outcome<T, ContentReason> => flight.last ?? late(question.late);
     // The flight under this key was started by a question of this type.
     const refresh = this.#flights.run(
       question.key,
       signal,
       async (flight) => this.#refresh(question, flight, stale?.digest),
-      late,
+      gaveUp,
     ) as Promise<Outcome<T, ContentReason>>;
-    const outcome =
-      stale === undefined ? await refresh : await within(refresh, PATIENCE, unavailable("timeout", question.late));
-    if (outcome.status !== "unavailable" || isUnauthorised(outcome) || stale === undefined) {
+    const soon = stale === undefined ? undefined : await within(refresh, PATIENCE, undefined);
+    // Who fills our queues must not gain an old answer by it.
+    const waits = soon === undefined && (stale === undefined || wasHeldUp());
+    const outcome = waits ? await refresh : (soon ?? unavailable("timeout", question.late));
+    if (outcome.status !== "unavailable" || isOurs(outcome) || stale === undefined) {
       metrics.cacheRequest(question.kind, "miss");
       if (outcome.status === "unavailable") this.#count(question, outcome.cause);
       return outcome;
@@ -130,7 +144,7 @@ export class AnswerKeeper {
 }
 
 /** A result, or `otherwise` after so many milliseconds; the work goes on. */
-async function within<T>(work: Promise<T>, milliseconds: number, otherwise: T): Promise<T> {
+async function within<T, O>(work: Promise<T>, milliseconds: number, otherwise: O): Promise<T | O> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(otherwise), milliseconds);
     work.finally(() => clearTimeout(timer)).then(resolve, reject);

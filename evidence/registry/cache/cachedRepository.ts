@@ -3,9 +3,9 @@ import type { AccessQuestion, AnswerKeeper } from "./answerKeeper.ts";
 import type { EvidenceCache } from "./evidenceCache.ts";
 import type { CredentialSource } from "../auth/credential.ts";
 import type { EvidenceMetrics } from "../../metrics.ts";
-import { digestAlgorithm } from "../digest.ts";
+import { digestAlgorithm, digestOfTag } from "../digest.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { type Failure, isUnauthorised, isUnread, malformed, type Unavailable } from "../failure.ts";
+import { absent, type Failure, isUnauthorised, isUnread, malformed, type Unavailable } from "../failure.ts";
 import { mergeReferrers } from "../referrers.ts";
 import type { ReferrerLists } from "../referrerLists.ts";
 import type { Call, ManifestHead, RegistryClient } from "../registryClient.ts";
@@ -20,6 +20,8 @@ export interface RepositoryServices {
   readonly times: CacheTimes;
   readonly metrics: EvidenceMetrics;
 }
+
+type ListPage = Outcome<readonly Descriptor[], ContentReason>;
 
 /** What is asked, before it is settled which credential asks. */
 type Asked<T> = (source: CredentialSource) => AccessQuestion<T>;
@@ -70,7 +72,12 @@ export class CachedRepository implements RepositoryReader {
 
   async manifestByTag(tag: string, signal: AbortSignal): Promise<Outcome<Manifest, ContentReason>> {
     if (!TAG.test(tag)) return malformed(`${this.name}:${tag.slice(0, 128)} is no tag`);
-    return this.#ask((source) => this.#tag(tag, source), signal);
+    const outcome = await this.#ask((source) => this.#tag(tag, source), signal);
+    const subject = digestOfTag(tag);
+    if (subject === undefined || !isUnauthorised(outcome)) return outcome;
+    return (await this.#hasRead(subject, signal))
+      ? absent(`${this.#endpoint.registry} does not have ${this.name}:${tag}`)
+      : outcome;
   }
 
   async blob(digest: string, limit: number, signal: AbortSignal): Promise<Outcome<Uint8Array, ContentReason>> {
@@ -88,7 +95,22 @@ export class CachedRepository implements RepositoryReader {
       `${this.#endpoint.registry} did not list the referrers of ${this.name}@${digest} in time`,
       signal,
     );
-    return mergeReferrers(pages, digest, async (tag) => this.manifestByTag(tag, signal));
+    return mergeReferrers(this.#unlessHidden(pages, digest, signal), digest, async (tag) =>
+      this.manifestByTag(tag, signal),
+    );
+  }
+
+  /**
+   * Whether the credentials that were refused read this image itself. Then there is nothing under what they may not see: Artifactory's virtual
+   * repositories answer 403 for a tag that does not exist (design.md section 9).
+   */
+  async #hasRead(digest: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.manifest(digest, signal)).status === "verified";
+  }
+
+  /** A list that is refused to who has read the image is none. */
+  async *#unlessHidden(pages: AsyncIterable<ListPage>, digest: string, signal: AbortSignal): AsyncGenerator<ListPage> {
+    for await (const page of pages) if (!isUnauthorised(page) || !(await this.#hasRead(digest, signal))) yield page;
   }
 
   #key(source: CredentialSource, kind: string, id: string): string {

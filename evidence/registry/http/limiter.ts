@@ -1,161 +1,123 @@
-/** A bounded number of requests at once, for each key, first come first served. */
+import { FairQueue } from "../../../async/shares/fairQueue.ts";
+import { currentParty, type Party } from "../../../async/shares/party.ts";
+import { standIn } from "../../../async/shares/standIn.ts";
+
+/** A place among those that may ask at the same time. */
+export interface Seat {
+  /** Whose share it is taken from. */
+  readonly tenant: string;
+  /** The server has said something: who waits now waits for his turn, and not for a server that is silent. */
+  readonly alive: () => void;
+  readonly leave: () => void;
+}
+
+interface Lane {
+  running: number;
+  readonly of: Map<string, number>;
+  readonly queue: FairQueue<Waiting>;
+  /** As `performance.now()`. */
+  lastSign: number;
+}
+
+interface Waiting {
+  readonly seat: (tenant: string) => void;
+  readonly refuse: () => void;
+}
+
+/**
+ * A bounded number of requests at once, for each key, in fair shares: a tenant waits for himself. Of the places a quarter is left to others,
+ * however much one tenant asks, and who has the fewest of them comes next.
+ */
 export class Limiter {
   readonly #concurrency: number;
+  readonly #most: number;
   readonly #waiting: number;
-  readonly #lanes = new Map<string, { running: number; queue: (() => void)[] }>();
+  readonly #lanes = new Map<string, Lane>();
 
-  /** `waiting`: how many may stand in line for one key; more are turned away. */
+  /** `waiting`: how many may stand in line for one key; of more, those are turned away whose tenant has the most there. */
   constructor(concurrency: number, waiting: number) {
     this.#concurrency = Math.max(1, concurrency);
+    this.#most = this.#concurrency - Math.floor(this.#concurrency / 4);
     this.#waiting = waiting;
   }
 
-  /** Resolves to a function that gives the place back, or to why there is none. */
-  async enter(key: string, signal: AbortSignal): Promise<(() => void) | "full" | "aborted"> {
+  /** A seat, or why there is none. Whoever waits for one notes that he stood in a queue of ours, unless the server is silent. */
+  async enter(key: string, signal: AbortSignal): Promise<Seat | "full" | "aborted"> {
     if (signal.aborted) return "aborted";
-    const lane = this.#lanes.get(key) ?? { running: 0, queue: [] };
+    const lane = this.#lanes.get(key) ?? { running: 0, of: new Map(), queue: new FairQueue(), lastSign: -Infinity };
     this.#lanes.set(key, lane);
-    if (lane.running < this.#concurrency) {
-      lane.running += 1;
-    } else {
-      if (lane.queue.length >= this.#waiting) return "full";
-      const place = await new Promise<"place" | "aborted">((resolve) => {
-        const take = (): void => {
-          signal.removeEventListener("abort", leave);
-          resolve("place");
-        };
-        const leave = (): void => {
-          lane.queue.splice(lane.queue.indexOf(take), 1);
-          resolve("aborted");
-        };
-        signal.addEventListener("abort", leave, { once: true });
-        lane.queue.push(take);
-      });
-      if (place === "aborted") return "aborted";
+    const party = currentParty();
+    const tenant = await this.#turn(lane, party, signal);
+    if (tenant === "full" || tenant === "aborted") {
+      this.#tidy(key, lane);
+      return tenant;
     }
     let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      const next = lane.queue.shift();
-      if (next !== undefined) {
-        next();
-        return;
-      }
-      lane.running -= 1;
-      if (lane.running === 0) this.#lanes.delete(key);
+    return {
+      tenant: tenant.name,
+      alive: () => {
+        lane.lastSign = performance.now();
+      },
+      leave: () => {
+        if (!held) return;
+        held = false;
+        lane.running -= 1;
+        const left = (lane.of.get(tenant.name) ?? 0) - 1;
+        if (left > 0) lane.of.set(tenant.name, left);
+        else lane.of.delete(tenant.name);
+        this.#dispatch(lane);
+        this.#tidy(key, lane);
+      },
     };
   }
-}
 
-/**
- * Bytes of bodies that are being read, for each key and in total: many slow answers at once do not add up to all memory. A body whose size
- * is known waits for its room among those of its key; the total counts only what has come, so that no key can hold it by promises. Nor
- * by content that drips: a key may have as much as is left, so whoever has few registries of his own leaves room for everybody's.
- */
-export class BufferBudget {
-  readonly #perKey: number;
-  readonly #total: number;
-  readonly #used = new Map<string, number>();
-  readonly #come = new Map<string, number>();
-  #sum = 0;
-  #waiting: { readonly key: string; readonly bytes: number; readonly grant: () => void }[] = [];
-
-  constructor(perKey: number, total: number) {
-    this.#perKey = perKey;
-    this.#total = total;
-  }
-
-  /**
-   * Room for a body whose size is known, when there is some: whoever may push ten large signatures must not make everything else in that
-   * registry unavailable. First come, first served for each key. false: there will never be room, or the signal fired.
-   */
-  async reserve(key: string, bytes: number, signal: AbortSignal): Promise<boolean> {
-    if (bytes > this.#perKey || signal.aborted) return false;
-    if (!this.#waiting.some((one) => one.key === key) && this.#hold(key, bytes)) return true;
+  #turn(lane: Lane, party: Party, signal: AbortSignal): Promise<{ readonly name: string } | "full" | "aborted"> {
     return new Promise((resolve) => {
-      const grant = (): void => {
-        signal.removeEventListener("abort", leave);
-        resolve(true);
-      };
-      const one = { key, bytes, grant };
+      const since = performance.now();
+      let stop = (): void => undefined;
       const leave = (): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== one);
-        resolve(false);
-        // It may have been the one that the others of its key stood behind.
-        this.#admit();
+        lane.queue.remove(waiting);
+        resolve("aborted");
+        stop();
       };
-      signal.addEventListener("abort", leave, { once: true });
-      this.#waiting.push(one);
-    });
-  }
-
-  /** Bytes that have come; for a key that reserved them (`reserved`) only the total is asked. false: they do not fit now. */
-  take(key: string, bytes: number, reserved: boolean = false): boolean {
-    const come = (this.#come.get(key) ?? 0) + bytes;
-    if (come > this.#total - this.#sum || (!reserved && !this.#hold(key, bytes))) return false;
-    this.#come.set(key, come);
-    this.#sum += bytes;
-    return true;
-  }
-
-  /** Gives back what was taken, and what was reserved for it. */
-  release(key: string, taken: number, reserved: number = taken): void {
-    lower(this.#used, key, reserved);
-    lower(this.#come, key, taken);
-    this.#sum -= taken;
-    if (this.#waiting.length > 0) this.#admit();
-  }
-
-  #hold(key: string, bytes: number): boolean {
-    const used = (this.#used.get(key) ?? 0) + bytes;
-    if (used > this.#perKey) return false;
-    this.#used.set(key, used);
-    return true;
-  }
-
-  #admit(): void {
-    const behind = new Set<string>();
-    this.#waiting = this.#waiting.filter(({ key, bytes, grant }) => {
-      if (behind.has(key) || !this.#hold(key, bytes)) {
-        behind.add(key);
-        return true;
+      const waiting: Waiting = {
+        seat: (name) => {
+          signal.removeEventListener("abort", leave);
+          stop();
+          resolve({ name });
+        },
+        refuse: () => {
+          signal.removeEventListener("abort", leave);
+          stop();
+          resolve("full");
+        },
+      };
+      lane.queue.push(waiting, party);
+      this.#dispatch(lane);
+      if (!lane.queue.has(waiting)) return;
+      if (lane.queue.size > this.#waiting) {
+        lane.queue.shed()?.refuse();
+        if (!lane.queue.has(waiting)) return;
       }
-      grant();
-      return false;
+      signal.addEventListener("abort", leave, { once: true });
+      stop = standIn(party, () => lane.lastSign >= since);
     });
   }
-}
 
-function lower(counts: Map<string, number>, key: string, by: number): void {
-  const left = (counts.get(key) ?? 0) - by;
-  if (left > 0) counts.set(key, left);
-  else counts.delete(key);
-}
-
-/**
- * Bytes that may be hashed and scanned in one turn of the event loop, all bodies together. A fast registry fills many sockets
- * at once; without a pause one turn took 80 ms with 16 of them (measured). While a body waits, its socket is not read.
- */
-export class TurnBudget {
-  readonly #bytes: number;
-  #spent = 0;
-  #next: Promise<void> | undefined;
-
-  constructor(bytes: number) {
-    this.#bytes = bytes;
+  #dispatch(lane: Lane): void {
+    while (lane.running < this.#concurrency) {
+      const next = lane.queue.take(
+        (tenant) => lane.of.get(tenant) ?? 0,
+        (tenant) => (lane.of.get(tenant) ?? 0) < this.#most,
+      );
+      if (next === undefined) return;
+      lane.running += 1;
+      lane.of.set(next.tenant, (lane.of.get(next.tenant) ?? 0) + 1);
+      next.value.seat(next.tenant);
+    }
   }
 
-  /** undefined: go on; else wait for this first. */
-  spend(bytes: number): Promise<void> | undefined {
-    this.#spent += bytes;
-    this.#next ??= new Promise((resolve) => {
-      setImmediate(() => {
-        this.#spent = 0;
-        this.#next = undefined;
-        resolve();
-      });
-    });
-    return this.#spent > this.#bytes ? this.#next : undefined;
+  #tidy(key: string, lane: Lane): void {
+    if (lane.running === 0 && lane.queue.size === 0) this.#lanes.delete(key);
   }
 }

@@ -1,10 +1,14 @@
 import { STATUS_CODES } from "node:http";
+import about from "../../../package.json" with { type: "json" };
 import { Agent, type Dispatcher } from "undici";
 import type { EvidenceMetrics } from "../../metrics.ts";
-import { type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
-import { BufferBudget, Limiter, TurnBudget } from "./limiter.ts";
+import { absent, type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
+import { BufferBudget, type Room } from "./bufferBudget.ts";
+import { Limiter, type Seat } from "./limiter.ts";
 import { networkFailure } from "./networkFailure.ts";
 import { isTransient, pause, retryAfter, sleep } from "./retry.ts";
+import { TurnBudget } from "./turnBudget.ts";
+import { mediaTypeOf } from "../mediaTypes.ts";
 import type { RegistryLimits } from "../settings.ts";
 
 export type Operation = "manifest" | "tag" | "blob" | "referrers" | "token";
@@ -35,6 +39,8 @@ export interface Question {
   readonly answers?: readonly number[];
   /** false: a redirect is an answer. A POST is never followed: its body may be a secret. */
   readonly follow: boolean;
+  /** Set where a registry may not know the question: an answer of another type than this, or a redirect to a place that gives none, is `absent`. */
+  readonly onlyType?: string;
 }
 
 export interface Answer {
@@ -44,6 +50,9 @@ export interface Answer {
   /** Empty unless the code is 200. */
   readonly bytes: Uint8Array;
 }
+
+/** Some registries, and what stands before them, answer 403 to whoever does not say who he is. */
+const USER_AGENT = `image-security/${about.version}`;
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
@@ -128,19 +137,19 @@ export class Transport {
     signal: AbortSignal,
   ): Promise<Answer | (Failure & { readonly retry?: boolean; readonly wait?: number | undefined })> {
     const { registry, operation } = question;
-    const leave = await this.#limiter.enter(registry, signal);
-    if (leave === "full") {
+    const seat = await this.#limiter.enter(registry, signal);
+    if (seat === "full") {
       return { ...unavailable("overloaded", `too many requests to ${registry} are waiting`), retry: false };
     }
-    if (leave === "aborted") return unavailable("timeout", `${registry} did not answer in time`);
+    if (seat === "aborted") return unavailable("timeout", `${registry} did not answer in time`);
     const started = performance.now();
     // One timer bounds the whole exchange: undici's own only bound the silence between two bytes.
     const timer = new AbortController();
     const expire = setTimeout(() => timer.abort(), this.#options.limits.exchangeTime);
     let code = "error";
-    const progress = { inBody: false };
+    const progress = { inBody: false, away: false };
     try {
-      const result = await this.#follow(question, AbortSignal.any([signal, timer.signal]), progress);
+      const result = await this.#follow(question, AbortSignal.any([signal, timer.signal]), seat, progress);
       code = result.status === "answered" ? statusLabel(result.code) : codeLabel(result);
       return result;
     } catch (error) {
@@ -149,15 +158,20 @@ export class Transport {
           ? { ...unavailable("timeout", `${registry} did not answer in time`), retry: false }
           : networkFailure(error, registry, progress.inBody);
       code = codeLabel(failure);
-      return failure;
+      return progress.away && question.onlyType !== undefined && !signal.aborted ? unknownQuestion(question) : failure;
     } finally {
       clearTimeout(expire);
-      leave();
+      seat.leave();
       this.#options.metrics.registryRequest(registry, operation, code, (performance.now() - started) / 1000);
     }
   }
 
-  async #follow(question: Question, signal: AbortSignal, progress: { inBody: boolean }): Promise<Answer | Failure> {
+  async #follow(
+    question: Question,
+    signal: AbortSignal,
+    seat: Seat,
+    progress: { inBody: boolean; away: boolean },
+  ): Promise<Answer | Failure> {
     let { url } = question;
     let { authorization } = question;
     for (let hops = 0; ; hops += 1) {
@@ -169,24 +183,30 @@ export class Transport {
         headers: {
           ...question.headers,
           "accept-encoding": "identity",
+          "user-agent": USER_AGENT,
           ...(authorization === undefined ? {} : { authorization }),
         },
         ...(question.body === undefined ? {} : { body: question.body }),
         signal,
       });
+      seat.alive();
       // A body that is not read to its end fails when it is given up; without a listener that would end the process.
       response.body.on("error", () => undefined);
       const headers = flatten(response.headers);
       if (!REDIRECTS.has(response.statusCode) || !question.follow) {
         progress.inBody = true;
-        return await this.#read(question, response, headers, signal);
+        return await this.#read(question, response, headers, seat, signal);
       }
       discard(response.body);
       if (hops >= this.#options.limits.redirects) return malformed(`${question.registry} redirects without end`);
       const next = redirectTarget(headers["location"], url);
+      if (next === undefined && question.onlyType !== undefined) return unknownQuestion(question);
       if (next === undefined) return malformed(`${question.registry} redirects to no place that may be asked`);
       // Once away from its origin a credential does not come back: the place in between chose where to.
-      if (next.origin !== url.origin) authorization = undefined;
+      if (next.origin !== url.origin) {
+        authorization = undefined;
+        progress.away = true;
+      }
       url = next;
     }
   }
@@ -195,6 +215,7 @@ export class Transport {
     question: Question,
     response: Dispatcher.ResponseData,
     headers: Record<string, string>,
+    seat: Seat,
     signal: AbortSignal,
   ): Promise<Answer | Failure> {
     const { registry, limit, what } = question;
@@ -202,6 +223,11 @@ export class Transport {
     if (response.statusCode !== 200 || question.method === "HEAD") {
       discard(response.body);
       return answer;
+    }
+    const type = mediaTypeOf(headers["content-type"]);
+    if (question.onlyType !== undefined && type !== undefined && type !== question.onlyType) {
+      discard(response.body);
+      return unknownQuestion(question);
     }
     const tooLarge = (): Failure => {
       response.body.destroy();
@@ -219,8 +245,10 @@ export class Transport {
       return unavailable("overloaded", `too much is being read from ${registry} at once`);
     };
     // HTTP's own parser sees to it that a body is as long as it says.
-    const reserved = Number.isSafeInteger(declared) ? declared : undefined;
-    if (reserved !== undefined && !(await this.#budget.reserve(registry, reserved, signal))) return overloaded();
+    const room: Room | undefined = Number.isSafeInteger(declared)
+      ? await this.#budget.reserve(registry, declared, signal)
+      : this.#budget.open(registry, seat.tenant);
+    if (room === undefined) return overloaded();
     const sink = question.sink?.();
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -229,7 +257,8 @@ export class Transport {
         // undici gives Buffers where no encoding is set.
         const bytes = chunk as Buffer;
         if (size + bytes.length > limit) return tooLarge();
-        if (!this.#budget.take(registry, bytes.length, reserved !== undefined)) return overloaded();
+        seat.alive();
+        if (!room.take(bytes.length)) return overloaded();
         size += bytes.length;
         chunks.push(bytes);
         sink?.write(bytes);
@@ -242,10 +271,13 @@ export class Transport {
       }
       return { ...answer, bytes: joined(chunks, size) };
     } finally {
-      this.#budget.release(registry, size, reserved);
+      room.release();
     }
   }
 }
+
+/** A page to log in, or whatever else a registry or what stands before it has for a question that it does not know. */
+const unknownQuestion = ({ registry, what }: Question): Failure => absent(`${registry} does not have ${what}`);
 
 /** Milliseconds for a body that nobody needs. */
 const DISCARD = 1_000;

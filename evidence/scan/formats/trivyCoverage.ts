@@ -35,5 +35,5 @@ export const unexamined = (artifactType: unknown, os: unknown, results: readonly
   if (has(LANGUAGE_PACKAGES) || (family === undefined && has(OS_PACKAGES))) return undefined;
   return family === UNKNOWN_OS
     ? "Trivy report in which nobody looked for vulnerabilities of the operating system's packages, since it could not tell which it is; keep /etc/os-release in the image"
-    : `Trivy report in which nobody looked for vulnerabilities (no operating system and no os-pkgs or lang-pkgs result); ${SCAN_AGAIN}, before Trivy 0.60 with --list-all-pkgs`;
+    : `Trivy report in which nobody looked for vulnerabilities (no operating system and no os-pkgs or lang-pkgs result); ${SCAN_AGAIN}, before Trivy 0.67 with --list-all-pkgs`;
 };

@@ -1,6 +1,7 @@
 import type { Answer, Question } from "./examine.ts";
 import { kindOf } from "../find/candidate.ts";
 import { examine } from "./examine.ts";
+import { wasHeldUp } from "../../../async/shares/party.ts";
 import { WorkerPool } from "../../../async/workers/workerPool.ts";
 
 /** An answer, or why the question could not be put to anybody. */
@@ -54,7 +55,7 @@ export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
       case "overloaded":
         return { status: "unavailable", cause: "overloaded" };
       case "aborted":
-        return { status: "unavailable", cause: "timeout" };
+        return { status: "unavailable", cause: wasHeldUp() ? "overloaded" : "timeout" };
     }
   };
 

@@ -1,19 +1,16 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type {
-  V1Deployment,
-  V1MutatingWebhookConfiguration,
-  V1ValidatingWebhookConfiguration,
-} from "@kubernetes/client-node";
+import type { V1Deployment, V1ValidatingWebhookConfiguration } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
-import { validatingManifest } from "../../../config/webhook/validatingManifest.ts";
 import type { ImageSecurityPolicy } from "../../../crds/types.ts";
 import { readSettings } from "../../../operator/settings/settings.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
-import { mutatingConfiguration } from "../../../webhook/configurations/generate.ts";
+import { CONFIGURATION_NAME, guardEntries, LABELS } from "../../../webhook/configurations/generate.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
+import { eventually } from "../harness/eventually.ts";
 import type { KubectlOptions } from "../harness/kubectl.ts";
 import { configFolder, Overlay, type Manifest } from "./kustomize.ts";
 
@@ -53,12 +50,15 @@ describe("config/", function () {
   after(() => cluster?.stop());
 
   describe("manifests", () => {
-    it("hold what the operator writes: run npm run generate", async () => {
-      assert.equal(await readFile(join(configFolder("webhook"), "validating.yaml"), "utf8"), validatingManifest());
-      const mutating = parse(await readFile(join(configFolder("webhook"), "mutating.yaml"), "utf8")) as unknown;
-      const target = { type: "service", namespace: "a", name: "b", port: 443 } as const;
-      const { webhooks: _, ...empty } = mutatingConfiguration({ target, excludeNamespaces: [], caBundle: undefined });
-      assert.deepEqual(mutating, empty);
+    it("hold both webhook configurations empty, named and labelled as the operator would make them", async () => {
+      for (const kind of ["Validating", "Mutating"]) {
+        const file = join(configFolder("webhook"), `${kind.toLowerCase()}.yaml`);
+        assert.deepEqual(parse(await readFile(file, "utf8")), {
+          apiVersion: "admissionregistration.k8s.io/v1",
+          kind: `${kind}WebhookConfiguration`,
+          metadata: { name: CONFIGURATION_NAME, labels: LABELS },
+        });
+      }
     });
 
     it("make no policy and touch no namespace but the operator's", async () => {
@@ -94,16 +94,10 @@ describe("config/", function () {
       const text = await kubectl("kustomize", overlay.folder);
       assert.ok(!text.includes("image-security-system:") && !/image-security-system$/m.test(text), text);
       const objects = parseAllDocuments(text).map((document) => document.toJS() as Manifest);
-      const validating = objects.find(({ kind }) => kind === "ValidatingWebhookConfiguration") as Manifest &
-        V1ValidatingWebhookConfiguration;
-      for (const { namespaceSelector, clientConfig } of validating.webhooks ?? []) {
-        assert.deepEqual(namespaceSelector?.matchExpressions?.[0]?.values, ["elsewhere", "kube-system"]);
-        assert.equal(clientConfig.service?.namespace, "elsewhere");
-      }
       assert.ok(objects.some(({ kind, metadata }) => kind === "Namespace" && metadata.name === "elsewhere"));
     });
 
-    for (const component of ["pull-secrets", "network-policy", "service-monitor"])
+    for (const component of ["pull-secrets", "network-policy", "service-monitor", "alerts", "existing-namespace"])
       it(`take the component ${component}`, async () => {
         await using overlay = await Overlay.over(["default"], {
           namespace: "elsewhere",
@@ -111,8 +105,25 @@ describe("config/", function () {
         });
         const text = await kubectl("kustomize", overlay.folder);
         assert.ok(!/namespace: image-security-system$/m.test(text), text);
+        assert.equal(/^kind: Namespace$/m.test(text), component !== "existing-namespace");
         if (component === "pull-secrets") assert.match(text, /- --read-pull-secrets\n/);
       });
+  });
+
+  it("lets an operator of another namespace read opa-system, as config/README.md says", async () => {
+    const value = "elsewhere";
+    await using overlay = await Overlay.over(["trusted"], {
+      patches: [
+        {
+          target: { kind: "RoleBinding", name: "image-security-references" },
+          patch: JSON.stringify([{ op: "replace", path: "/subjects/0/namespace", value }]),
+        },
+      ],
+    });
+    await kubectl("create", "namespace", "opa-system");
+    await kubectl("apply", "-k", overlay.folder);
+    assert.equal(await can(cluster, "elsewhere", "watch", "secrets", "-n", "opa-system"), "yes");
+    assert.equal(await can(cluster, "image-security-system", "watch", "secrets", "-n", "opa-system"), "no");
   });
 
   describe("installed", () => {
@@ -139,36 +150,37 @@ describe("config/", function () {
       await kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-k", configFolder("default"));
     });
 
-    it("leaves what the operator writes when it is applied again", async () => {
-      const patch = {
-        webhooks: [
-          {
-            name: "pods.validate.imagesecurity.dev",
-            clientConfig: { caBundle: Buffer.from(certificate).toString("base64") },
-          },
-        ],
-      };
-      await kubectl(
-        "patch",
-        "validatingwebhookconfiguration",
-        "image-security",
-        "--type=strategic",
-        "-p",
-        JSON.stringify(patch),
-      );
-      const before = await get<V1ValidatingWebhookConfiguration>("validatingwebhookconfiguration", "image-security");
-      await kubectl("apply", "-k", configFolder("default"));
-      const after = await get<V1ValidatingWebhookConfiguration>("validatingwebhookconfiguration", "image-security");
-      assert.ok(isDeepStrictEqual(after.webhooks, before.webhooks));
-      assert.ok(after.webhooks?.[0]?.clientConfig.caBundle !== undefined);
+    it("refuses nothing before an operator serves", async () => {
+      for (const kind of ["validating", "mutating"]) {
+        const { webhooks } = await get<V1ValidatingWebhookConfiguration>(
+          `${kind}webhookconfiguration`,
+          "image-security",
+        );
+        assert.equal(webhooks, undefined);
+      }
+      await kubectl("run", "probe", "--image=nginx", "-n", "default", "--dry-run=server");
+      await kubectl("create", "deployment", "probe", "--image=nginx", "-n", "default", "--dry-run=server");
     });
 
-    it("starts without mutating entries", async () => {
-      const { webhooks } = await get<V1MutatingWebhookConfiguration>("mutatingwebhookconfiguration", "image-security");
-      assert.equal(webhooks, undefined);
+    it("leaves what the operator writes when it is applied again, by both kinds of apply", async () => {
+      const own = guardEntries({
+        target: { type: "service", namespace: "image-security-system", name: "image-security-webhook", port: 443 },
+        namespace: "image-security-system",
+        excludeNamespaces: ["kube-system"],
+        caBundle: certificate,
+      });
+      const name = ["validatingwebhookconfiguration", "image-security"];
+      await kubectl("patch", ...name, "--type=merge", "-p", JSON.stringify({ webhooks: own }));
+      const read = async (): Promise<unknown> => (await get<V1ValidatingWebhookConfiguration>(...name)).webhooks;
+      const before = await read();
+      await kubectl("apply", "-k", configFolder("default"));
+      await kubectl("apply", "--server-side", "--force-conflicts", "-k", configFolder("default"));
+      assert.ok(isDeepStrictEqual(await read(), before));
+      await kubectl("patch", ...name, "--type=merge", "-p", '{"webhooks":[]}');
     });
 
     it("runs under the strictest pod security", async () => {
+      await countQuota(cluster);
       const { spec } = await get<V1Deployment>("deployment", "image-security", "-n", "image-security-system");
       const create = (securityContext: object | undefined): ReturnType<Cluster["kubectl"]> => {
         const pod = Object.assign({}, spec?.template.spec, { securityContext });
@@ -179,15 +191,6 @@ describe("config/", function () {
       assert.equal(taken.code, 0, taken.stderr);
       const refused = await create({});
       assert.match(refused.stderr, /violates PodSecurity "restricted:latest"/);
-    });
-
-    it("refuses pods while nobody answers, except where the cluster needs them", async () => {
-      // Else the API server would dial the Service's address.
-      await kubectl("delete", "service", "image-security-webhook", "-n", "image-security-system");
-      const run = (namespace: string): Promise<{ code: number | null; stderr: string }> =>
-        cluster.kubectl("run", "probe", "--image=registry.company.com/probe", "-n", namespace, "--dry-run=server");
-      assert.match((await run("default")).stderr, /failed calling webhook "pods\.validate\.imagesecurity\.dev"/);
-      assert.equal((await run("kube-system")).code, 0);
     });
 
     it("goes away without a trace", async function () {
@@ -208,12 +211,6 @@ describe("config/", function () {
       this.timeout(180_000);
       await using overlay = await Overlay.over(["default"], { namespace: "elsewhere" });
       await kubectl("apply", "-k", overlay.folder);
-      const { webhooks } = await get<V1ValidatingWebhookConfiguration>(
-        "validatingwebhookconfiguration",
-        "image-security",
-      );
-      for (const { namespaceSelector } of webhooks ?? [])
-        assert.deepEqual(namespaceSelector?.matchExpressions?.[0]?.values, ["elsewhere", "kube-system"]);
       assert.equal(await can(cluster, "elsewhere", "list", "pods", "--all-namespaces"), "yes");
       assert.equal(await can(cluster, "elsewhere", "get", "secrets", "-n", "elsewhere"), "yes");
       await kubectl("delete", "-k", overlay.folder, "--wait=false");
@@ -238,6 +235,75 @@ describe("config/", function () {
       });
   });
 });
+
+describe("config/ on a platform that limits who may be critical, as GKE does", function () {
+  this.timeout(60_000);
+  let cluster: Cluster;
+  let folder: string;
+
+  before(async function () {
+    this.timeout(clusterTimeout);
+    folder = await mkdtemp(join(tmpdir(), "image-security-quota-"));
+    const limited = {
+      resource: "pods",
+      matchScopes: [{ scopeName: "PriorityClass", operator: "In", values: ["system-cluster-critical"] }],
+    };
+    const configuration = {
+      apiVersion: "apiserver.config.k8s.io/v1",
+      kind: "ResourceQuotaConfiguration",
+      limitedResources: [limited],
+    };
+    const file = join(folder, "admission.yaml");
+    await writeFile(
+      file,
+      JSON.stringify({
+        apiVersion: "apiserver.config.k8s.io/v1",
+        kind: "AdmissionConfiguration",
+        plugins: [{ name: "ResourceQuota", configuration }],
+      }),
+    );
+    cluster = await startOwnCluster([`--admission-control-config-file=${file}`]);
+    const { code, stderr } = await cluster.kubectl("apply", "-k", configFolder("default"));
+    assert.equal(code, 0, stderr);
+  });
+  after(async () => {
+    await cluster?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const create = async (namespace: string): ReturnType<Cluster["kubectl"]> => {
+    const { stdout } = await cluster.kubectl(
+      "get",
+      "deployment",
+      "image-security",
+      "-n",
+      "image-security-system",
+      "-o",
+      "json",
+    );
+    const { spec } = JSON.parse(stdout) as V1Deployment;
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "probe" }, spec: spec?.template.spec };
+    return cluster.kubectl("create", "--dry-run=server", "-n", namespace, "-f", "-", { input: JSON.stringify(pod) });
+  };
+
+  it("brings the quota without which its own pods are refused", async () => {
+    await countQuota(cluster);
+    const taken = await create("image-security-system");
+    assert.equal(taken.code, 0, taken.stderr);
+    await cluster.kubectl("delete", "resourcequota", "--all", "-n", "image-security-system");
+    await eventually(async () =>
+      assert.match((await create("image-security-system")).stderr, /insufficient quota to match these scopes/),
+    );
+  });
+});
+
+/** Counts what a quota allows, which a controller does elsewhere. */
+const countQuota = async (cluster: Cluster): Promise<void> => {
+  const status = JSON.stringify({ status: { hard: { pods: "100" }, used: { pods: "0" } } });
+  const name = ["resourcequota", "image-security-critical-pods", "-n", "image-security-system"];
+  const patched = await cluster.kubectl("patch", ...name, "--subresource=status", "--type=merge", "-p", status);
+  assert.equal(patched.code, 0, patched.stderr);
+};
 
 const crds = ["imagesecuritypolicies", "imagesecurityexceptions", "violations"].map(
   (name) => `crd/${name}.imagesecurity.dev`,

@@ -29,7 +29,11 @@ export class Overlay implements AsyncDisposable {
 
   static async over(
     names: readonly string[],
-    fields: { readonly namespace?: string; readonly components?: readonly string[] },
+    fields: {
+      readonly namespace?: string;
+      readonly components?: readonly string[];
+      readonly patches?: readonly object[];
+    },
   ): Promise<Overlay> {
     // kustomize takes folders outside its own by relative paths only, and resolves links first.
     const folder = await realpath(await mkdtemp(join(tmpdir(), "image-security-overlay-")));
@@ -39,6 +43,7 @@ export class Overlay implements AsyncDisposable {
       kind: "Kustomization",
       resources: names.map(from),
       ...(fields.namespace === undefined ? {} : { namespace: fields.namespace }),
+      ...(fields.patches === undefined ? {} : { patches: fields.patches }),
       ...(fields.components === undefined ? {} : { components: fields.components.map(from) }),
     };
     await writeFile(join(folder, "kustomization.yaml"), stringify(kustomization));

@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { get } from "node:https";
-import { join } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
-import { runOperator, type RunningOperator } from "../../../operator/run.ts";
-import { readSettings } from "../../../operator/settings/settings.ts";
+import type { RunningOperator } from "../../../operator/run.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { KubectlOptions } from "../harness/kubectl.ts";
-import { configFolder } from "./kustomize.ts";
-
-const OWN = "image-security-system";
+import { install, OWN } from "./installed.ts";
+import { configFolder, Overlay } from "./kustomize.ts";
 
 describe("the operator with the rights of config/ alone", function () {
   this.timeout(60_000);
   let cluster: Cluster;
-  let kubeconfig: string;
   let operator: RunningOperator | undefined;
   const logged: string[] = [];
 
@@ -35,49 +28,15 @@ describe("the operator with the rights of config/ alone", function () {
     spec,
   });
 
-  const start = (): Promise<RunningOperator> => {
-    const settings = readSettings(
-      [
-        `--kubeconfig=${kubeconfig}`,
-        "--trust-namespaces=opa-system,elsewhere",
-        "--webhook-host=127.0.0.1",
-        "--webhook-port=0",
-        "--metrics-port=off",
-        "--audit-interval=2s",
-      ],
-      {},
-    );
-    assert.equal(settings.status, "ok");
-    const log = (level: string) => (message: string, meta?: object) =>
-      void logged.push(`${level} ${message} ${JSON.stringify(meta ?? {})}`);
-    return runOperator(settings.status === "ok" ? settings.settings : assert.fail(), {
-      log: {
-        error: log("error"),
-        warn: log("warn"),
-        info: log("info"),
-        debug: log("debug"),
-        isLevelEnabled: (level: string) => level !== "debug",
-      },
-    });
-  };
-
   before(async function () {
     this.timeout(clusterTimeout);
     cluster = await startOwnCluster();
-    await kubectl("apply", "-k", configFolder("default"));
-    // Else the API server would dial the Service's address until the operator writes its own.
-    await kubectl("delete", "service", "image-security-webhook", "-n", OWN);
+    const installed = await install(cluster);
     await kubectl("create", "namespace", "opa-system");
     await kubectl("apply", "-k", configFolder("trusted"));
-    await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
-    kubeconfig = join(cluster.controlPlane.directory, "kubeconfig-service-account");
-    await writeFile(
-      kubeconfig,
-      await withToken(cluster, await kubectl("create", "token", "image-security", "-n", OWN)),
-    );
 
     await kubectl("run", "early", "--image=docker.io/library/nginx:1.21", "-n", "kube-system");
-    operator = await start();
+    operator = await installed.start(logged, "--trust-namespaces=opa-system,elsewhere");
     await operator.ready;
   });
 
@@ -94,7 +53,8 @@ describe("the operator with the rights of config/ alone", function () {
       "-o",
       "jsonpath={.webhooks[*].clientConfig.caBundle}",
     );
-    assert.equal(bundles.split(" ").length, 3);
+    // The probe's among them.
+    assert.equal(bundles.split(" ").length, 4);
     assert.match(await kubectl("get", "secret", "-n", OWN, "-o", "name"), /image-security-webhook-certificates/);
   });
 
@@ -127,7 +87,7 @@ describe("the operator with the rights of config/ alone", function () {
     assert.match(refused.stderr, /RegistryNotAllowed/);
   });
 
-  it("says of a trusted namespace without a Role that it could not be read", async () => {
+  it("says of a trusted namespace without a Role that it is forbidden there, until there is one", async () => {
     await apply(
       policy("unreadable", {
         signatures: { authorities: ["release"] },
@@ -137,7 +97,20 @@ describe("the operator with the rights of config/ alone", function () {
         ],
       }),
     );
-    await kubectl("wait", "--for=condition=Ready=False", "isp/unreadable", "--timeout=20s");
+    const message = (): Promise<string> =>
+      kubectl("get", "isp", "unreadable", "-o", "jsonpath={.status.conditions[0].message}");
+    await eventually(async () =>
+      assert.match(
+        await message(),
+        /Secret elsewhere\/cosign-pub may not be read: forbidden, no Role for ServiceAccount image-security-system\/image-security in namespace "elsewhere"; apply one such as config\/trusted/,
+      ),
+    );
+    await kubectl("create", "namespace", "elsewhere");
+    await using overlay = await Overlay.over(["trusted"], { namespace: "elsewhere" });
+    await kubectl("apply", "-k", overlay.folder);
+    await eventually(async () => assert.match(await message(), /Secret elsewhere\/cosign-pub does not exist/), {
+      within: 30_000,
+    });
     await kubectl("delete", "isp", "unreadable");
   });
 
@@ -202,23 +175,6 @@ describe("the operator with the rights of config/ alone", function () {
     );
   });
 
-  it("does not bring back a webhook that was deleted to free the cluster, and takes up one that is installed again", async () => {
-    const webhook = ["validatingwebhookconfiguration", "image-security"];
-    await kubectl("delete", ...webhook);
-    await kubectl("run", "free", "--image=docker.io/library/nginx:1.21", "--dry-run=server");
-    await operator?.stop();
-    operator = await start();
-    // A pod of its own would fail its probes without a certificate.
-    const url = operator.webhookUrl;
-    await eventually(async () => assert.equal(await statusOf(`${url}/healthz`), 200));
-    await kubectl("run", "free", "--image=docker.io/library/nginx:1.21", "--dry-run=server");
-    await kubectl("apply", "-k", configFolder("default"));
-    await kubectl("delete", "service", "image-security-webhook", "-n", OWN);
-    await operator.ready;
-    const refused = await cluster.kubectl("run", "refused", "--image=docker.io/library/nginx:1.21", "--dry-run=server");
-    assert.match(refused.stderr, /RegistryNotAllowed/);
-  });
-
   const questions: readonly (readonly [answer: "yes" | "no", ...question: readonly string[]])[] = [
     ["yes", "list", "pods", "--all-namespaces"],
     ["yes", "create", "violations.imagesecurity.dev", "-n", "default"],
@@ -245,7 +201,9 @@ describe("the operator with the rights of config/ alone", function () {
     ["no", "delete", "imagesecuritypolicies.imagesecurity.dev"],
     ["no", "create", "imagesecurityexceptions.imagesecurity.dev"],
     ["no", "patch", "imagesecurityexceptions.imagesecurity.dev"],
-    ["no", "create", "validatingwebhookconfigurations"],
+    ["yes", "create", "validatingwebhookconfigurations"],
+    ["no", "create", "mutatingwebhookconfigurations"],
+    ["no", "delete", "mutatingwebhookconfigurations/image-security"],
     ["no", "delete", "validatingwebhookconfigurations/image-security"],
     ["no", "patch", "validatingwebhookconfigurations/another"],
     ["no", "patch", "mutatingwebhookconfigurations/another"],
@@ -311,24 +269,6 @@ describe("the operator with the rights of config/ alone", function () {
       assert.equal(await jane(verb, "violations.imagesecurity.dev", "-n", "default"), "no");
   });
 });
-
-/** The certificate is of no interest here. */
-const statusOf = async (url: string): Promise<number | undefined> => {
-  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-  get(url, { rejectUnauthorized: false }, (response) => resolve(response.resume().statusCode)).once("error", reject);
-  return promise;
-};
-
-/** The cluster's kubeconfig with a token instead of the administrator's certificate. */
-const withToken = async (cluster: Cluster, token: string): Promise<string> => {
-  const config = new KubeConfig();
-  config.loadFromFile(cluster.kubeconfig);
-  const server = config.getCurrentCluster();
-  assert.ok(server);
-  const user = { name: "image-security", token: token.trim() };
-  config.loadFromClusterAndUser(server, user);
-  return config.exportConfig();
-};
 
 /** Any public key. */
 const publicKey = `-----BEGIN PUBLIC KEY-----

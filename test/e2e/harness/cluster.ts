@@ -39,11 +39,11 @@ let shared: Promise<Cluster> | undefined;
 export const startCluster = (): Promise<Cluster> => (shared ??= startOwnCluster());
 
 /** A cluster for one test file that stops or breaks the API server. The caller stops it. */
-export const startOwnCluster = async (): Promise<Cluster> => {
+export const startOwnCluster = async (apiServerFlags: readonly string[] = []): Promise<Cluster> => {
   const guard = new ProcessGuard();
   const binaries = await findBinaries({ report, guard });
   const kubectlPath = await findKubectl(binaries, { report, guard });
-  const controlPlane = await ControlPlane.start({ ...binaries, guard });
+  const controlPlane = await ControlPlane.start({ ...binaries, guard, apiServerFlags });
   const { directory, kubeconfig, server, admin } = controlPlane;
   const kubectl = kubectlWith({ path: kubectlPath, kubeconfig, directory });
   let count = 0;

@@ -7,6 +7,8 @@ import { compilePolicy } from "../../../policy/compile/policy.ts";
 import { CertificateStore } from "../../../webhook/certificates/certificateStore.ts";
 import { CONFIGURATION_NAME } from "../../../webhook/configurations/generate.ts";
 import type { Handler } from "../../../webhook/handler.ts";
+import { createKubeClient } from "../../../kube/kubeClient.ts";
+import { createReachProbe } from "../../../operator/status/reachProbe.ts";
 import { WebhookInstallation } from "../../../webhook/installation.ts";
 import type { AdmissionLogger } from "../../../webhook/logger.ts";
 import { createMutate } from "../../../webhook/mutate.ts";
@@ -59,6 +61,9 @@ export const startWebhook = async (cluster: Cluster, options: WebhookOptions = {
   kubeConfig.loadFromFile(cluster.kubeconfig);
   const core = kubeConfig.makeApiClient(CoreV1Api);
   const admission = kubeConfig.makeApiClient(AdmissionregistrationV1Api);
+  const client = createKubeClient(kubeConfig);
+  // The probe is made of one of their objects.
+  await cluster.installCrds();
 
   let policies: readonly CompiledPolicy[] = [];
   const pins = (): boolean => policies.some(({ digest }) => digest !== undefined && digest.pin !== "Never");
@@ -102,6 +107,12 @@ export const startWebhook = async (cluster: Cluster, options: WebhookOptions = {
       now: options.now ?? Date.now,
     }),
     configurations: admission,
+    manage: true,
+    namespace: "kube-system",
+    serves: () => true,
+    leaving: () => Promise.resolve(false),
+    probe: createReachProbe(client, "kube-system"),
+    onGuard: () => undefined,
     target: { type: "url", url: `https://127.0.0.1:${port}` },
     excludeNamespaces: ["kube-system", "image-security-system"],
     pins,
@@ -129,6 +140,7 @@ export const startWebhook = async (cluster: Cluster, options: WebhookOptions = {
   const die = async (): Promise<void> => {
     await installation.stop();
     await server.drain(0);
+    await client.close();
   };
   return {
     port,

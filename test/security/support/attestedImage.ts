@@ -169,8 +169,11 @@ export class Scene {
     return `${this.registry.host}/${this.#repository}@${image.digest}`;
   }
 
-  async say(spec: PolicySpec, image: Pushable): Promise<string> {
-    const { verdict, findings } = await this.engine.judge([policy(spec)], pod(this.reference(image)));
+  async say(spec: PolicySpec, image: Pushable, lookAgain?: string): Promise<string> {
+    const { verdict, findings } = await this.engine.judge(
+      [lookAgain === undefined ? policy(spec) : { ...policy(spec), lookAgain }],
+      pod(this.reference(image)),
+    );
     return [verdict, ...findings.map(({ reason }) => reason)].join(" ");
   }
 

@@ -6,6 +6,7 @@ import { createMetrics, type OperatorMetrics } from "../../../operator/metrics/m
 import { startMetricsServer } from "../../../operator/metrics/metricsServer.ts";
 import type { Finding } from "../../../policy/finding/finding.ts";
 import { policySet } from "../../stream/policies.ts";
+import type { GuardState } from "../../../webhook/guard/guardState.ts";
 
 const finding = (changes: Partial<Finding> = {}): Finding => ({
   policy: "p",
@@ -84,6 +85,8 @@ describe("metrics", () => {
     broken: { authorities: [{ name: "a", key: { pem: "x" } }], signatures: { authorities: ["a"] } },
   });
 
+  let guard: GuardState = { status: "unknown" };
+
   const observed = (leading: () => boolean): OperatorMetrics => {
     const metrics = createMetrics();
     const tally = createTally();
@@ -94,6 +97,7 @@ describe("metrics", () => {
       tally,
       report: () => ({ endedAt: 1_000_000, duration: 1_500, pods: 7, images: 3 }),
       exposure: { series: () => [] },
+      guard: () => guard,
     });
     return metrics;
   };
@@ -143,6 +147,20 @@ describe("metrics", () => {
     const lines = await ours(metrics);
     assert.ok(!lines.some((line) => /^image_security_(?:violations|exempted|audit)/.test(line)), lines.join("\n"));
     assert.ok(lines.includes("image_security_leader 0"));
+  });
+
+  it("say whether admission asks the webhook, and nothing before anybody has looked", async () => {
+    const metrics = observed(() => false);
+    const told = async (): Promise<string | undefined> =>
+      (await ours(metrics)).find((line) => line.startsWith("image_security_enforced "));
+    guard = { status: "unknown" };
+    assert.equal(await told(), undefined);
+    guard = { status: "enforced", message: "", pinning: undefined };
+    assert.equal(await told(), "image_security_enforced 1");
+    guard = { status: "enforced", message: "", pinning: "tags are not pinned" };
+    assert.equal(await told(), "image_security_enforced 0");
+    guard = { status: "gap", reason: "FailsOpen", message: "", pinning: undefined };
+    assert.equal(await told(), "image_security_enforced 0");
   });
 
   it("of two operators in one process do not mix", async () => {

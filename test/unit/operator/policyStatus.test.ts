@@ -37,7 +37,7 @@ const counts = (changes: Partial<PolicyCounts> = {}): PolicyCounts => ({
 });
 
 describe("a policy's status", () => {
-  it("says that it is in force, what was counted and when", () => {
+  it("says that it is compiled, what was counted and when", () => {
     assert.deepEqual(policyStatus(compile({ digest: {} }), counts(), {}, NOW), {
       observedGeneration: 3,
       conditions: [
@@ -47,7 +47,7 @@ describe("a policy's status", () => {
           observedGeneration: 3,
           lastTransitionTime: "2026-05-05T05:05:05Z",
           reason: "Compiled",
-          message: "the policy is in force",
+          message: "the policy is compiled",
         },
       ],
       authorities: [],

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import type { V1ValidatingWebhookConfiguration } from "@kubernetes/client-node";
 import {
-  mutatingConfiguration,
-  validatingConfiguration,
+  guardEntries,
+  isOwnEntry,
+  pinningEntries,
+  probeEntry,
   type GenerateOptions,
 } from "../../../webhook/configurations/generate.ts";
 import {
@@ -15,23 +17,23 @@ import { fakeApi } from "./support/fakeApi.ts";
 
 const options: GenerateOptions = {
   target: { type: "service", namespace: "sec", name: "hook", port: 443 },
+  namespace: "sec",
   excludeNamespaces: ["sec", "kube-system"],
   caBundle: "PEM",
 };
 
 describe("generated configurations", () => {
   it("fail closed within 10 seconds, for three shapes, outside the excluded namespaces", () => {
-    const validating = validatingConfiguration(options);
-    assert.equal(validating.metadata?.name, "image-security");
     assert.deepEqual(
-      validating.webhooks?.map(({ name }) => name),
+      guardEntries(options).map(({ name }) => name),
       [
         "pods.validate.imagesecurity.dev",
         "workloads.validate.imagesecurity.dev",
         "cronjobs.validate.imagesecurity.dev",
       ],
     );
-    for (const entry of [...(validating.webhooks ?? []), ...(mutatingConfiguration(options).webhooks ?? [])]) {
+    for (const entry of [...guardEntries(options), ...pinningEntries(options)]) {
+      assert.ok(isOwnEntry(entry));
       assert.equal(entry.failurePolicy, "Fail");
       assert.equal(entry.timeoutSeconds, 10);
       assert.equal(entry.sideEffects, "None");
@@ -46,10 +48,10 @@ describe("generated configurations", () => {
   });
 
   it("reach every image-bearing resource once", () => {
-    const resources = validatingConfiguration(options).webhooks?.flatMap(
+    const resources = guardEntries(options).flatMap(
       ({ rules }) => rules?.flatMap((rule) => rule.resources ?? []) ?? [],
     );
-    assert.deepEqual(resources?.toSorted(), [
+    assert.deepEqual(resources.toSorted(), [
       "cronjobs",
       "daemonsets",
       "deployments",
@@ -62,21 +64,28 @@ describe("generated configurations", () => {
     ]);
   });
 
+  it("concern nobody by the probe: one type of ours, one name, the operator's own namespace", () => {
+    const { name, rules, namespaceSelector, matchConditions, clientConfig } = probeEntry(options);
+    assert.equal(name, "probe.validate.imagesecurity.dev");
+    assert.deepEqual(rules?.[0]?.apiGroups, ["imagesecurity.dev"]);
+    assert.deepEqual(rules?.[0]?.resources, ["violations"]);
+    assert.deepEqual(namespaceSelector?.matchExpressions, [
+      { key: "kubernetes.io/metadata.name", operator: "In", values: ["sec"] },
+    ]);
+    assert.equal(matchConditions?.[0]?.expression, 'object.metadata.name == "image-security-probe"');
+    assert.equal(clientConfig.service?.path, "/probe");
+  });
+
   it("point to a Service or to a URL", () => {
-    assert.deepEqual(validatingConfiguration(options).webhooks?.[0]?.clientConfig.service, {
+    assert.deepEqual(guardEntries(options)[0]?.clientConfig.service, {
       namespace: "sec",
       name: "hook",
       port: 443,
       path: "/validate",
     });
-    const byUrl = mutatingConfiguration({ ...options, target: { type: "url", url: "https://127.0.0.1:9443/" } });
-    assert.equal(byUrl.webhooks?.[0]?.clientConfig.url, "https://127.0.0.1:9443/mutate");
-    assert.equal(byUrl.webhooks?.[0]?.reinvocationPolicy, "IfNeeded");
-  });
-
-  it("leave the bundle out for manifests that come before the certificate", () => {
-    const entry = validatingConfiguration({ ...options, caBundle: undefined }).webhooks?.[0];
-    assert.ok(entry && !("caBundle" in entry.clientConfig));
+    const [byUrl] = pinningEntries({ ...options, target: { type: "url", url: "https://127.0.0.1:9443/" } });
+    assert.equal(byUrl?.clientConfig.url, "https://127.0.0.1:9443/mutate");
+    assert.equal(byUrl?.reinvocationPolicy, "IfNeeded");
   });
 });
 
@@ -85,79 +94,96 @@ describe("writeConfigurations", () => {
     api: ReturnType<typeof fakeApi>,
     changes: Partial<GenerateOptions>,
     pins: boolean | undefined,
-  ): Promise<LiveConfigurations> =>
-    await writeConfigurations(
-      api.configurations,
-      await readConfigurations(api.configurations),
-      { ...options, ...changes },
-      pins,
-    );
-
-  /** What `kubectl apply -k config/default` leaves, changed by its owner. */
-  const installed = (): V1ValidatingWebhookConfiguration => {
-    const whole = validatingConfiguration({
-      ...options,
-      caBundle: undefined,
-      excludeNamespaces: ["sec", "kube-system", "infra"],
+  ): Promise<LiveConfigurations> => {
+    const all = { ...options, ...changes };
+    return await writeConfigurations(api.configurations, await readConfigurations(api.configurations), {
+      validating: guardEntries(all),
+      mutating: pins === undefined ? undefined : pins ? pinningEntries(all) : [],
     });
-    for (const entry of whole.webhooks ?? []) {
-      entry.failurePolicy = "Ignore";
-      entry.timeoutSeconds = 5;
-      entry.rules = [];
-      entry.matchConditions = [{ name: "not-the-robot", expression: "true" }];
-      entry.objectSelector = { matchLabels: { a: "b" } };
-    }
-    whole.metadata = { name: "image-security", labels: { team: "platform" } };
-    return whole;
   };
+
+  /** What the API server makes of our entries: it fills in what was left out. */
+  const asStored = (): V1ValidatingWebhookConfiguration => ({
+    metadata: { name: "image-security", labels: { team: "platform" } },
+    webhooks: guardEntries(options).map((entry) => Object.assign(entry, { objectSelector: {} })),
+  });
 
   it("creates the validating one; the mutating one only where a policy pins", async () => {
     const api = fakeApi();
     await write(api, {}, false);
-    assert.deepEqual(
-      api.validating.value?.webhooks,
-      JSON.parse(JSON.stringify(validatingConfiguration(options).webhooks)),
-    );
+    assert.deepEqual(api.validating.value?.webhooks, JSON.parse(JSON.stringify(guardEntries(options))));
     assert.equal(api.mutating.writes, 0);
     await write(api, {}, true);
     assert.equal(api.mutating.value?.webhooks?.length, 3);
   });
 
-  it("writes nothing where nothing differs", async () => {
+  it("writes nothing where nothing differs, or only by what the API server fills in", async () => {
     const api = fakeApi();
+    await api.validating.create(asStored());
     await write(api, {}, true);
     await write(api, {}, true);
     await write(api, {}, undefined);
     assert.deepEqual([api.validating.writes, api.mutating.writes], [1, 1]);
   });
 
-  it("takes its own fields of what kustomize installed, and leaves the others to its owner", async () => {
+  it("leaves an expression that a platform added and that leaves out nothing more", async () => {
     const api = fakeApi();
-    await api.validating.create(installed());
+    await api.validating.create(asStored());
+    const expressions = api.validating.value!.webhooks![0]!.namespaceSelector!.matchExpressions!;
+    expressions.push({ key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system"] });
     await write(api, {}, false);
-    const [entry] = api.validating.value?.webhooks ?? [];
-    assert.equal(entry?.clientConfig.caBundle, Buffer.from("PEM").toString("base64"));
-    assert.deepEqual(entry?.clientConfig.service?.name, "hook");
-    assert.deepEqual(entry?.rules?.[0]?.resources, ["pods", "pods/ephemeralcontainers"]);
-    assert.equal(entry?.failurePolicy, "Ignore");
-    assert.equal(entry?.timeoutSeconds, 5);
-    assert.deepEqual(entry?.objectSelector, { matchLabels: { a: "b" } });
-    assert.deepEqual(api.validating.value?.metadata?.labels, { team: "platform" });
-    assert.equal(entry?.namespaceSelector?.matchExpressions?.[0]?.values?.includes("infra"), true);
+    assert.equal(api.validating.writes, 1);
+    expressions.push({ key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["tenant"] });
+    await write(api, {}, false);
+    assert.equal(api.validating.writes, 2);
   });
 
-  it("takes the namespaces of the validating entries over into the mutating ones, and follows them", async () => {
+  it("fills what was installed empty, and keeps its labels", async () => {
     const api = fakeApi();
-    await api.validating.create(installed());
-    await api.mutating.create({ metadata: { name: "image-security" }, webhooks: [] });
-    await write(api, {}, true);
-    const excluded = (): readonly string[] =>
-      api.mutating.value?.webhooks?.[0]?.namespaceSelector?.matchExpressions?.[0]?.values ?? [];
-    assert.deepEqual(excluded(), ["infra", "kube-system", "sec"]);
-    for (const entry of api.validating.value?.webhooks ?? [])
-      entry.namespaceSelector = { matchExpressions: [{ key: "k", operator: "NotIn", values: ["x"] }] };
-    await write(api, {}, true);
-    assert.deepEqual(excluded(), ["x"]);
+    await api.validating.create({ metadata: { name: "image-security", labels: { team: "platform" } } });
+    await write(api, {}, false);
+    assert.equal(api.validating.value?.webhooks?.length, 3);
+    assert.deepEqual(api.validating.value?.metadata?.labels, { team: "platform" });
+  });
+
+  const harms: readonly (readonly [what: string, harm: (entry: Harmed) => void])[] = [
+    ["failurePolicy", (entry) => (entry.failurePolicy = "Ignore")],
+    ["the authority", (entry) => (entry.clientConfig.caBundle = "")],
+    ["a timeout", (entry) => (entry.timeoutSeconds = 1)],
+    ["rules", (entry) => (entry.rules = [])],
+    ["an operation", (entry) => entry.rules?.[0]?.operations?.pop()],
+    ["objects by their labels", (entry) => (entry.objectSelector = { matchLabels: { a: "b" } })],
+    ["namespaces", (entry) => (entry.namespaceSelector = { matchLabels: { a: "b" } })],
+    ["one more namespace", (entry) => entry.namespaceSelector?.matchExpressions?.[0]?.values?.push("tenant")],
+    [
+      "an expression beside ours",
+      (entry) => entry.namespaceSelector?.matchExpressions?.push({ key: "a", operator: "Exists" }),
+    ],
+    ["a condition beside ours", (entry) => entry.matchConditions?.push({ name: "z", expression: "false" })],
+    ["no condition", (entry) => (entry.matchConditions = [])],
+    ["the Service", (entry) => (entry.clientConfig.service = { namespace: "evil", name: "hook" })],
+    ["the path", (entry) => (entry.clientConfig.service!.path = "/probe")],
+    ["matchPolicy", (entry) => (entry.matchPolicy = "Exact")],
+  ];
+  for (const [what, harm] of harms)
+    it(`puts right what someone changed: ${what}`, async () => {
+      const api = fakeApi();
+      await api.validating.create(asStored());
+      harm(api.validating.value!.webhooks![0]!);
+      await write(api, {}, false);
+      assert.deepEqual(api.validating.value?.webhooks, JSON.parse(JSON.stringify(guardEntries(options))));
+    });
+
+  it("leaves the entries of others as they are, and takes away those of another version of its own", async () => {
+    const api = fakeApi();
+    const foreign = Object.assign(guardEntries(options)[0]!, { name: "other.example.com" });
+    const older = Object.assign(guardEntries(options)[0]!, { name: "jobs.validate.imagesecurity.dev" });
+    await api.validating.create({ metadata: { name: "image-security" }, webhooks: [foreign, older] });
+    await write(api, {}, false);
+    assert.deepEqual(
+      api.validating.value?.webhooks?.map(({ name }) => name),
+      [...guardEntries(options).map(({ name }) => name), "other.example.com"],
+    );
   });
 
   it("removes the mutating entries, and only its own, when no policy pins any more", async () => {
@@ -174,24 +200,6 @@ describe("writeConfigurations", () => {
     assert.equal(api.mutating.value?.webhooks?.length, 4, "not known yet: left alone");
     await write(api, {}, false);
     assert.deepEqual(api.mutating.value?.webhooks, [foreign]);
-  });
-
-  it("puts right what someone changed or removed", async () => {
-    const api = fakeApi();
-    await write(api, {}, false);
-    const entries = api.validating.value?.webhooks ?? [];
-    for (const entry of entries) entry.clientConfig.caBundle = "";
-    if (entries[0] !== undefined) entries[0].matchConditions = [];
-    entries.splice(1, 1);
-    await write(api, {}, false);
-    const names = api.validating.value?.webhooks?.map(({ name }) => name).toSorted();
-    assert.deepEqual(names, [
-      "cronjobs.validate.imagesecurity.dev",
-      "pods.validate.imagesecurity.dev",
-      "workloads.validate.imagesecurity.dev",
-    ]);
-    assert.ok(api.validating.value?.webhooks?.every(({ clientConfig }) => clientConfig.caBundle !== ""));
-    assert.equal(api.validating.value?.webhooks?.[0]?.matchConditions?.length, 1);
   });
 
   it("follows a URL that moved, whatever stood there", async () => {
@@ -211,7 +219,10 @@ describe("writeConfigurations", () => {
     const live = await readConfigurations(api.configurations);
     await write(api, { caBundle: "NEWER" }, false);
     await assert.rejects(
-      writeConfigurations(api.configurations, live, { ...options, caBundle: "OLDER" }, false),
+      writeConfigurations(api.configurations, live, {
+        validating: guardEntries({ ...options, caBundle: "OLDER" }),
+        mutating: [],
+      }),
       ConfigurationConflict,
     );
     assert.equal(api.validating.value?.webhooks?.[0]?.clientConfig.caBundle, Buffer.from("NEWER").toString("base64"));
@@ -221,12 +232,12 @@ describe("writeConfigurations", () => {
     const api = fakeApi();
     const nothing = await readConfigurations(api.configurations);
     await write(api, {}, false);
-    await assert.rejects(writeConfigurations(api.configurations, nothing, options, false), ConfigurationConflict);
+    const wanted = { validating: guardEntries({ ...options, caBundle: "X" }), mutating: [] };
+    await assert.rejects(writeConfigurations(api.configurations, nothing, wanted), ConfigurationConflict);
     const live = await readConfigurations(api.configurations);
     api.validating.delete();
-    await assert.rejects(
-      writeConfigurations(api.configurations, live, { ...options, caBundle: "X" }, false),
-      ConfigurationConflict,
-    );
+    await assert.rejects(writeConfigurations(api.configurations, live, wanted), ConfigurationConflict);
   });
 });
+
+type Harmed = NonNullable<V1ValidatingWebhookConfiguration["webhooks"]>[number];

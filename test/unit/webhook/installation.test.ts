@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ApiException } from "@kubernetes/client-node";
 import { CertificateStore } from "../../../webhook/certificates/certificateStore.ts";
 import { sameCertificate, splitPem } from "../../../webhook/certificates/material.ts";
+import type { GuardState, Reach } from "../../../webhook/guard/guardState.ts";
 import { WebhookInstallation, type InstallationOptions } from "../../../webhook/installation.ts";
 import { fakeApi } from "./support/fakeApi.ts";
 import { recordLogger } from "./support/recorders.ts";
@@ -14,24 +16,35 @@ interface Replica {
   /** Certificates in the order in which they were taken into service. */
   readonly served: string[];
   readonly expiries: number[];
+  /** What was seen of the configurations, in order. */
+  readonly seen: GuardState[];
+  readonly guard: () => GuardState | undefined;
 }
 
 describe("WebhookInstallation", () => {
   let api: ReturnType<typeof fakeApi>;
   let now: number;
   let pins: boolean | undefined;
+  let serves: boolean;
+  let leaving: boolean;
+  /** What the API server answers to the probe, where the probe's entry is there. */
+  let reach: Reach;
   const running: WebhookInstallation[] = [];
 
   beforeEach(() => {
     api = fakeApi();
     now = Date.now();
     pins = false;
+    serves = true;
+    leaving = false;
+    reach = { status: "reached" };
   });
   afterEach(async () => await Promise.all(running.splice(0).map((one) => one.stop())));
 
   const replica = (changes: Partial<InstallationOptions> = {}): Replica => {
     const served: string[] = [];
     const expiries: number[] = [];
+    const seen: GuardState[] = [];
     const store = new CertificateStore({
       api: api.secrets,
       namespace: "ns",
@@ -42,13 +55,19 @@ describe("WebhookInstallation", () => {
     const installation = new WebhookInstallation({
       store,
       configurations: api.configurations,
+      manage: true,
+      namespace: "ns",
+      serves: () => serves,
+      leaving: () => Promise.resolve(leaving),
+      probe: () => Promise.resolve(hasProbe() ? reach : { status: "notAsked" }),
+      onGuard: (state) => void seen.push(state),
       target: { type: "url", url: "https://localhost:1" },
       excludeNamespaces: ["kube-system"],
       pins: () => pins,
       use: ({ cert }) => {
         // Never serves what the configurations do not trust at this moment.
-        if (changes.configurations === undefined && !("configurations" in changes))
-          assert.ok(trusted(cert), "served too early");
+        // While nobody is asked, there is nobody to trust it.
+        if (changes.manage !== false && guarded()) assert.ok(trusted(cert), "served too early");
         served.push(cert);
       },
       certificateExpiry: (seconds) => void expiries.push(seconds),
@@ -59,8 +78,12 @@ describe("WebhookInstallation", () => {
     });
     installation.start();
     running.push(installation);
-    return { installation, served, expiries };
+    return { installation, served, expiries, seen, guard: () => seen.at(-1) };
   };
+
+  const names = (): readonly string[] => (api.validating.value?.webhooks ?? []).map(({ name }) => name);
+  const hasProbe = (): boolean => names().some((name) => name.startsWith("probe."));
+  const guarded = (): boolean => names().some((name) => !name.startsWith("probe."));
 
   const bundle = (): readonly string[] =>
     splitPem(Buffer.from(api.validating.value?.webhooks?.[0]?.clientConfig.caBundle ?? "", "base64").toString());
@@ -80,7 +103,7 @@ describe("WebhookInstallation", () => {
     const { installation, served, expiries } = replica();
     await installation.ready;
     assert.equal(served.length, 1);
-    assert.equal(api.validating.value?.webhooks?.length, 3);
+    assert.equal(names().length, 4);
     assert.equal(expiries[0], new X509Certificate(served[0] ?? "").validToDate.getTime() / 1_000);
   });
 
@@ -90,7 +113,8 @@ describe("WebhookInstallation", () => {
     assert.deepEqual(one.served, other.served);
     await sleep(100);
     assert.equal(api.secret.writes, 1);
-    assert.equal(api.validating.writes, 1);
+    // The probe's entry, then all of them.
+    assert.equal(api.validating.writes, 2);
   });
 
   it("takes a renewed serving certificate at once, on all replicas", async () => {
@@ -155,7 +179,7 @@ describe("WebhookInstallation", () => {
     const { installation } = replica();
     await installation.ready;
     api.validating.delete();
-    await until(() => api.validating.value?.webhooks?.length === 3);
+    await until(() => names().length === 4);
     for (const entry of api.validating.value?.webhooks ?? []) entry.clientConfig.caBundle = "";
     await until(() => bundle().length === 1);
   });
@@ -171,11 +195,129 @@ describe("WebhookInstallation", () => {
     assert.ok(refusals < 0);
   });
 
-  it("serves at once where someone else writes the configurations", async () => {
-    const { installation, served } = replica({ configurations: undefined });
+  it("serves at once where someone else writes the configurations, and says what is wrong with them", async () => {
+    const { installation, served, guard } = replica({ manage: false });
     await installation.ready;
     assert.equal(served.length, 1);
+    await until(() => guard()?.status === "gap");
+    assert.match(JSON.stringify(guard()), /ConfigurationMissing.*is missing.*--manage-webhooks=false/);
     assert.equal(api.validating.writes, 0);
+  });
+
+  describe("cannot stop a cluster:", () => {
+    it("nothing refuses images before this replica could judge", async () => {
+      serves = false;
+      api.validating.value = { metadata: { name: "image-security" } };
+      const { installation, served, guard } = replica({ interval: 60_000 });
+      await until(() => guard() !== undefined && served.length === 1);
+      assert.equal(api.validating.writes, 0);
+      assert.match(JSON.stringify(guard()), /NotInstalled/);
+      serves = true;
+      installation.poke();
+      await installation.ready;
+      assert.equal(names().length, 4);
+      await until(() => guard()?.status === "enforced");
+    });
+
+    it("nothing refuses images before the API server was seen to reach the webhook", async () => {
+      reach = { status: "unreachable", cause: "connection refused" };
+      const { guard } = replica();
+      await until(() => guard()?.status === "gap");
+      assert.deepEqual(names(), ["probe.validate.imagesecurity.dev"]);
+      assert.match(JSON.stringify(guard()), /NotInstalled.*connection refused/);
+    });
+
+    it("what was deleted while nobody can be reached is not put back", async () => {
+      reach = { status: "unreachable", cause: "connection refused" };
+      const { guard } = replica();
+      await until(() => hasProbe());
+      api.validating.delete();
+      await until(() => hasProbe());
+      await sleep(100);
+      assert.ok(!guarded());
+      assert.equal(guard()?.status, "gap");
+    });
+
+    it("what is there stays, when the API server reaches it no longer", async () => {
+      const { installation, guard } = replica();
+      await installation.ready;
+      reach = { status: "unreachable", cause: "connection refused" };
+      await sleep(100);
+      assert.equal(names().length, 4);
+      assert.equal(guard()?.status, "enforced", "asked a moment ago");
+    });
+
+    it("nothing is left when the operator's namespace goes, nor put back", async () => {
+      const { installation, guard } = replica();
+      await installation.ready;
+      leaving = true;
+      installation.poke();
+      await until(() => names().length === 0);
+      await until(() => guard()?.status === "gap");
+      api.validating.delete();
+      installation.poke();
+      await sleep(60);
+      assert.equal(api.validating.value, undefined);
+    });
+
+    it("nothing is left when it ends with its namespace, and everything when it just ends", async () => {
+      const [one, other] = [replica({ interval: 60_000 }), replica({ interval: 60_000 })];
+      await Promise.all([one.installation.ready, other.installation.ready]);
+      await one.installation.stop();
+      assert.equal(names().length, 4);
+      leaving = true;
+      await other.installation.stop();
+      assert.equal(names().length, 0);
+    });
+  });
+
+  it("takes its entries away while it is suspended, keeps others', and comes back", async () => {
+    pins = true;
+    const { installation, guard } = replica();
+    await installation.ready;
+    await until(() => api.mutating.value?.webhooks?.length === 3);
+    const foreign = Object.assign(structuredClone(api.validating.value!.webhooks![0]!), { name: "other.example.com" });
+    api.validating.value!.webhooks!.push(foreign);
+    api.validating.value!.metadata!.annotations = { "imagesecurity.dev/suspended": "incident 42" };
+    await until(() => names().length === 1 && api.mutating.value?.webhooks?.length === 0);
+    assert.deepEqual(names(), ["other.example.com"]);
+    await until(() => guard()?.status === "gap");
+    assert.match(JSON.stringify(guard()), /Suspended.*incident 42.*imagesecurity\.dev\/suspended-/);
+    delete api.validating.value!.metadata!.annotations;
+    await until(() => names().length === 5 && api.mutating.value?.webhooks?.length === 3);
+  });
+
+  it("says what it has no right to put right, in the API server's one line", async () => {
+    const logger = recordLogger();
+    const { installation, guard } = replica({ logger });
+    await installation.ready;
+    const forbidden = { message: 'validatingwebhookconfigurations is forbidden: User "x" cannot create', code: 403 };
+    api.beforeWrite = () => {
+      throw new ApiException(403, "Unknown API Status Code!", JSON.stringify(forbidden), { audit: "id" });
+    };
+    api.validating.delete();
+    await until(() => guard()?.status === "gap");
+    assert.match(JSON.stringify(guard()), /ConfigurationMissing.*is missing.*could not put it right .*cannot create/);
+    await sleep(200);
+    const lines = logger.lines.filter(([, message]) => message.includes("could not be installed"));
+    assert.equal(lines.filter(([level]) => level === "warn").length, 1, "told of once");
+    assert.doesNotMatch(JSON.stringify(lines), /HTTP-Code|Headers/);
+    api.beforeWrite = () => undefined;
+    await until(() => guard()?.status === "enforced");
+  });
+
+  it("does not fight for ever with whoever undoes every write", async () => {
+    const { installation } = replica({ interval: 60_000 });
+    await installation.ready;
+    const before = api.validating.writes;
+    const undoing = setInterval(() => {
+      for (const entry of api.validating.value?.webhooks ?? []) entry.failurePolicy = "Ignore";
+      installation.poke();
+    }, 2);
+    await sleep(800);
+    clearInterval(undoing);
+    const writes = api.validating.writes - before;
+    assert.ok(writes >= 3 && writes <= 6, `${writes} writes`);
   });
 
   it("stops in the middle of a pause, and twice", async () => {

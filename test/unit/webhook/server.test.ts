@@ -296,6 +296,19 @@ describe("AdmissionServer", () => {
     assert.equal(await probe("/readyz"), 200);
   });
 
+  it("is ready with a text of its own where nobody asks it", async () => {
+    const { port } = await start({ readyText: () => "ok, but admission is not enforced: it fails open" });
+    const { code, text: body } = await call(port, { path: "/readyz", method: "GET" });
+    assert.deepEqual([code, body.trim()], [200, "ok, but admission is not enforced: it fails open"]);
+  });
+
+  it("refuses the probe, so that the API server's answer says who was asked", async () => {
+    const { port } = await start();
+    const { code, text: body } = await call(port, { path: "/probe?timeout=5s" });
+    assert.equal(code, 200);
+    assert.match(body, /"allowed":false.*the webhook of image-security is asked and answers/);
+  });
+
   describe("with certificates", () => {
     const servedTo = async (port: number, ca: string, options: object = {}): Promise<string> => {
       const socket = tlsConnect({ host: "127.0.0.1", port, ca, ...options });

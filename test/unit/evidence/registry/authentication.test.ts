@@ -172,7 +172,7 @@ describe("tokens", () => {
     ["a token that is no text", JSON.stringify({ token: 7 })],
     ["a duplicate token", '{"token":"a","token":"b"}'],
   ] as const) {
-    it(`a token server that answers with ${why} is invalid`, async () => {
+    it(`a token server that answers with ${why} lets nobody in, and says nothing of the image`, async () => {
       await using s = await scene({
         auth: bearer,
         misbehave: [
@@ -182,7 +182,7 @@ describe("tokens", () => {
           },
         ],
       });
-      assert.equal(await s.read(alice), "invalid");
+      assert.equal(await s.read(alice), "unauthorised");
     });
   }
 });

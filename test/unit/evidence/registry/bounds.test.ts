@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { FreshValues } from "../../../../async/freshValue.ts";
 import { SingleFlight } from "../../../../async/singleFlight.ts";
-import { BufferBudget, Limiter } from "../../../../evidence/registry/http/limiter.ts";
+import { Asker } from "../../../../async/shares/asker.ts";
+import { onBehalfOf, Party } from "../../../../async/shares/party.ts";
+import { BufferBudget } from "../../../../evidence/registry/http/bufferBudget.ts";
+import { Limiter, type Seat } from "../../../../evidence/registry/http/limiter.ts";
 import { isTransient, pause, retryAfter, sleep } from "../../../../evidence/registry/http/retry.ts";
 
 const forever = new AbortController().signal;
@@ -97,25 +100,33 @@ describe("one flight for many", () => {
   });
 });
 
+const seated = (seat: Seat | "full" | "aborted"): Seat => {
+  assert.ok(typeof seat === "object", JSON.stringify(seat));
+  return seat;
+};
+
+/** One request of a tenant. */
+const as = async <T>(tenant: string, work: () => Promise<T>, request: unknown = {}): Promise<T> =>
+  onBehalfOf(new Party(new Asker(tenant, request)), work);
+
 describe("places", () => {
   it("are given in turn, and given back", async () => {
     const limiter = new Limiter(2, 10);
     const [a, b] = [await limiter.enter("x", forever), await limiter.enter("x", forever)];
     const order: string[] = [];
-    const third = limiter.enter("x", forever).then((leave) => (order.push("third"), leave));
+    const third = limiter.enter("x", forever).then((seat) => (order.push("third"), seat));
     const elsewhere = await limiter.enter("y", forever);
-    assert.equal(typeof elsewhere, "function");
+    seated(elsewhere);
     await turn();
     assert.equal(order.length, 0);
-    assert.ok(typeof a === "function" && typeof b === "function");
-    a();
-    a();
+    seated(a).leave();
+    seated(a).leave();
     await third;
     assert.equal(order.join(" "), "third");
     const fourth = limiter.enter("x", forever).then(() => order.push("fourth"));
     await turn();
     assert.equal(order.join(" "), "third", "a place that is given back twice is one place");
-    b();
+    seated(b).leave();
     await fourth;
   });
 
@@ -126,9 +137,8 @@ describe("places", () => {
     const second = limiter.enter("x", leaving.signal);
     leaving.abort();
     assert.equal(await second, "aborted");
-    assert.ok(typeof first === "function");
-    first();
-    assert.equal(typeof (await limiter.enter("x", forever)), "function");
+    seated(first).leave();
+    seated(await limiter.enter("x", forever));
   });
 
   it("the line is bounded", async () => {
@@ -138,6 +148,50 @@ describe("places", () => {
     assert.equal(await limiter.enter("x", forever), "full");
   });
 
+  it("are left to others to a quarter, however many one tenant asks for", async () => {
+    const limiter = new Limiter(8, 100);
+    let of = 0;
+    for (let at = 0; at < 20; at += 1) void as("flood", async () => limiter.enter("x", forever)).then(() => (of += 1));
+    await turn();
+    assert.equal(of, 6);
+    seated(await as("other", async () => limiter.enter("x", forever)));
+  });
+
+  it("go to who has the fewest, and within a tenant to each request in turn", async () => {
+    const limiter = new Limiter(1, 100);
+    const first = await as("flood", async () => limiter.enter("x", forever));
+    const order: string[] = [];
+    const wait = (tenant: string, name: string, request?: unknown): Promise<void> =>
+      as(
+        tenant,
+        async () => {
+          const seat = seated(await limiter.enter("x", forever));
+          order.push(name);
+          await turn();
+          seat.leave();
+        },
+        request,
+      );
+    const big = {};
+    const all = [
+      ...Array.from({ length: 3 }, () => wait("flood", "big", big)),
+      wait("flood", "small"),
+      wait("other", "other"),
+    ];
+    seated(first).leave();
+    await Promise.all(all);
+    assert.deepEqual(order, ["big", "other", "small", "big", "big"]);
+  });
+
+  it("of a full line the one loses his who has the most there, not whoever comes last", async () => {
+    const limiter = new Limiter(1, 3);
+    await as("flood", async () => limiter.enter("x", forever));
+    const floods = Array.from({ length: 3 }, () => as("flood", async () => limiter.enter("x", forever)));
+    const other = as("other", async () => limiter.enter("x", AbortSignal.timeout(20)));
+    assert.equal(await Promise.race([...floods, other]), "full");
+    assert.equal(await other, "aborted", "it was in line until its own time was over");
+  });
+
   it("nobody enters whose time is over", async () =>
     assert.equal(await new Limiter(1, 1).enter("x", AbortSignal.abort()), "aborted"));
 });
@@ -145,14 +199,26 @@ describe("places", () => {
 describe("memory for bodies", () => {
   it("is bounded for one registry and for all", () => {
     const budget = new BufferBudget(10, 20);
-    assert.ok(budget.take("a", 10));
-    assert.ok(!budget.take("a", 1), "over its own");
-    assert.ok(budget.take("b", 5));
-    assert.ok(!budget.take("b", 1), "more than is left");
-    assert.ok(budget.take("c", 2));
-    assert.ok(!budget.take("d", 4), "over all");
-    budget.release("a", 10);
-    assert.ok(budget.take("d", 6));
+    const [a, b] = [budget.open("a", "one"), budget.open("b", "other")];
+    assert.ok(a.take(10));
+    assert.ok(!a.take(1), "over the registry's own");
+    assert.ok(b.take(5));
+    assert.ok(!b.take(1), "more than is left");
+    assert.ok(budget.open("c", "third").take(2));
+    assert.ok(!budget.open("d", "fourth").take(4), "over all");
+    a.release();
+    assert.ok(budget.open("d", "fourth").take(6));
+  });
+
+  it("is not held by one tenant alone, in one registry or in many", () => {
+    const budget = new BufferBudget(40, 80);
+    const own = budget.open("a", "flood");
+    assert.ok(own.take(30));
+    assert.ok(!own.take(1), "a quarter of the registry's is left to others");
+    assert.ok(budget.open("a", "other").take(10));
+    for (const registry of ["b", "c"]) budget.open(registry, "flood").take(10);
+    assert.ok(!budget.open("d", "flood").take(10), "half of all");
+    assert.ok(budget.open("d", "other").take(10));
   });
 });
 
@@ -223,12 +289,13 @@ describe("values that change now and then", () => {
   it("an old one stands in while loading fails, for a while", async () => {
     const { values, tick } = make();
     const broken = async (): Promise<string> => Promise.reject(new Error("down"));
-    assert.deepEqual(await values.get("a", forever, broken), { status: "failed" });
+    const failed = await values.get("a", forever, broken);
+    assert.equal(failed.status === "failed" && failed.error instanceof Error && failed.error.message, "down");
     await values.get("a", forever, async () => "v1");
     tick(50);
     assert.deepEqual(await values.get("a", forever, broken), { status: "old", value: "v1", at: 0 });
     tick(50);
-    assert.deepEqual(await values.get("a", forever, broken), { status: "failed" });
+    assert.equal((await values.get("a", forever, broken)).status, "failed");
   });
   it("end with the signal", async () => {
     const { values } = make();

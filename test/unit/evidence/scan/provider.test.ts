@@ -100,6 +100,32 @@ describe("scan provider", () => {
         });
       }
 
+      it("two images through one provider keep their own reports, in either order", async () => {
+        for (const order of [
+          [0, 1],
+          [1, 0],
+        ]) {
+          const bench = new Workbench();
+          const images = [child("a", [], amd64), child("b", [BAD], amd64)];
+          for (const image of images) bench.put(image);
+          const pods = images.map((image, position) =>
+            publish(bench, source, [{ image, found: position === 0 ? [] : [BAD] }]),
+          );
+          // One pod annotation may hold the reports of both.
+          const both = publish(
+            bench,
+            source,
+            images.map((image, position) => ({ image, found: position === 0 ? [] : [BAD] })),
+          );
+          for (const podOf of [(at: number) => pods[at], () => both]) {
+            const said: string[] = [];
+            for (const at of [...order, ...order])
+              said[at] = await bench.reasons(withScan(scan), images[at]!.digest, podOf(at));
+            assert.deepEqual(said, ["allow", "deny ScanVulnerable"], `asked in the order ${order.join()}`);
+          }
+        }
+      });
+
       for (const [what, found, expected] of [
         ["clean", [], "allow"],
         ["bad", [BAD], "deny ScanVulnerable"],

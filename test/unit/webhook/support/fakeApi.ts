@@ -104,21 +104,11 @@ export const fakeApi = (): FakeApi => {
 
 interface Patch {
   readonly metadata: { readonly resourceVersion?: string };
-  readonly webhooks: readonly { readonly $patch?: string; readonly name: string; readonly clientConfig?: object }[];
+  readonly webhooks: Configuration["webhooks"];
 }
 
-/** A strategic merge patch, as far as the webhook sends them: entries by name, `clientConfig` field by field. */
+/** A JSON merge patch, as far as the webhook sends them: the list as a whole. */
 const merged = <T extends Configuration>(live: T, patch: Patch): T => {
-  const entries = new Map((live.webhooks ?? []).map((entry) => [entry.name, entry as object]));
-  for (const { $patch, ...fields } of patch.webhooks) {
-    if ($patch === "delete") {
-      entries.delete(fields.name);
-      continue;
-    }
-    const before = (live.webhooks ?? []).find(({ name }) => name === fields.name);
-    const clientConfig = Object.assign({}, before?.clientConfig, fields.clientConfig);
-    entries.set(fields.name, Object.assign({}, before, fields, { clientConfig }));
-  }
   const metadata = Object.assign({}, live.metadata, { resourceVersion: patch.metadata.resourceVersion });
-  return Object.assign({}, live, { metadata, webhooks: [...entries.values()] });
+  return Object.assign({}, live, { metadata, webhooks: patch.webhooks });
 };

@@ -1,0 +1,125 @@
+import { Command, Option } from "commander";
+import { createReview } from "../../engine/review.ts";
+import { storedReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
+import { asList, asObject, asText } from "../../kube/object.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { compilePolicy } from "../../policy/compile/policy.ts";
+import { clusterManifests } from "../cluster/clusterManifests.ts";
+import { addClusterFlags, connect, getOne, listAll, type ClusterFlags } from "../cluster/connect.ts";
+import { namespacesIn } from "../check/namespaces.ts";
+import { UsageError } from "../exitCode.ts";
+import { readManifests, type Manifest } from "../input/manifests.ts";
+import { policiesIn, resolveIn, secretData } from "../input/policyFiles.ts";
+import { readFiles } from "../input/yamlFiles.ts";
+import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
+import { userEvidence, type UserEvidenceOptions } from "../userEvidence.ts";
+import { audit } from "./audit.ts";
+import type { AuditResult } from "./auditResult.ts";
+import { textReport } from "./textReport.ts";
+import { workloadsOf } from "./workloads.ts";
+
+interface AuditFlags extends RegistryFlags, ClusterFlags {
+  readonly policy: readonly string[];
+  readonly namespace?: string;
+  readonly output: "text" | "json";
+}
+
+/** Milliseconds for one object. */
+const PATIENCE = 60_000;
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** `image-security audit`: see `audit`. */
+export const auditCommand = (): Command =>
+  addClusterFlags(
+    addRegistryFlags(
+      new Command("audit")
+        .description("say what would be refused if everything that runs in a cluster were made anew")
+        .option(
+          "--policy <path>",
+          "policies that are not applied yet, or stand for applied ones; repeatable",
+          collect,
+          [],
+        )
+        .option("-n, --namespace <name>", "one namespace (default: all)")
+        .option("-A, --all-namespaces", "all namespaces, which is the default")
+        .addOption(new Option("--output <format>", "how it is told").choices(["text", "json"]).default("text")),
+    ),
+  ).action(async (flags: AuditFlags) => {
+    const result = await auditCluster(flags);
+    const columns = process.stdout.columns ?? 160;
+    process.stdout.write(
+      flags.output === "json" ? `${JSON.stringify(result, undefined, 2)}\n` : textReport(result, columns),
+    );
+    for (const note of result.notes) console.error(note);
+  });
+
+const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
+  const given = readManifests(await readFiles(flags.policy)).manifests;
+  const client = connect(flags);
+  try {
+    const replaced = new Set(given.map(({ kind, name }) => `${kind} ${name}`));
+    const applied = (await clusterManifests(client)).filter(({ kind, name }) => !replaced.has(`${kind} ${name}`));
+    const judgedBy = [...given, ...applied];
+    const { policies, objects } = policiesIn(judgedBy, resolveIn(judgedBy));
+    if (policies.length === 0) throw new UsageError("there is no ImageSecurityPolicy, neither applied nor in --policy");
+    // All of them deny, so that warnings and dry runs show what would come of them.
+    const denying = objects.map(({ spec: { enforcementOverrides: _overrides, ...spec }, ...object }) =>
+      compilePolicy({ ...object, spec: { ...spec, enforcementAction: "deny" } }, resolveIn(judgedBy)),
+    );
+    const namespaces = namespacesIn(judgedBy, []);
+    const workloads = await workloadsOf(client, flags.namespace);
+    const evidence = await userEvidence(flags, await knownFrom(client, judgedBy));
+    try {
+      const defects: unknown[] = [];
+      const result = await audit(workloads, {
+        policies: denying,
+        inForce: new Map(policies.map((policy) => [policy.name, policy])),
+        review: createReview(evidence.gather, (error) => void defects.push(error)),
+        resolveDigest: evidence.resolveDigest,
+        namespaceLabels: (name) => namespaces.get(name) ?? {},
+        now: Date.now,
+        timeout: PATIENCE,
+        notes: policies.flatMap(({ name, faults }) =>
+          faults.map(({ reason, path, message }) => `policy ${name} is not Ready: ${reason}: ${path}: ${message}`),
+        ),
+      });
+      const [defect] = defects;
+      if (defect !== undefined) throw new Error("an image could not be judged", { cause: defect });
+      return result;
+    } finally {
+      await evidence.close();
+    }
+  } finally {
+    await client.close();
+  }
+};
+
+/** Pull secrets are read with the user's own rights; one that they may not read is none. */
+const knownFrom = async (client: KubeClient, judgedBy: readonly Manifest[]): Promise<UserEvidenceOptions> => {
+  const asks = judgedBy.some(({ object }) => JSON.stringify(object).includes('"vulnerabilityReport"'));
+  const listed = asks
+    ? await listAll(client, "/apis/aquasecurity.github.io/v1alpha1/vulnerabilityreports", { optional: true })
+    : [];
+  const reports = Map.groupBy(
+    listed.flatMap((object) => storedReport(object) ?? []),
+    ({ digest }) => digest,
+  );
+  const inNamespace = (namespace: string, plural: string, name: string): string =>
+    `/api/v1/namespaces/${encodeURIComponent(namespace)}/${plural}/${encodeURIComponent(name)}`;
+  return {
+    reports: (digest) => reports.get(digest) ?? [],
+    cluster: {
+      readSecret: async (namespace, name) => {
+        const secret = await getOne(client, inNamespace(namespace, "secrets", name));
+        return secret === undefined ? undefined : secretData(secret);
+      },
+      readServiceAccount: async (namespace, name) => {
+        const account = await getOne(client, inNamespace(namespace, "serviceaccounts", name));
+        return account === undefined
+          ? undefined
+          : asList(asObject(account)["imagePullSecrets"]).flatMap((one) => asText(asObject(one)["name"]) || []);
+      },
+    },
+  };
+};

@@ -1,0 +1,70 @@
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import { asObject, metadataOf, type JsonObject } from "../../kube/object.ts";
+import { compilePolicy } from "../../policy/compile/policy.ts";
+import type { DataReference } from "../../policy/compile/resolve.ts";
+import { OBJECT_SCHEMAS } from "../../crds/objectSchemas.ts";
+import type { ImageSecurityPolicy } from "../../crds/types.ts";
+import { GROUP } from "../input/policyFiles.ts";
+import type { Manifest } from "../input/manifests.ts";
+import { getOne, listAll } from "./connect.ts";
+
+/** In place of a file: what the cluster has. */
+export const FROM_CLUSTER = "cluster";
+
+/** An object of a cluster in the form of one that was read from a file. */
+export const manifestOf = (apiVersion: string, kind: string, object: unknown): Manifest => {
+  const { name, namespace } = metadataOf(object);
+  return {
+    path: FROM_CLUSTER,
+    // Objects in lists leave out what they are.
+    object: { ...asObject(object), apiVersion, kind },
+    apiVersion,
+    kind,
+    name,
+    namespace,
+    lineOf: () => 1,
+  };
+};
+
+/**
+ * What a cluster judges by: its policies and exceptions, the labels of its namespaces, and what the policies refer to. A key that the
+ * kubeconfig's user may not read is a UsageError: a verdict without it would not be the cluster's.
+ */
+export const clusterManifests = async (client: KubeClient): Promise<readonly Manifest[]> => {
+  const ours = Object.keys(OBJECT_SCHEMAS).map(async (kind) => {
+    const path = `/apis/${GROUP}/v1/${PLURALS[kind] ?? ""}`;
+    return (await listAll(client, path)).map((object) => manifestOf(`${GROUP}/v1`, kind, withoutStatus(object)));
+  });
+  const [namespaces, ...rest] = await Promise.all([listAll(client, "/api/v1/namespaces"), ...ours]);
+  const policies = rest.flat();
+  const wanted = new Map<string, DataReference>();
+  for (const { kind, object } of policies) {
+    if (kind !== "ImageSecurityPolicy") continue;
+    // Of the schema's shape: the API server has validated it.
+    compilePolicy(object as unknown as ImageSecurityPolicy, (reference) => {
+      wanted.set(`${reference.kind} ${reference.namespace}/${reference.name}`, reference);
+      return { status: "missing", message: "is read next" };
+    });
+  }
+  const data = await Promise.all(
+    [...wanted.values()].map(async ({ kind, namespace, name }) => {
+      const plural = kind === "Secret" ? "secrets" : "configmaps";
+      const object = await getOne(
+        client,
+        `/api/v1/namespaces/${encodeURIComponent(namespace)}/${plural}/${encodeURIComponent(name)}`,
+      );
+      return object === undefined ? [] : [manifestOf("v1", kind, object)];
+    }),
+  );
+  return [...policies, ...namespaces.map((one) => manifestOf("v1", "Namespace", one)), ...data.flat()];
+};
+
+const PLURALS: Readonly<Record<string, string>> = {
+  ImageSecurityPolicy: "imagesecuritypolicies",
+  ImageSecurityException: "imagesecurityexceptions",
+};
+
+const withoutStatus = (object: unknown): JsonObject => {
+  const { status: _status, ...rest } = asObject(object);
+  return rest;
+};

@@ -1,0 +1,89 @@
+import { KubeConfig } from "@kubernetes/client-node";
+import type { Command } from "commander";
+import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
+import { KubeError, messageOf } from "../../kube/kubeError.ts";
+import { listPages } from "../../kube/watch/listPages.ts";
+import { UsageError } from "../exitCode.ts";
+
+/** How a command finds its cluster, as kubectl does. */
+export interface ClusterFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+export const addClusterFlags = (command: Command): Command =>
+  command
+    .option("--kubeconfig <path>", "kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config)")
+    .option("--context <name>", "context of the kubeconfig");
+
+/** The API server of the kubeconfig; read only, by whatever its user may read. Throws UsageError where there is none. */
+export const connect = ({ kubeconfig, context }: ClusterFlags): KubeClient => {
+  const config = new KubeConfig();
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(kubeconfig);
+  } catch (error) {
+    throw new UsageError(`the kubeconfig${kubeconfig === undefined ? "" : ` ${kubeconfig}`} cannot be read`, {
+      cause: error,
+    });
+  }
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null)
+      throw new UsageError(
+        `the kubeconfig has no context ${context}; there are ${
+          config
+            .getContexts()
+            .map(({ name }) => name)
+            .join(", ") || "none"
+        }`,
+      );
+    config.setCurrentContext(context);
+  }
+  if (config.getCurrentCluster() === null)
+    throw new UsageError("there is no cluster: give --kubeconfig, or set KUBECONFIG or a current context");
+  return createKubeClient(config);
+};
+
+/** Milliseconds for one page. */
+const PATIENCE = 60_000;
+
+/**
+ * Every object of a collection. Rejects with UsageError for a list that could not be had: a part that is missing must not look clean.
+ * `absent: []` for collections that a cluster may not have.
+ */
+export const listAll = async (
+  client: KubeClient,
+  path: string,
+  { optional = false }: { readonly optional?: boolean } = {},
+): Promise<readonly unknown[]> => {
+  const objects: unknown[] = [];
+  try {
+    const result = await listPages({
+      client,
+      path,
+      fieldSelector: undefined,
+      pageSize: 500,
+      timeout: PATIENCE,
+      onItem: (object) => objects.push(object),
+      onPage: () => undefined,
+      signal: new AbortController().signal,
+    });
+    if (result.status === "absent" && !optional) throw result.error;
+    return objects;
+  } catch (error) {
+    if (error instanceof KubeError && error.status === 403)
+      throw new UsageError(`the kubeconfig's user may not read ${path}; ask for list on it`, { cause: error });
+    throw new UsageError(`${path} could not be read: ${messageOf(error)}`, { cause: error });
+  }
+};
+
+/** One object; undefined where there is none. */
+export const getOne = async (client: KubeClient, path: string): Promise<unknown> => {
+  const { status, body } = await client.request("GET", path).catch((error: unknown) => {
+    throw new UsageError(`${path} could not be read: ${messageOf(error)}`, { cause: error });
+  });
+  if (status === 404) return undefined;
+  if (status === 403) throw new UsageError(`the kubeconfig's user may not read ${path}; ask for get on it`);
+  if (status !== 200) throw new UsageError(`${path} could not be read: HTTP ${status}`);
+  return body;
+};

@@ -1,0 +1,31 @@
+import type { Condition } from "../../crds/types.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { GuardState } from "../../webhook/guard/guardState.ts";
+import type { ConditionNow } from "./condition.ts";
+
+const TYPE = "Enforced";
+
+/**
+ * The condition that says whether admission asks the webhook about every image: a policy that is compiled and that nobody asks guards nothing.
+ * While it was not looked at, what was said before stays.
+ */
+export function enforcedCondition(
+  { faults, digest }: Pick<CompiledPolicy, "faults" | "digest">,
+  guard: GuardState,
+  before: readonly Condition[],
+): readonly ConditionNow[] {
+  if (guard.status === "unknown") return before.filter(({ type }) => type === TYPE);
+  if (guard.status === "gap") return [{ type: TYPE, status: "False", reason: guard.reason, message: guard.message }];
+  const pins = faults.length === 0 && digest !== undefined && digest.pin !== "Never";
+  return pins && guard.pinning !== undefined
+    ? [{ type: TYPE, status: "False", reason: "NotPinning", message: guard.pinning }]
+    : [{ type: TYPE, status: "True", reason: "Asked", message: guard.message }];
+}
+
+/** The condition where it turned, or where it is False for another reason than before. A policy that is enforced from the start is no news. */
+export function enforcedChange(before: readonly Condition[], after: readonly Condition[]): Condition | undefined {
+  const [old, current] = [before, after].map((list) => list.find(({ type }) => type === TYPE));
+  if (current === undefined) return undefined;
+  if (current.status === "True") return old === undefined || old.status === "True" ? undefined : current;
+  return old?.status === current.status && old.reason === current.reason ? undefined : current;
+}

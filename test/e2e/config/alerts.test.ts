@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { parse } from "yaml";
+import { createMetrics } from "../../../operator/metrics/metrics.ts";
+import { configFolder } from "./kustomize.ts";
+import { findPrometheus } from "./prometheus.ts";
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string; readonly description: string; readonly runbook: string };
+}
+
+const read = async (): Promise<{ readonly groups: readonly { readonly rules: readonly Rule[] }[] }> => {
+  const text = await readFile(join(configFolder("components/alerts"), "prometheusRule.yaml"), "utf8");
+  return (parse(text) as { spec: { groups: { rules: Rule[] }[] } }).spec;
+};
+
+/** Series over time, and the alert that they raise at a minute, if any. */
+const CASES: readonly (readonly [
+  alert: string,
+  minute: number,
+  raised: boolean,
+  series: Readonly<Record<string, string>>,
+])[] = [
+  ["ImageSecurityNotEnforced", 5, false, { 'image_security_enforced{pod="a"}': "1x10" }],
+  [
+    "ImageSecurityNotEnforced",
+    5,
+    true,
+    { 'image_security_enforced{pod="a"}': "1x10", 'image_security_enforced{pod="b"}': "0x10" },
+  ],
+  ["ImageSecurityAbsent", 4, false, { up: "0x10" }],
+  ["ImageSecurityAbsent", 6, true, { up: "0x10" }],
+  [
+    "ImageSecurityNoLeader",
+    6,
+    true,
+    { 'image_security_leader{pod="a"}': "0x10", 'image_security_leader{pod="b"}': "0x10" },
+  ],
+  [
+    "ImageSecurityNoLeader",
+    6,
+    false,
+    { 'image_security_leader{pod="a"}': "0x10", 'image_security_leader{pod="b"}': "1x10" },
+  ],
+  ["ImageSecurityPolicyNotReady", 16, true, { 'image_security_policies{state="notready"}': "1x20" }],
+  ["ImageSecurityPolicyNotReady", 16, false, { 'image_security_policies{state="ready"}': "1x20" }],
+  ["ImageSecurityCertificateExpires", 70, true, { image_security_certificate_expiry_timestamp_seconds: "86400x80" }],
+  ["ImageSecurityCertificateExpires", 70, false, { image_security_certificate_expiry_timestamp_seconds: "8640000x80" }],
+  ["ImageSecurityAuditOld", 55, true, { image_security_audit_last_success_timestamp_seconds: "0x60" }],
+  ["ImageSecurityAuditOld", 55, false, { image_security_audit_last_success_timestamp_seconds: "0+60x60" }],
+  [
+    "ImageSecurityEvidenceUnavailable",
+    30,
+    true,
+    { 'image_security_evidence_unavailable_total{kind="manifest",cause="timeout"}': "0+60x40" },
+  ],
+  [
+    "ImageSecurityEvidenceUnavailable",
+    30,
+    false,
+    { 'image_security_evidence_unavailable_total{kind="manifest",cause="timeout"}': "7x40" },
+  ],
+];
+
+describe("the alerts of config/components/alerts", function () {
+  this.timeout(30_000);
+  const prometheus = findPrometheus();
+
+  it("name metrics that the operator has, and headings of docs/operations.md", async () => {
+    const { groups } = await read();
+    const rules = groups.flatMap((group) => group.rules);
+    const docs = await readFile(new URL("../../../docs/operations.md", import.meta.url), "utf8");
+    const metrics = createMetrics();
+    metrics.certificateExpiry(1);
+    const text = await metrics.text();
+    for (const { alert, expr, annotations, labels } of rules) {
+      for (const [name] of expr.matchAll(/image_security_\w+/g))
+        assert.ok(text.includes(`# TYPE ${name} `), `${alert}: there is no metric ${name}`);
+      const [, heading = ""] = /^docs\/operations\.md: (.*)$/.exec(annotations.runbook) ?? [];
+      assert.match(docs, new RegExp(`^#+ ${heading}$`, "m"), `${alert}: no heading "${heading}"`);
+      assert.ok(annotations.summary !== "" && annotations.description !== "" && labels.severity !== "");
+    }
+    assert.deepEqual(
+      [...new Set(CASES.map(([alert]) => alert))],
+      rules.map(({ alert }) => alert),
+      "each has its cases",
+    );
+  });
+
+  it("are raised when they should be, and only then", async function () {
+    if (prometheus === undefined) return this.skip();
+    const folder = await mkdtemp(join(tmpdir(), "image-security-alerts-"));
+    try {
+      const { groups } = await read();
+      // JSON is YAML.
+      await writeFile(join(folder, "rules.yml"), JSON.stringify({ groups }));
+      const rules = groups.flatMap((group) => group.rules);
+      const tests = CASES.map(([alert, minute, raised, series]) => {
+        const rule = rules.find((one) => one.alert === alert);
+        const labels = { kind: "manifest", cause: "timeout" };
+        const told = alert.endsWith("Unavailable") ? labels : {};
+        const fill = (text: string): string =>
+          text.replaceAll(/\{\{ \$labels\.(kind|cause) \}\}/g, (_, name: "kind" | "cause") => labels[name]);
+        const annotations = Object.fromEntries(
+          Object.entries(rule?.annotations ?? {}).map(([name, text]) => [name, fill(text)]),
+        );
+        return {
+          interval: "1m",
+          input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+          alert_rule_test: [
+            {
+              alertname: alert,
+              eval_time: `${minute}m`,
+              exp_alerts: raised ? [{ exp_labels: { ...rule?.labels, ...told }, exp_annotations: annotations }] : [],
+            },
+          ],
+        };
+      });
+      await writeFile(join(folder, "test.yml"), JSON.stringify({ rule_files: ["rules.yml"], tests }));
+      const { stdout } = await promisify(execFile)(join(dirname(prometheus), "promtool"), [
+        "test",
+        "rules",
+        join(folder, "test.yml"),
+      ]);
+      assert.match(stdout, /SUCCESS/);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
