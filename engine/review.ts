@@ -13,7 +13,7 @@ import {
   unaskedFinding,
 } from "../policy/judge.ts";
 import type { ImageFacts } from "../policy/facts/facts.ts";
-import type { Finding } from "../policy/finding/finding.ts";
+import type { EnforcementAction, Finding } from "../policy/finding/finding.ts";
 import type { TagState } from "../policy/rules/rule.ts";
 import { tagState } from "../policy/tagState.ts";
 import { MOST_USES, type ImageUse, type Subject } from "../policy/subject/subject.ts";
@@ -183,17 +183,23 @@ function* judgeWritten(
   { request: { subject, mode }, findings }: Progress,
 ): Steps<Question | undefined> {
   const before = findings.all.length;
-  const tags = tagState(concerned, subject, mode);
+  const tags = tagState(concerned, subject, mode, image);
   let refused = false;
+  const content: CompiledPolicy[] = [];
   for (const policy of concerned) {
+    const action = policy.actionIn(subject.namespace, subject.namespaceLabels);
+    let answered = false;
     for (const finding of judgeText(policy, subject, image, { mode, tags })) {
       findings.add(finding);
-      refused ||= refuses(finding, mode);
+      if (!refuses(finding, action, mode)) continue;
+      answered = true;
+      refused ||= action === "deny";
     }
+    if (!answered) content.push(policy);
     yield;
   }
   if (refused) return undefined;
-  const asking = concerned.filter(
+  const asking = content.filter(
     (policy) => asksForFacts(policy, subject, image, { mode, tags }) && (mode === "audit" || enforced(policy, subject)),
   );
   return asking.length === 0
@@ -202,11 +208,18 @@ function* judgeWritten(
 }
 
 /**
- * Whether a finding spares the registry. At admission every refusal does; an audit still wants to know about the content that runs under a
- * tag, and stays away only from registries that nothing may come from.
+ * Whether a finding is all that its policy has to say of the image, so that it need not ask the registry; one that refuses spares it to all. At
+ * admission every finding of the text is; an audit still wants to know about the content that runs under a tag, and stays away only from
+ * registries that nothing may come from. What is softer than the policy's action is none, or it would take away what refuses; nor is a
+ * fault of a policy that only warns: what it can judge it still judges.
  */
-function refuses({ action, rule, exempted }: Finding, mode: "admission" | "audit"): boolean {
-  if (action !== "deny" || exempted !== undefined) return false;
+function refuses(
+  { action, reason, rule, exempted }: Finding,
+  own: EnforcementAction,
+  mode: "admission" | "audit",
+): boolean {
+  if (action !== own || exempted !== undefined) return false;
+  if (own !== "deny" && reason === "EvidenceUnavailable") return false;
   return mode === "admission" || rule === "registries" || rule === "reference";
 }
 

@@ -6,4 +6,6 @@ export interface EvidenceMetrics {
   readonly registryRequest: (registry: string, operation: string, code: string, seconds: number) => void;
   readonly cacheRequest: (kind: string, result: "hit" | "miss" | "stale") => void;
   readonly unavailable: (kind: string, cause: UnavailableCause) => void;
+  /** Where to ask, at every scrape, which registries could not be reached a moment ago; one entry for each host. */
+  readonly openCircuits?: (open: () => readonly string[]) => void;
 }

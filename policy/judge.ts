@@ -46,6 +46,12 @@ export function judgeText(
   return found.length === 0 ? NONE : toFindings(policy, subject, image, found, undefined);
 }
 
+/** Whether the policy's own registries rule refuses the image. */
+export function refusesRegistry({ rules }: CompiledPolicy, subject: Subject, image: ImageUse): boolean {
+  const registries = rules.find(({ name }) => name === "registries");
+  return registries !== undefined && registries.judgeText(contextOf(subject, image, "admission", "bare")).length > 0;
+}
+
 /** Whether the policy has something to ask about the image that its text does not tell. */
 export function asksForFacts(
   policy: CompiledPolicy,

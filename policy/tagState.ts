@@ -1,19 +1,26 @@
 import type { CompiledPolicy } from "./compiledPolicy.ts";
 import type { TagState } from "./rules/rule.ts";
-import type { Subject } from "./subject/subject.ts";
+import { refusesRegistry } from "./judge.ts";
+import type { ImageUse, Subject } from "./subject/subject.ts";
 
 /**
- * One policy that pins is enough, whichever it is (design.md section 9). `policies` are those that match the object and the image. An audit
- * judges what stands in the cluster: a tag that is still there was not pinned.
+ * One policy that pins is enough, whichever it is (design.md section 9), but for what its own registries rule refuses: nobody asks a registry
+ * that nothing may come from. `policies` are those that match the object and the image; without `image`, whether any of them pins anything. An
+ * audit judges what stands in the cluster: a tag that is still there was not pinned.
  *
  * A ReplicaSet stays as its Deployment made it, also under `pin: All`: the controller looks for one that equals the Deployment's template,
  * and makes another, and another, where a webhook has changed it (kubernetes #57167, gatekeeper #2963).
  */
-export function tagState(policies: readonly CompiledPolicy[], subject: Subject, mode: "admission" | "audit"): TagState {
+export function tagState(
+  policies: readonly CompiledPolicy[],
+  subject: Subject,
+  mode: "admission" | "audit",
+  image?: ImageUse,
+): TagState {
   if (mode === "audit") return "bare";
   let state: TagState = "bare";
   for (const policy of policies) {
-    if (!pins(policy, subject)) continue;
+    if (!pins(policy, subject) || (image !== undefined && refusesRegistry(policy, subject, image))) continue;
     if (policy.digest?.pin === "All" ? subject.compared !== true : !subject.template) return "pinned";
     state = "excused";
   }

@@ -55,7 +55,7 @@ function taskFor(
   if (olds !== undefined && (old?.image === use.image || (use.field === "volumes" && !subject.template)))
     return undefined;
   const matching = policiesFor(concerned, use);
-  if (tagState(matching, subject, "admission") !== "pinned") return undefined;
+  if (tagState(matching, subject, "admission", use) !== "pinned") return undefined;
   const said = matching.flatMap((policy) => judgeText(policy, subject, use, { mode: "admission", tags: "pinned" }));
   if (said.some(isDenial)) return undefined;
 

@@ -31,6 +31,8 @@ export interface RegistryLimits {
   /** One exchange, from the first byte sent to the last byte read; a caller's deadline ends it earlier. */
   readonly exchangeTime: number;
   readonly connectTime: number;
+  /** How long a host that could not be reached is left alone. */
+  readonly circuitTime: number;
   /** Attempts, the first included. */
   readonly attempts: number;
   /** The longest Retry-After that is waited for. */
@@ -90,6 +92,7 @@ export const REGISTRY_LIMITS: RegistryLimits = {
   allListsBytes: 64 * MiB,
   exchangeTime: 30_000,
   connectTime: 5_000,
+  circuitTime: 5_000,
   attempts: 3,
   retryAfter: 5_000,
   registryBuffer: 64 * MiB,

@@ -111,6 +111,17 @@ export function createMetrics(): OperatorMetrics {
   addGauges(registers, () => sources);
 
   const named = namedRegistries(() => sources?.policies());
+  let circuits: () => readonly string[] = () => [];
+  const circuitOpen = new Gauge({
+    name: "image_security_registry_circuit_open",
+    help: "Hosts of a registry that could not be reached a moment ago and are left alone for some seconds.",
+    labelNames: ["registry"],
+    registers,
+    collect: () => {
+      circuitOpen.reset();
+      for (const host of circuits()) circuitOpen.inc({ registry: named(host) });
+    },
+  });
   const admission = deferMetrics({
     admission: (kind, operation, decision, seconds) => {
       requests.inc({ kind, operation, decision });
@@ -134,6 +145,9 @@ export function createMetrics(): OperatorMetrics {
       },
       cacheRequest: (kind, result) => cacheRequests.inc({ kind, result }),
       unavailable: (kind, cause) => unavailable.inc({ kind, cause }),
+      openCircuits: (open) => {
+        circuits = open;
+      },
     },
     watchAlive: (resource, now) => watch.set({ resource }, now / 1_000),
     certificateExpiry: (expires) => {

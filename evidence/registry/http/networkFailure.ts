@@ -40,6 +40,20 @@ function isNoHttp(error: unknown, inBody: boolean, depth = 0): boolean {
 const TLS =
   /^(?:ERR_(?:SSL|TLS)_|CERT_|CRL_|EPROTO$|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|ERROR_IN_CERT|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_EXCEEDED)/;
 
+const UNREACHABLE = new Set([
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "EHOSTDOWN",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+]);
+
+/** Whether no connection could be made: the host is to blame, whatever it was asked. */
+export const isUnreachable = (error: unknown): boolean => !isRefused(error) && UNREACHABLE.has(codeOf(error) ?? "");
+
 /**
  * What an exchange that threw means. Truncation, resets, TLS and time are `unavailable`; an answer that is no HTTP, headers
  * without end and refused addresses are `invalid` (design.md section 9). The message names the registry as references do.
@@ -54,7 +68,11 @@ export function networkFailure(
     return { ...malformed(`${registry} is at, or sends us to, an address that is not asked for images`), retry: false };
   }
   const code = codeOf(error) ?? "";
-  if (TIMEOUTS.has(code)) return { ...unavailable("timeout", `${registry} did not answer in time`), retry: true };
+  if (TIMEOUTS.has(code)) {
+    // Connecting has taken longer than it may: trying again at once would only take as long again.
+    const retry = code !== "UND_ERR_CONNECT_TIMEOUT";
+    return { ...unavailable("timeout", `${registry} did not answer in time`), retry };
+  }
   if (TLS.test(code)) {
     return { ...unavailable("tls", `no trusted TLS connection to ${registry} could be made`), retry: false };
   }

@@ -4,8 +4,9 @@ import { Agent, type Dispatcher } from "undici";
 import type { EvidenceMetrics } from "../../metrics.ts";
 import { absent, type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
 import { BufferBudget, type Room } from "./bufferBudget.ts";
+import { Circuits } from "./circuits.ts";
 import { Limiter, type Seat } from "./limiter.ts";
-import { networkFailure } from "./networkFailure.ts";
+import { isUnreachable, networkFailure } from "./networkFailure.ts";
 import { isTransient, pause, retryAfter, sleep } from "./retry.ts";
 import { TurnBudget } from "./turnBudget.ts";
 import { mediaTypeOf } from "../mediaTypes.ts";
@@ -78,6 +79,7 @@ export class Transport {
   readonly #agent: Agent;
   readonly #limiter: Limiter;
   readonly #budget: BufferBudget;
+  readonly #circuits: Circuits;
   readonly #turns = new TurnBudget(256 * 1024);
   readonly #options: TransportOptions;
 
@@ -86,6 +88,8 @@ export class Transport {
     this.#options = options;
     this.#limiter = new Limiter(options.concurrency, 64 * options.concurrency);
     this.#budget = new BufferBudget(limits.registryBuffer, limits.totalBuffer);
+    this.#circuits = new Circuits(limits.circuitTime);
+    options.metrics.openCircuits?.(() => this.#circuits.open);
     this.#agent = new Agent({
       connect: options.connect,
       connections: options.concurrency,
@@ -108,7 +112,7 @@ export class Transport {
   async ask(question: Question, flight: RegistryFlight): Promise<Answer | Failure> {
     const { limits } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
-      const result = await this.#attempt(question, flight.signal);
+      const result = await this.#attempt(question, flight.signal, attempt >= limits.attempts);
       const failed = result.status === "answered" ? this.#transient(question, result) : result;
       if (failed === undefined) return result;
       if (failed.status !== "unavailable") return failed;
@@ -132,9 +136,11 @@ export class Transport {
     return { ...failure, wait };
   }
 
+  /** `last`: nobody tries again after it, so that a host that cannot be reached now is left alone for a while. */
   async #attempt(
     question: Question,
     signal: AbortSignal,
+    last: boolean,
   ): Promise<Answer | (Failure & { readonly retry?: boolean; readonly wait?: number | undefined })> {
     const { registry, operation } = question;
     const seat = await this.#limiter.enter(registry, signal);
@@ -142,6 +148,14 @@ export class Transport {
       return { ...unavailable("overloaded", `too many requests to ${registry} are waiting`), retry: false };
     }
     if (seat === "aborted") return unavailable("timeout", `${registry} did not answer in time`);
+    const { origin } = question.url;
+    const passage = this.#circuits.enter(origin);
+    if (passage === "open") {
+      seat.leave();
+      return { ...unavailable("network", `${registry} could not be reached a moment ago`), retry: false };
+    }
+    let reached: boolean | undefined;
+    let again = true;
     const started = performance.now();
     // One timer bounds the whole exchange: undici's own only bound the silence between two bytes.
     const timer = new AbortController();
@@ -150,6 +164,7 @@ export class Transport {
     const progress = { inBody: false, away: false };
     try {
       const result = await this.#follow(question, AbortSignal.any([signal, timer.signal]), seat, progress);
+      reached = true;
       code = result.status === "answered" ? statusLabel(result.code) : codeLabel(result);
       return result;
     } catch (error) {
@@ -157,10 +172,15 @@ export class Transport {
         signal.aborted || timer.signal.aborted
           ? { ...unavailable("timeout", `${registry} did not answer in time`), retry: false }
           : networkFailure(error, registry, progress.inBody);
+      if (!signal.aborted && !timer.signal.aborted) reached = progress.away || !isUnreachable(error);
+      again = failure.retry;
       code = codeLabel(failure);
       return progress.away && question.onlyType !== undefined && !signal.aborted ? unknownQuestion(question) : failure;
     } finally {
       clearTimeout(expire);
+      if (reached === true) this.#circuits.reach(origin);
+      else if (reached === false && (last || !again || passage === "probe")) this.#circuits.fail(origin, registry);
+      else if (passage === "probe") this.#circuits.giveUp(origin);
       seat.leave();
       this.#options.metrics.registryRequest(registry, operation, code, (performance.now() - started) / 1000);
     }

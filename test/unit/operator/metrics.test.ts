@@ -108,6 +108,7 @@ describe("metrics", () => {
     metrics.admission.findings([finding()]);
     metrics.evidence.registryRequest("registry.company.com", "manifest", "200", 0.1);
     metrics.evidence.registryRequest("evil.example", "manifest", "timeout", 0.1);
+    metrics.evidence.openCircuits?.(() => ["registry.company.com", "evil.example", "other.example"]);
     metrics.evidence.cacheRequest("manifest", "hit");
     metrics.evidence.unavailable("manifest", "timeout");
     metrics.watchAlive("pods", 5_000);
@@ -127,6 +128,8 @@ describe("metrics", () => {
       "image_security_audit_images 3",
       'image_security_registry_requests_total{registry="registry.company.com",operation="manifest",code="200"} 1',
       'image_security_registry_requests_total{registry="other",operation="manifest",code="timeout"} 1',
+      'image_security_registry_circuit_open{registry="registry.company.com"} 1',
+      'image_security_registry_circuit_open{registry="other"} 2',
       'image_security_registry_request_duration_seconds_count{registry="other",operation="manifest"} 1',
       'image_security_evidence_cache_requests_total{kind="manifest",result="hit"} 1',
       'image_security_evidence_unavailable_total{kind="manifest",cause="timeout"} 1',

@@ -146,6 +146,29 @@ describe("review", () => {
         assert.deepEqual(asked([lenient, signed()], [ALONE]), [`${ALONE} signed`]);
       }
     });
+    it("nothing by a policy whose own text refuses it, whatever the action", () => {
+      for (const enforcementAction of ["warn", "dryrun", "deny"] as const) {
+        const own = signed({ registries: { deny: ["a.b"] }, enforcementAction }, "own");
+        assert.deepEqual(asked([own], [ALONE]), []);
+        assert.deepEqual(asked([own], [ALONE], {}, "audit"), []);
+      }
+      const tags = signed({ digest: { allowTag: false }, enforcementAction: "warn" }, "tags");
+      assert.deepEqual(asked([tags], [`a.b/app:1@${DIGEST}`]), []);
+      assert.deepEqual(asked([tags], [`a.b/app:1@${DIGEST}`], {}, "audit"), [`a.b/app:1@${DIGEST} tags`]);
+      const pinning = policy(
+        { digest: { pin: "Pods" }, registries: { deny: ["a.b"] }, enforcementAction: "warn" },
+        "w",
+      );
+      assert.deepEqual(asked([pinning], ["a.b/app:1"]), []);
+      assert.deepEqual(verdicts(judge([pinning], subject(["a.b/app:1"]))), [
+        "warn digest DigestRequired",
+        "warn registries RegistryDenied",
+      ]);
+    });
+    it("all the same by one that only warns and has a fault: what it can judge it judges", () => {
+      const faulty = signed({ registries: { deny: ["a.b:["] }, enforcementAction: "warn" }, "faulty");
+      assert.deepEqual(asked([faulty], [ALONE]), [`${ALONE} faulty`]);
+    });
     it("nothing for static rules alone", () => {
       assert.deepEqual(asked([policy({ registries: { allow: ["a.b"] }, digest: {} })], [ALONE]), []);
     });

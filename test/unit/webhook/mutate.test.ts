@@ -187,9 +187,20 @@ describe("createMutate", () => {
     });
   }
 
-  it("pins under warn, and where a policy only warns about the registry", async () => {
+  it("pins under warn, and where another policy only warns about the registry", async () => {
+    const warn = policy("w", { ...digest(), enforcementAction: "warn" });
+    const other = policy("o", { registries: { allow: [] }, enforcementAction: "warn" });
+    assert.deepEqual(images((await mutate([warn, other], request("Pod", pod(["nginx:1"])))).object), [
+      `nginx:1@${NOW}`,
+    ]);
+  });
+
+  it("does not ask the registry that the policy's own rule refuses, though it only warns", async () => {
     const warn = policy("w", { ...digest(), registries: { allow: [] }, enforcementAction: "warn" });
-    assert.deepEqual(images((await mutate([warn], request("Pod", pod(["nginx:1"])))).object), [`nginx:1@${NOW}`]);
+    const { object, asked } = await mutate([warn], request("Pod", pod(["nginx:1"])));
+    assert.deepEqual([images(object), asked], [["nginx:1"], []]);
+    const both = await mutate([warn, pods], request("Pod", pod(["nginx:1"])));
+    assert.deepEqual(images(both.object), [`nginx:1@${NOW}`], "another one pins it");
   });
 
   it("leaves mirror pods, deletions and what carries no images", async () => {
