@@ -170,6 +170,9 @@ describe("digest", () => {
         [{ running: found(DIGEST), tag: found(OTHER_DIGEST) }, ["deny digest TagDrift"], "another digest"],
         [{ running: found(DIGEST), tag: ABSENT }, ["deny digest TagDrift"], "the tag is gone"],
         [{ running: DOWN, tag: found(DIGEST) }, ["deny digest EvidenceUnavailable"], "what runs could not be told"],
+        [{ running: ABSENT, tag: found(DIGEST) }, ["deny digest TagDrift"], "what runs is not what the tag names"],
+        [{ running: ABSENT, tag: ABSENT }, ["deny digest TagDrift"], "the same, and the tag is gone"],
+        [{ running: ABSENT, tag: DOWN }, ["deny digest EvidenceUnavailable"], "the same, and nobody knows the tag"],
         [{ tag: found(DIGEST) }, [], "no imageID yet"],
       ];
       for (const [some, expected, why] of table) {

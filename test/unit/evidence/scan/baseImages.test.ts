@@ -147,6 +147,35 @@ describe("base images", () => {
         attested("https://slsa.dev/provenance/v0.2", { materials: {} }),
         "BaseImageUnknown",
       ],
+      ["a URI in which an image's stands", v1("git+https://x/?oci://debian:12"), "BaseImageUnknown"],
+      [
+        "a material whose URI is no text",
+        attested("https://slsa.dev/provenance/v0.2", {
+          materials: [{ uri: 5 }, null, { uri: "pkg:docker/debian@12" }],
+        }),
+        "",
+      ],
+      [
+        "a material whose digest is no text",
+        attested("https://slsa.dev/provenance/v0.2", {
+          materials: [{ uri: "pkg:docker/debian@12", digest: { sha256: 5 } }],
+        }),
+        "",
+      ],
+      [
+        "a material whose digest is empty",
+        attested("https://slsa.dev/provenance/v0.2", {
+          materials: [{ uri: "pkg:docker/debian@12", digest: { sha256: "" } }],
+        }),
+        "",
+      ],
+      [
+        "a material whose digest is none",
+        attested("https://slsa.dev/provenance/v0.2", {
+          materials: [{ uri: "pkg:docker/debian@12", digest: { sha256: "abc" } }],
+        }),
+        "BaseImageUnknown",
+      ],
       ["no provenance", {}, "BaseImageUnknown"],
     ];
     for (const [what, facts, expected] of cases) {

@@ -328,6 +328,12 @@ describe("scan rule", () => {
   });
 
   it("refuses a date ahead of the clock, and none where maxAge needs one", () => {
+    assert.deepEqual(judge({ maxAge: "24h" }, [covering(report([], "2026-11-20T12:05:00.000Z"))]), []);
+    const ahead = report([], "2026-11-20T12:05:00.001Z");
+    assert.deepEqual(reasons(judge({ maxAge: "24h" }, [covering(ahead)])), ["ScanInvalid"]);
+    // Of several one is enough, whatever the others say.
+    assert.deepEqual(reasons(judge({ maxAge: "24h" }, [covering(report([]), ahead)])), ["ScanInvalid"]);
+    assert.deepEqual(reasons(judge({ maxAge: "24h" }, [covering(report([], null), ahead)])), ["ScanInvalid"]);
     assert.deepEqual(judge({ maxAge: "24h" }, [covering(report([], "2026-11-20T12:04:59Z"))]), []);
     assert.deepEqual(reasons(judge({}, [covering(report([], "2026-11-20T12:05:01Z"))])), ["ScanInvalid"]);
     assert.deepEqual(reasons(judge({ maxAge: "24h" }, [covering(report([], null))])), ["ScanInvalid"]);
@@ -632,6 +638,33 @@ describe("scan rule", () => {
         false,
       ],
       ["this image by a tag", statement({ products: [{ "@id": "pkg:oci/web@v1" }] }), false],
+      [
+        "another repository of this registry as product",
+        statement({ products: [{ "@id": "pkg:oci/web?repository_url=registry.company.com%2Fother%2Fweb" }] }),
+        false,
+      ],
+      [
+        "a docker package URL of this repository",
+        statement({ products: [{ "@id": "pkg:docker/web?repository_url=registry.company.com" }] }),
+        true,
+      ],
+      [
+        "a docker package URL of the same name on Docker Hub",
+        statement({ products: [{ "@id": "pkg:docker/web" }] }),
+        false,
+      ],
+      ["this digest alone as product", statement({ products: [{ "@id": `sha256:${"a".repeat(64)}` }] }), true],
+      ["another digest alone as product", statement({ products: [{ "@id": `sha256:${"b".repeat(64)}` }] }), false],
+      [
+        "this digest in the hashes of a product",
+        statement({ products: [{ hashes: { "sha-256": "a".repeat(64) } }] }),
+        true,
+      ],
+      [
+        "a digest that differs at its end in the hashes of a product",
+        statement({ products: [{ hashes: { "sha-256": `${"a".repeat(63)}b` } }] }),
+        false,
+      ],
       ["no product", statement({ products: undefined }), true],
       ["no list of products", statement({ products: {} }), false],
     ];
