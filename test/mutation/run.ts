@@ -3,7 +3,7 @@
  * in a folder of its own that stays for the next run.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { GROUPS, type Group } from "./groups.ts";
@@ -58,7 +58,7 @@ const copySources = (): void => {
 const configOf = (name: string, { mutate, tests }: Group): object => ({
   testRunner: "mocha",
   plugins: ["@stryker-mutator/mocha-runner"],
-  mochaOptions: { spec: tests },
+  mochaOptions: { spec: globSync(tests, { cwd: copy }).toSorted() },
   mutate,
   coverageAnalysis: "perTest",
   concurrency: 1,
@@ -115,7 +115,7 @@ for (const [name, group] of Object.entries(GROUPS)) {
     "run",
     "stryker.conf.json",
   ];
-  const { status } = spawnSync(command, args, { cwd: copy, stdio: ["ignore", "ignore", "inherit"] });
+  const { status } = spawnSync(command, args, { cwd: copy, stdio: ["ignore", 2, "inherit"] });
   if (status !== 0) throw new Error(`Stryker ended with ${status} in group ${name}`);
   tell(name);
 }
