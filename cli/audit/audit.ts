@@ -12,6 +12,8 @@ const AT_ONCE = 32;
 export interface AuditOptions extends JudgeOptions {
   /** As they are in force; `policies` are the same ones, all of which deny. */
   readonly inForce: ReadonlyMap<string, CompiledPolicy>;
+  /** What the kubeconfig calls it. */
+  readonly cluster: string;
   readonly notes: readonly string[];
 }
 
@@ -40,6 +42,7 @@ export const audit = async (workloads: readonly Workload[], options: AuditOption
   if (failure !== undefined) throw new Error("an object could not be judged", { cause: failure });
   const sorted = [...findings.values()].toSorted((a, b) => compare(sortKey(a), sortKey(b)));
   return {
+    cluster: options.cluster,
     pods: workloads.filter(({ type }) => type === "pod").length,
     templates: workloads.filter(({ type }) => type === "template").length,
     namespaces: new Set(workloads.map(({ manifest }) => manifest.namespace)).size,

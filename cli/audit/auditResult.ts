@@ -43,6 +43,8 @@ export interface PolicyRadius {
 }
 
 export interface AuditResult {
+  /** The context of the kubeconfig. */
+  readonly cluster: string;
   readonly pods: number;
   readonly templates: number;
   readonly namespaces: number;

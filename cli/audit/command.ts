@@ -15,13 +15,14 @@ import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
 import { userEvidence, type UserEvidenceOptions } from "../userEvidence.ts";
 import { audit } from "./audit.ts";
 import type { AuditResult } from "./auditResult.ts";
+import { htmlReport } from "./htmlReport.ts";
 import { textReport } from "./textReport.ts";
 import { workloadsOf } from "./workloads.ts";
 
 interface AuditFlags extends RegistryFlags, ClusterFlags {
   readonly policy: readonly string[];
   readonly namespace?: string;
-  readonly output: "text" | "json";
+  readonly output: "text" | "json" | "html";
 }
 
 /** Milliseconds for one object. */
@@ -43,20 +44,28 @@ export const auditCommand = (): Command =>
         )
         .option("-n, --namespace <name>", "one namespace (default: all)")
         .option("-A, --all-namespaces", "all namespaces, which is the default")
-        .addOption(new Option("--output <format>", "how it is told").choices(["text", "json"]).default("text")),
+        .addOption(new Option("--output <format>", "how it is told").choices(["text", "json", "html"]).default("text")),
     ),
   ).action(async (flags: AuditFlags) => {
     const result = await auditCluster(flags);
-    const columns = process.stdout.columns ?? 160;
-    process.stdout.write(
-      flags.output === "json" ? `${JSON.stringify(result, undefined, 2)}\n` : textReport(result, columns),
-    );
+    process.stdout.write(reportOf(result, flags));
     for (const note of result.notes) console.error(note);
   });
 
+const reportOf = (result: AuditResult, { output }: AuditFlags): string => {
+  switch (output) {
+    case "text":
+      return textReport(result, process.stdout.columns ?? 160);
+    case "json":
+      return `${JSON.stringify(result, undefined, 2)}\n`;
+    case "html":
+      return htmlReport(result, new Date());
+  }
+};
+
 const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
   const given = readManifests(await readFiles(flags.policy)).manifests;
-  const client = connect(flags);
+  const { client, context } = connect(flags);
   try {
     const replaced = new Set(given.map(({ kind, name }) => `${kind} ${name}`));
     const applied = (await clusterManifests(client)).filter(({ kind, name }) => !replaced.has(`${kind} ${name}`));
@@ -80,6 +89,7 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
         namespaceLabels: (name) => namespaces.get(name) ?? {},
         now: Date.now,
         timeout: PATIENCE,
+        cluster: context,
         notes: policies.flatMap(({ name, faults }) =>
           faults.map(({ reason, path, message }) => `policy ${name} is not Ready: ${reason}: ${path}: ${message}`),
         ),

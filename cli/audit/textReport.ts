@@ -6,10 +6,10 @@ const MOST_SHOWN = 50;
 
 /** What would be refused, policy by policy, in a table of this many columns. */
 export const textReport = (result: AuditResult, columns: number): string => {
-  const { pods, templates, namespaces, images, policies, findings } = result;
+  const { cluster, pods, templates, namespaces, images, policies, findings } = result;
   const tags = images.filter(({ form }) => form === "tag").length;
   return [
-    `${pods} pods and ${templates} templates in ${namespaces} namespaces run ${images.length} images, ${tags} of them by a tag alone.`,
+    `${terminalText(cluster)}: ${pods} pods and ${templates} templates in ${namespaces} namespaces run ${images.length} images, ${tags} of them by a tag alone.`,
     "Refused if each were made anew and the policy denied:",
     "",
     ...table([["POLICY", "IN FORCE", "PODS", "TEMPLATES", "OWNERS", "NAMESPACES"], ...policies.map(rowOf)], columns),

@@ -128,7 +128,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
 
 /** What a file says of a policy stands for what the cluster says of it: that is how a change is tried. */
 const fromCluster = async (flags: ClusterFlags, instead: readonly Manifest[]): Promise<readonly Manifest[]> => {
-  const client = connect(flags);
+  const { client } = connect(flags);
   try {
     const replaced = new Set(instead.map(({ kind, name }) => `${kind} ${name}`));
     return (await clusterManifests(client)).filter(({ kind, name }) => !replaced.has(`${kind} ${name}`));

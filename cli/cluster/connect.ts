@@ -16,32 +16,36 @@ export const addClusterFlags = (command: Command): Command =>
     .option("--kubeconfig <path>", "kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config)")
     .option("--context <name>", "context of the kubeconfig");
 
+/** A cluster, and what its kubeconfig calls it. */
+export interface Connection {
+  readonly client: KubeClient;
+  readonly context: string;
+}
+
 /** The API server of the kubeconfig; read only, by whatever its user may read. Throws UsageError where there is none. */
-export const connect = ({ kubeconfig, context }: ClusterFlags): KubeClient => {
+export const connect = (flags: ClusterFlags): Connection => {
+  const config = loadConfig(flags);
+  return { client: createKubeClient(config), context: config.getCurrentContext() };
+};
+
+const loadConfig = ({ kubeconfig, context }: ClusterFlags): KubeConfig => {
   const config = new KubeConfig();
   try {
     if (kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(kubeconfig);
   } catch (error) {
-    throw new UsageError(`the kubeconfig${kubeconfig === undefined ? "" : ` ${kubeconfig}`} cannot be read`, {
-      cause: error,
-    });
+    const path = kubeconfig === undefined ? "" : ` ${kubeconfig}`;
+    throw new UsageError(`the kubeconfig${path} cannot be read`, { cause: error });
   }
   if (context !== undefined) {
-    if (config.getContextObject(context) === null)
-      throw new UsageError(
-        `the kubeconfig has no context ${context}; there are ${
-          config
-            .getContexts()
-            .map(({ name }) => name)
-            .join(", ") || "none"
-        }`,
-      );
+    const known = config.getContexts().map(({ name }) => name);
+    if (!known.includes(context))
+      throw new UsageError(`the kubeconfig has no context ${context}; there are ${known.join(", ") || "none"}`);
     config.setCurrentContext(context);
   }
   if (config.getCurrentCluster() === null)
     throw new UsageError("there is no cluster: give --kubeconfig, or set KUBECONFIG or a current context");
-  return createKubeClient(config);
+  return config;
 };
 
 /** Milliseconds for one page. */

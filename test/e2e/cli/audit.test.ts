@@ -148,7 +148,7 @@ describe("image-security beside a cluster", function () {
 
   it("shows a person the same as a table, at 80 and at 160 columns", async () => {
     const { stdout } = await tool(["audit"]);
-    assert.match(stdout, /^4 pods and 3 templates in 2 namespaces run 3 images, 2 of them by a tag alone\.$/m);
+    assert.match(stdout, /^\S+: 4 pods and 3 templates in 2 namespaces run 3 images, 2 of them by a tag alone\.$/m);
     assert.match(stdout, /^POLICY {4} {3}IN FORCE {3}PODS {3}TEMPLATES {3}OWNERS {3}NAMESPACES$/m);
     assert.match(
       stdout,
