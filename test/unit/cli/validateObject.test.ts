@@ -24,10 +24,9 @@ describe("validating a file as the API server would", () => {
   it("goes by the manifests: run npm run generate", async () => {
     const names = ["imagesecuritypolicies.yaml", "imagesecurityexceptions.yaml"];
     const manifests = await Promise.all(names.map((name) => readFile(new URL(name, crds), "utf8")));
-    assert.equal(
-      await readFile(new URL("objectSchemas.ts", crds), "utf8"),
-      generateObjectSchemas(manifests, "OBJECT_SCHEMAS"),
-    );
+    const written = await readFile(new URL("objectSchemas.ts", crds), "utf8");
+    // Not by assert.equal, which would print both: they are 50 KiB.
+    assert.ok(written === generateObjectSchemas(manifests, "OBJECT_SCHEMAS"), "objectSchemas.ts is stale");
   });
 
   // The same tables are held against a real API server in test/e2e/crds.
