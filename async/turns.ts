@@ -8,9 +8,6 @@ export interface Turns {
   readonly run: <T>(steps: Steps<T>) => Maybe<T>;
 }
 
-/** Steps that are taken at once, however long they take: two containers under four policies. A pause of the machine makes no turn of them. */
-const AT_ONCE = 8;
-
 /** Milliseconds of one piece of work between two turns of the event loop, in which requests arrive and are answered. */
 const SLICE_MS = 5;
 
@@ -38,12 +35,12 @@ export function createTurns(now: () => number = () => performance.now(), slice: 
   };
   return {
     run: <T>(steps: Steps<T>): Maybe<T> => {
-      const first = goOn(steps, now, slice, AT_ONCE);
+      const first = goOn(steps, now, slice);
       if (first.done) return first.value;
       return new Promise((resolve, reject) => {
         const work = (): void => {
           try {
-            const result = goOn(steps, now, slice, 0);
+            const result = goOn(steps, now, slice);
             if (result.done) resolve(result.value);
             else wait(work);
           } catch (error) {
@@ -56,16 +53,11 @@ export function createTurns(now: () => number = () => performance.now(), slice: 
   };
 }
 
-function goOn<T>(
-  steps: Steps<T>,
-  now: () => number,
-  slice: number,
-  atOnce: number,
-): { done: true; value: T } | { done: false } {
+function goOn<T>(steps: Steps<T>, now: () => number, slice: number): { done: true; value: T } | { done: false } {
   const end = now() + slice;
-  for (let taken = 1; ; taken += 1) {
+  for (;;) {
     const step = steps.next();
     if (step.done === true) return { done: true, value: step.value };
-    if (taken > atOnce && now() >= end) return { done: false };
+    if (now() >= end) return { done: false };
   }
 }

@@ -20,8 +20,14 @@ export type CleanPlace = Map<string, number>;
 export class RecentlyClean {
   readonly #places = new Map<string, CleanPlace>();
   readonly #ids = new WeakMap<object, number>();
+  readonly #moment: number;
   #objects = 0;
   #answers = 0;
+
+  /** @param moment milliseconds for which a clean answer may be said again. */
+  constructor(moment: number = MOMENT) {
+    this.#moment = moment;
+  }
 
   /**
    * The place of everything beside the image and the time that an answer depends on; undefined for a namespace whose labels could not
@@ -51,7 +57,7 @@ export class RecentlyClean {
   has(place: CleanPlace, { image }: ImageUse, now: number): boolean {
     const at = place.get(image);
     // A clock that was set back makes every answer old.
-    return at !== undefined && now >= at && now - at < MOMENT;
+    return at !== undefined && now >= at && now - at < this.#moment;
   }
 
   /**

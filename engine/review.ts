@@ -65,7 +65,7 @@ type Gathered =
 export const MOST_IMAGES = 256;
 
 /** Places that are judged also after the deadline, whose answer is late anyway: more than an ordinary object has. */
-const ALWAYS_JUDGED = 64;
+const ALWAYS_JUDGED = 8;
 
 /** What one review has found so far. */
 interface Progress {

@@ -8,7 +8,7 @@ export interface ChildSetup {
   readonly publicKey?: string;
   /** Base URL of the registry that stands for registry.company.com. */
   readonly registry: string;
-  /** false: no clean answer is remembered for a moment, as if no image came twice within it. */
+  /** false: no clean answer is said again, as if no image came twice within that moment. */
   readonly remember: boolean;
 }
 

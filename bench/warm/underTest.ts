@@ -11,9 +11,16 @@ export interface ServerUnderTest {
   readonly stop: () => void;
 }
 
-/** Starts a server's file in a child process, on one CPU where the machine has `taskset`. */
-export const startUnderTest = async (file: string, setup: ChildSetup): Promise<ServerUnderTest> => {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+/** Starts a server's file in a child process, on one CPU where the machine has `taskset`. `environment` of Node in it. */
+export const startUnderTest = async (
+  file: string,
+  setup: ChildSetup,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ServerUnderTest> => {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    env: { ...process.env, ...environment },
+  });
   pin(child);
   const port = await ask(child, setup, (answer) => (answer.type === "listening" ? answer.port : undefined));
   return {

@@ -3,6 +3,7 @@ import type { PolicySpec } from "../../crds/types.ts";
 import { RecentlyClean } from "../../engine/recentlyClean.ts";
 import { createReview } from "../../engine/review.ts";
 import { startEvidence } from "../../operator/evidence.ts";
+import { keepHeapSmall } from "../../operator/metrics/heap.ts";
 import { createWinston } from "../../operator/metrics/logging.ts";
 import { createMetrics } from "../../operator/metrics/metrics.ts";
 import { readSettings } from "../../operator/settings/settings.ts";
@@ -47,6 +48,7 @@ const contents = (pem: string): Readonly<Record<string, PolicySpec>> => {
   };
 };
 
+keepHeapSmall();
 serve(async ({ cert, key, publicKey, registry, remember }) => {
   const read = readSettings(
     [
@@ -90,7 +92,7 @@ serve(async ({ cert, key, publicKey, registry, remember }) => {
         review: createReview(
           evidence.gather,
           (error) => console.error(error),
-          remember ? new RecentlyClean() : undefined,
+          new RecentlyClean(remember ? undefined : 0),
         ),
         namespaceLabels,
         metrics: metrics.admission,

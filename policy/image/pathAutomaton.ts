@@ -15,7 +15,10 @@ export function compileAutomaton(segments: readonly string[]): (repository: stri
   const begin = firstPlaces(places);
   const end = places.length;
   const state = new Int32Array(words);
+  const telling = longestRun(places);
   return (repository) => {
+    // Most patterns have a name in them that most repositories have not.
+    if (!repository.includes(telling)) return false;
     state.fill(0);
     state[0] = begin;
     for (let index = 0; index < repository.length; index++) {
@@ -67,6 +70,12 @@ function placesOf(segments: readonly string[]): readonly Place[] {
       character === "*" ? { kind: "star", code: NO_CODE } : { kind: "literal", code: character.charCodeAt(0) },
     );
   });
+}
+
+/** The longest text without wildcards, which every match holds. */
+function longestRun(places: readonly Place[]): string {
+  const text = places.map(({ code }) => (code === NO_CODE ? "*" : String.fromCharCode(code))).join("");
+  return text.split("*").reduce((longest, run) => (run.length > longest.length ? run : longest), "");
 }
 
 /** For each character of the pattern, and in row 0 for all others: which places it leads on from, and at which it stays. */
