@@ -6,6 +6,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { imageEnvironment } from "./image/environment.ts";
 import { servePods } from "./audit/podServer.ts";
 import type { AuditMeasurement } from "./audit/measure.ts";
 
@@ -15,12 +16,8 @@ const images = Number(process.argv[3] ?? 10_000);
 const server = await servePods({ pods, images });
 const child = fork(fileURLToPath(new URL("audit/measure.ts", import.meta.url)), [String(server.port)], {
   stdio: ["ignore", "inherit", "inherit", "ipc"],
-  // The semi-space is that of the container image.
-  execArgv: [
-    "--expose-gc",
-    "--max-semi-space-size=8",
-    ...(process.env["BENCH_NODE"] ?? "").split(" ").filter((one) => one !== ""),
-  ],
+  env: { ...process.env, ...(await imageEnvironment()) },
+  execArgv: ["--expose-gc"],
 });
 const [measured] = (await once(child, "message")) as [AuditMeasurement];
 server.touch();

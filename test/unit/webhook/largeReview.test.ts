@@ -22,8 +22,8 @@ describe("refusalOf", () => {
       [{ metadata: { finalizers: Array.from({ length: 200_000 }, () => "a") } }, "values"],
     ] as const) {
       const refusal = await judge(written(object));
-      assert.equal(refusal?.status, "answered");
-      const { response } = refusal as Extract<typeof refusal, { status: "answered" }>;
+      assert.ok(refusal?.status === "answered");
+      const { response } = refusal;
       assert.equal(response.allowed, false);
       assert.equal(response.uid, request("Pod", {}).uid);
       assert.match(response.status?.message ?? "", new RegExp(`${problem}.* not judged`));
