@@ -6,6 +6,8 @@ export interface ChildSetup {
   readonly key: string;
   /** PEM of the key that signed the images; absent: registries and digests alone are judged. */
   readonly publicKey?: string;
+  /** Names of the policies that are in force; absent: all. */
+  readonly only?: readonly string[];
   /** Base URL of the registry that stands for registry.company.com. */
   readonly registry: string;
   /** false: no clean answer is said again, as if no image came twice within that moment. */

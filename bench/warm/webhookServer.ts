@@ -49,7 +49,7 @@ const contents = (pem: string): Readonly<Record<string, PolicySpec>> => {
 };
 
 keepHeapSmall();
-serve(async ({ cert, key, publicKey, registry, remember }) => {
+serve(async ({ cert, key, publicKey, only, registry, remember }) => {
   const read = readSettings(
     [
       `--registry-mirror=registry.company.com=${registry}`,
@@ -73,8 +73,9 @@ serve(async ({ cert, key, publicKey, registry, remember }) => {
     log,
     now: Date.now,
   });
-  const specs = publicKey === undefined ? texts : contents(publicKey);
-  const policies = Object.entries(specs).map(([name, spec]) => {
+  const specs = Object.entries(publicKey === undefined ? texts : contents(publicKey));
+  const inForce = specs.filter(([name]) => only === undefined || only.includes(name));
+  const policies = inForce.map(([name, spec]) => {
     const metadata = { name, uid: `uid-${name}`, generation: 1 };
     const policy = compilePolicy(
       { apiVersion: "imagesecurity.dev/v1", kind: "ImageSecurityPolicy", metadata, spec },
