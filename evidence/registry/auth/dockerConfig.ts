@@ -41,25 +41,36 @@ function split(place: string): { readonly host: string; readonly port: string; r
   return { host: DOCKER_HUB.has(name) ? "docker.io" : name, port: port === "443" ? "" : port, path };
 }
 
-function credentialOf(entry: JsonObject): Credential | undefined {
-  const decoded = Buffer.from(asText(entry["auth"]) ?? "", "base64")
+/** A field as Go's decoder finds it: whatever its case, and of several the last. */
+function field(object: JsonObject, name: string): unknown {
+  let found: unknown;
+  for (const [key, value] of Object.entries(object)) if (key === name || key.toLowerCase() === name) found = value;
+  return found;
+}
+
+/** What `auth` stands for; undefined where there is none, or where it is no `user:password`. */
+function decoded(auth: unknown): Pick<Credential, "username" | "password"> | undefined {
+  const text = Buffer.from(asText(auth) ?? "", "base64")
     .toString("utf8")
     .replace(/\0+$/, "");
-  const colon = decoded.indexOf(":");
-  const username = asText(entry["username"]) ?? asText(colon < 0 ? "" : decoded.slice(0, colon));
-  const password = asText(entry["password"]) ?? asText(colon < 0 ? "" : decoded.slice(colon + 1));
-  const identityToken = asText(entry["identitytoken"]);
-  const registryToken = asText(entry["registrytoken"]);
-  if (
-    identityToken === undefined &&
-    registryToken === undefined &&
-    (username === undefined || password === undefined)
-  ) {
-    return undefined;
-  }
+  const colon = text.indexOf(":");
+  return colon < 0 ? undefined : { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+/** As kubelet reads an entry: `auth` wins over `username` and `password`, either of which may be empty. */
+function credentialOf(entry: JsonObject): Credential | undefined {
+  const written = field(entry, "auth");
+  const [username, password] = [asText(field(entry, "username")), asText(field(entry, "password"))];
+  const plain =
+    username === undefined && password === undefined
+      ? undefined
+      : { username: username ?? "", password: password ?? "" };
+  const user = asText(written) === undefined ? plain : decoded(written);
+  const identityToken = asText(field(entry, "identitytoken"));
+  const registryToken = asText(field(entry, "registrytoken"));
+  if (user === undefined && identityToken === undefined && registryToken === undefined) return undefined;
   return {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    ...user,
     ...(identityToken === undefined ? {} : { identityToken }),
     ...(registryToken === undefined ? {} : { registryToken }),
   };
@@ -79,7 +90,7 @@ export function parseDockerConfig(text: string, most: number = Infinity): readon
   const document = asObject(parsed);
   if (document === undefined) return [];
   const entries: DockerConfigEntry[] = [];
-  const places = asObject(document["auths"]) ?? document;
+  const places = asObject(field(document, "auths")) ?? document;
   for (const place of Object.keys(places).slice(0, most)) {
     const entry = asObject(places[place]);
     const credential = entry === undefined ? undefined : credentialOf(entry);

@@ -40,8 +40,10 @@ export function parseRealm(
   endpoint: Endpoint,
   tokenRealms: ReadonlyMap<string, string>,
 ): URL | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const url = new URL(text);
+  // A path alone is one of the registry's own.
+  const base = text.startsWith("/") ? endpoint.origin : undefined;
+  if (!URL.canParse(text, base)) return undefined;
+  const url = new URL(text, base);
   if (url.username !== "" || url.password !== "") return undefined;
   if (url.protocol === "https:") return url;
   if (url.protocol !== "http:") return undefined;

@@ -80,7 +80,7 @@ export async function fetchToken(
   );
   if (answer.status !== "answered") return answer;
   // 400 is OAuth2's "invalid_grant": the refresh token is no longer good.
-  if (answer.code !== 200) return refused(endpoint);
+  if (answer.code !== 200 && answer.code !== 201) return refused(endpoint);
   return readToken(answer, endpoint);
 }
 

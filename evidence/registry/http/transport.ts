@@ -48,7 +48,7 @@ export interface Answer {
   readonly status: "answered";
   readonly code: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Empty unless the code is 200. */
+  /** Empty unless the code is 200, or 201 of a token. */
   readonly bytes: Uint8Array;
 }
 
@@ -240,7 +240,9 @@ export class Transport {
   ): Promise<Answer | Failure> {
     const { registry, limit, what } = question;
     const answer = { status: "answered", code: response.statusCode, headers, bytes: new Uint8Array() } as const;
-    if (response.statusCode !== 200 || question.method === "HEAD") {
+    // Some token servers have created what they answer with.
+    const answers = response.statusCode === 200 || (response.statusCode === 201 && question.operation === "token");
+    if (!answers || question.method === "HEAD") {
       discard(response.body);
       return answer;
     }

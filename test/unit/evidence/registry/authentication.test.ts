@@ -127,6 +127,18 @@ describe("tokens", () => {
     assert.equal(await s.read(), "unauthorised");
     assert.ok(s.place.requests.length <= 10, `${s.place.requests.length} requests`);
   });
+  it("that were made for the question come with 201", async () => {
+    const created: RegistryOptions["misbehave"] = [
+      { when: { kind: "token" }, as: async (_, answer) => ({ ...(await answer()), status: 201 }) },
+    ];
+    await using s = await scene({ auth: bearer, misbehave: created });
+    assert.equal(await s.read(alice), "verified");
+  });
+  it("are asked for by whoever says who he is", async () => {
+    await using s = await scene({ auth: bearer });
+    assert.equal(await s.read(alice), "verified");
+    for (const { headers } of s.place.requests) assert.match(headers["user-agent"] ?? "", /^image-security\/\d/);
+  });
   it("403 is unauthorised as well", async () => {
     await using s = await scene({ auth: { ...bearer, refuseWith: 403 } });
     assert.equal(await s.read(bob), "unauthorised");

@@ -95,6 +95,7 @@ describe("a dockerconfigjson", () => {
   it("identity and registry tokens", async () => {
     assert.deepEqual(await read({ identitytoken: "i", auth: Buffer.from("<token>:").toString("base64") }), {
       username: "<token>",
+      password: "",
       identityToken: "i",
     });
     assert.deepEqual(await read({ registrytoken: "r" }), { registryToken: "r" });
@@ -102,7 +103,31 @@ describe("a dockerconfigjson", () => {
   it("an entry without a credential is none", async () => {
     assert.equal(await read({}), undefined);
     assert.equal(await read({ auth: "" }), undefined);
-    assert.equal(await read({ username: "u" }), undefined);
+    assert.equal(await read({ auth: Buffer.from("no colon").toString("base64") }), undefined);
+  });
+  it("auth wins over username and password, and a broken one is no credential, whatever else is there", async () => {
+    const auth64 = Buffer.from("u:p").toString("base64");
+    assert.deepEqual(await read({ username: "other", password: "old", auth: auth64 }), {
+      username: "u",
+      password: "p",
+    });
+    assert.equal(await read({ username: "u", password: "p", auth: "!" }), undefined);
+  });
+  it("an empty user or password is a credential", async () => {
+    assert.deepEqual(await read({ username: "u" }), { username: "u", password: "" });
+    assert.deepEqual(await read({ password: "p" }), { username: "", password: "p" });
+    const auth64 = (text: string): object => ({ auth: Buffer.from(text).toString("base64") });
+    assert.deepEqual(await read(auth64("u:")), { username: "u", password: "" });
+    assert.deepEqual(await read(auth64(":p")), { username: "", password: "p" });
+  });
+  it("field names are read as Go reads them: in any case, the last of several", async () => {
+    const auth64 = Buffer.from("u:p").toString("base64");
+    assert.deepEqual(await read({ Auth: auth64 }), { username: "u", password: "p" });
+    assert.deepEqual(await read({ auth: Buffer.from("a:b").toString("base64"), AUTH: auth64 }), {
+      username: "u",
+      password: "p",
+    });
+    assert.deepEqual(await users(JSON.stringify({ Auths: { "a.io": auth("a.io") } }), "a.io", "x"), ["a.io"]);
   });
   it("the same credential has the same id, another has another, and the id does not tell it", () => {
     const of = (user: string): string | undefined =>

@@ -57,6 +57,9 @@ describe("token realms", () => {
     ["registry", "https://auth/token", "anonymous", "single labels have no domain"],
     ["registry.company.com", "https://user:pw@auth.company.com/", "refused", "credentials in the address"],
     ["registry.company.com", "file:///etc/passwd", "refused", "no web address"],
+    ["registry.company.com", "/service/token", "credentials", "a path of its own"],
+    ["plain.company.com", "/service/token", "credentials", "a path of its own, in clear as it is itself"],
+    ["registry.company.com", "//evil.com/token", "anonymous", "another host behind two slashes"],
     ["registry.company.com", "not a url", "refused", "nothing"],
     ["registry.company.com", "", "refused", "nothing"],
   ];
