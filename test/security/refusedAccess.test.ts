@@ -42,6 +42,7 @@ describe("access that is refused", () => {
           assert.equal(verdict, password === "wonder" ? "allow" : "deny");
           for (const { message } of findings) {
             assert.match(message, /refuses access .*; name one that may read it in the policy's registryCredentials/);
+            assert.match(message, password === undefined ? /without a credential/ : /with the credential at hand/);
             assert.doesNotMatch(message, /try again/);
           }
           const warned = await own.judge([policy({ ...lenient, enforcementAction: "warn" })], subject);
@@ -190,5 +191,20 @@ describe("a registry that does not know the referrers API", () => {
       pages.map(({ status: got }) => got),
       ["invalid"],
     );
+  });
+});
+
+describe("a credential that is withheld from a token server on another domain", () => {
+  it("is what the message names, with the flag that lends it", async () => {
+    // The sandbox's token server is another port of its address, which is another owner.
+    await using place = await startRegistry({ auth: { type: "bearer", users, tokenServer: "other" } });
+    addToStore(place.store, "team/app", image, "v1");
+    const secrets = cluster({ "team/pull": { [place.host]: ["alice", "wonder"] } });
+    await using own = engine({ readPullSecrets: true, allowedAddresses: ["127.0.0.0/8"] }, { cluster: secrets });
+    const subject = pod(`${place.host}/team/app@${image.digest}`, { pullSecrets: ["pull"] });
+    const { findings } = await own.judge([policy(lenient)], subject);
+    const [found] = findings;
+    assert.equal(found?.action, "deny");
+    assert.match(found.message, /was withheld from the token server 127\.0\.0\.1:\d+, .*--token-realm 127\.0\.0\.1/);
   });
 });

@@ -16,6 +16,8 @@ interface Header {
   readonly value?: string | undefined;
   /** Not a kept token: when it is rejected, another would be as well. */
   readonly fresh: boolean;
+  /** See `Token`. */
+  readonly withheld?: string | undefined;
 }
 
 export interface AuthenticatorOptions {
@@ -74,7 +76,7 @@ export class Authenticator {
       challenge = asked;
       this.#challenges.set(place, challenge);
     }
-    return refused(endpoint);
+    return refused(endpoint, source, header.withheld);
   }
 
   async #header(
@@ -87,7 +89,7 @@ export class Authenticator {
     const key = JSON.stringify([endpoint.origin, endpoint.repository, challenge, source.id]);
     const kept = this.#tokens.get(key);
     if (kept !== undefined && kept.expires > Date.now() && `Bearer ${kept.value}` !== rejected) {
-      return { status: "header", value: `Bearer ${kept.value}`, fresh: false };
+      return { status: "header", value: `Bearer ${kept.value}`, fresh: false, withheld: kept.withheld };
     }
     const credential = await credentialOf(source, endpoint, flight);
     if (credential !== undefined && "status" in credential) return credential;
@@ -105,12 +107,12 @@ export class Authenticator {
     const token = await this.#flights.run(
       key,
       flight.signal,
-      async (shared) => fetchToken(challenge, endpoint, credential, this.#options, shared),
+      async (shared) => fetchToken(challenge, endpoint, source, credential, this.#options, shared),
       gaveUp,
     );
     if (token.status !== "token") return token;
     this.#tokens.set(key, token);
-    return { status: "header", value: `Bearer ${token.value}`, fresh: true };
+    return { status: "header", value: `Bearer ${token.value}`, fresh: true, withheld: token.withheld };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Credential } from "./credential.ts";
+import { ANONYMOUS, type Credential, type CredentialSource } from "./credential.ts";
 import type { Challenge } from "./challenge.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
@@ -12,6 +12,8 @@ export interface Token {
   readonly value: string;
   /** Milliseconds since the epoch. */
   readonly expires: number;
+  /** The host of a token server that was asked without the credential, which it may not have. */
+  readonly withheld?: string;
 }
 
 type Bearer = Extract<Challenge, { scheme: "bearer" }>;
@@ -21,8 +23,24 @@ const DEFAULT_LIFE = 60;
 const LONGEST_LIFE = 3_600;
 const MARGIN = 5_000;
 
-export const refused = (endpoint: Endpoint): Failure =>
-  unavailable("unauthorised", `${endpoint.registry} refuses access to ${endpoint.name} with the credentials at hand`);
+/**
+ * Access that is refused: to a credential, to who has none (a registry may say so of what does not exist), or because its token server
+ * (`withheld`) is none that may have the credential.
+ */
+export function refused(endpoint: Endpoint, source: CredentialSource, withheld?: string): Failure {
+  const { registry, name } = endpoint;
+  if (withheld !== undefined) {
+    const why = `the credential for it was withheld from the token server ${withheld}, which is on another domain`;
+    const todo = `if it is right, start the operator with --token-realm ${registry}=https://${withheld}`;
+    return { ...unavailable("unauthorised", `${registry} refuses access to ${name}: ${why}; ${todo}`), lasting: true };
+  }
+  return unavailable(
+    "unauthorised",
+    source.id === ANONYMOUS.id
+      ? `${registry} refuses access to ${name} without a credential, or does not have it, and no credential at hand is for it`
+      : `${registry} refuses access to ${name} with the credential at hand`,
+  );
+}
 
 export const basicHeader = ({ username = "", password = "" }: Credential): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
@@ -62,6 +80,7 @@ function question(
 export async function fetchToken(
   challenge: Bearer,
   endpoint: Endpoint,
+  source: CredentialSource,
   credential: Credential | undefined,
   context: {
     readonly transport: Transport;
@@ -74,19 +93,22 @@ export async function fetchToken(
   const realm = parseRealm(challenge.realm, endpoint, tokenRealms);
   if (realm === undefined) return malformed(`${endpoint.registry} names a token realm that may not be asked`);
   const carried = mayHoldCredentials(realm, endpoint, tokenRealms) ? credential : undefined;
+  const withheld = credential === undefined || carried !== undefined ? undefined : realm.host;
   const answer = await transport.ask(
     { ...question(challenge, endpoint, realm, carried), limit: limits.tokenBytes },
     flight,
   );
   if (answer.status !== "answered") return answer;
   // 400 is OAuth2's "invalid_grant": the refresh token is no longer good.
-  if (answer.code !== 200 && answer.code !== 201) return refused(endpoint);
-  return readToken(answer, endpoint);
+  if (answer.code !== 200 && answer.code !== 201) return refused(endpoint, source, withheld);
+  const token = readToken(answer, endpoint);
+  return token.status !== "token" || withheld === undefined ? token : { ...token, withheld };
 }
 
 function readToken(answer: Answer, endpoint: Endpoint): Token | Failure {
   // A page to log in, or worse: nothing that this credential could get in with, and nothing that is wrong with the image.
-  const bad = unavailable("unauthorised", `the token server of ${endpoint.registry} did not answer with a token`);
+  const message = `the token server of ${endpoint.registry} did not answer with a token; ask whoever runs it`;
+  const bad: Failure = { ...unavailable("unauthorised", message), lasting: true };
   const parsed = parseJson(answer.bytes);
   if (parsed.status !== "ok" || typeof parsed.value !== "object" || parsed.value === null) return bad;
   const fields: { token?: unknown; access_token?: unknown; expires_in?: unknown } = parsed.value;

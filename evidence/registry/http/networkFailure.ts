@@ -40,6 +40,23 @@ function isNoHttp(error: unknown, inBody: boolean, depth = 0): boolean {
 const TLS =
   /^(?:ERR_(?:SSL|TLS)_|CERT_|CRL_|EPROTO$|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|ERROR_IN_CERT|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH_EXCEEDED)/;
 
+const UNKNOWN_AUTHORITY =
+  /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(?:GET_ISSUER_CERT|VERIFY_LEAF)|INVALID_CA)/;
+
+/** What is wrong with a TLS connection, and what to do about it: three things that people meet, and the rest. */
+function tlsFault(code: string): string {
+  if (UNKNOWN_AUTHORITY.test(code)) {
+    return "has a certificate of an authority that is not trusted; name its CA in --registry-ca";
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return "has a certificate for another name; correct the name or the certificate";
+  if (code === "CERT_HAS_EXPIRED") return "has a certificate that has expired; renew it";
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
+    return "does not speak TLS as it should; if it is plain HTTP on purpose, name it in --registry-plain-http";
+  }
+  return "could not be reached over a trusted TLS connection";
+}
+
 const UNREACHABLE = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
   "ECONNREFUSED",
@@ -65,7 +82,11 @@ export function networkFailure(
   inBody: boolean,
 ): Failure & { readonly retry: boolean } {
   if (isRefused(error)) {
-    return { ...malformed(`${registry} is at, or sends us to, an address that is not asked for images`), retry: false };
+    const todo = "if it is right, start the operator with --allow-address";
+    return {
+      ...malformed(`${registry} is at, or sends us to, an address that is not asked for images; ${todo}`),
+      retry: false,
+    };
   }
   const code = codeOf(error) ?? "";
   if (TIMEOUTS.has(code)) {
@@ -74,7 +95,7 @@ export function networkFailure(
     return { ...unavailable("timeout", `${registry} did not answer in time`), retry };
   }
   if (TLS.test(code)) {
-    return { ...unavailable("tls", `no trusted TLS connection to ${registry} could be made`), retry: false };
+    return { ...unavailable("tls", `${registry} ${tlsFault(code)}`), retry: false };
   }
   if (isNoHttp(error, inBody)) {
     return { ...malformed(`${registry} did not answer as an HTTP server does`), retry: false };

@@ -57,6 +57,23 @@ describe("TLS", () => {
     await using readers = openReaders(settings(good.caFile), { network });
     assert.equal(await read(readers, "evil.example/team/app"), "tls");
   });
+  it("what is wrong is said, with the flag that helps", async () => {
+    const message = async (given: Partial<RegistrySettings>, place: SandboxRegistry): Promise<string> => {
+      await using readers = openReaders(given);
+      const outcome = await readers.open(`${place.host}/team/app`).manifest(image.digest, patient());
+      return outcome.status === "unavailable" ? outcome.message : outcome.status;
+    };
+    await using unknown = await withImage({ tls: good });
+    assert.match(await message(settings(), unknown), /an authority that is not trusted; name its CA in --registry-ca$/);
+    await using old = await withImage({ tls: expired });
+    assert.match(await message(settings(expired.caFile), old), /has expired; renew it$/);
+    await using plain = await withImage();
+    assert.match(await message(settings(), plain), /does not speak TLS .*--registry-plain-http$/);
+    const network = testNetwork({ "evil.example": ["203.0.113.1"] }, { "203.0.113.1:443": portOf(unknown) });
+    await using readers = openReaders(settings(good.caFile), { network });
+    const other = await readers.open("evil.example/team/app").manifest(image.digest, patient());
+    assert.match("message" in other ? other.message : "", /has a certificate for another name/);
+  });
   it("the name is sent, and compared", async () => {
     await using place = await withImage({ tls: good });
     const network = testNetwork({ "registry.company.com": ["203.0.113.1"] }, { "203.0.113.1:443": portOf(place) });
