@@ -32,6 +32,8 @@ export class ControlPlane {
   /** Where data, certificates and logs are, until `stop`. */
   readonly directory: string;
   readonly admin: RestConfig;
+  /** Path of the certificate, with its key, that the API server shows to webhooks, and the PEM of its authority. */
+  readonly webhookClient: { readonly file: string; readonly caPem: string };
   readonly #credentials: Credentials;
   readonly #guard: ProcessGuard;
   readonly #startEtcd: () => Promise<ServerProcess>;
@@ -46,6 +48,7 @@ export class ControlPlane {
     this.server = `https://127.0.0.1:${ports.apiServer}`;
     this.kubeconfig = join(directory, "kubeconfig");
     this.admin = { server: this.server, caPem: credentials.caPem, ...credentials.admin };
+    this.webhookClient = { file: credentials.files.webhookClient, caPem: credentials.webhookCaPem };
     const etcdUrl = `http://127.0.0.1:${ports.etcd}`;
     this.#startEtcd = () =>
       ServerProcess.start({

@@ -16,7 +16,7 @@ export interface ApiServerAddresses {
   readonly files: CredentialFiles;
 }
 
-/** The flags that controller-runtime's envtest gives to kube-apiserver. Features are left at their defaults. */
+/** The flags that controller-runtime's envtest gives to kube-apiserver, and its certificate for webhooks. Features are left at their defaults. */
 export const apiServerArguments = ({ url, etcdUrl, files }: ApiServerAddresses): readonly string[] => [
   "--advertise-address=127.0.0.1",
   "--bind-address=127.0.0.1",
@@ -28,6 +28,7 @@ export const apiServerArguments = ({ url, etcdUrl, files }: ApiServerAddresses):
   `--service-account-issuer=${url}`,
   `--service-account-key-file=${files.serviceAccountPublicKey}`,
   `--service-account-signing-key-file=${files.serviceAccountPrivateKey}`,
+  `--admission-control-config-file=${files.admission}`,
   "--service-cluster-ip-range=10.0.0.0/24",
   // Endpoints may not be loopback addresses: the API server would try every 10 s to write its own, and complain.
   "--endpoint-reconciler-type=none",

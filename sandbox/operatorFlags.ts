@@ -1,14 +1,17 @@
 import { sampleRegistry } from "./registry/samples.ts";
+import { webhookClientName } from "./webhookAuthentication.ts";
 
 /** Where the sandbox's parts are. */
 export interface SandboxPlaces {
   readonly kubeconfig: string;
   /** Base URL of the sandbox registry. */
   readonly registryUrl: string;
+  /** Path of the authority of the API server's certificate for webhooks. */
+  readonly webhookClientCa: string;
 }
 
 /** The operator's flags in a sandbox: everything on loopback and on free ports, everything trusted, audits often. */
-export const operatorFlags = ({ kubeconfig, registryUrl }: SandboxPlaces): readonly string[] => [
+export const operatorFlags = ({ kubeconfig, registryUrl, webhookClientCa }: SandboxPlaces): readonly string[] => [
   `--kubeconfig=${kubeconfig}`,
   "--trust-namespaces=*",
   `--registry-mirror=${sampleRegistry}=${registryUrl}`,
@@ -17,6 +20,10 @@ export const operatorFlags = ({ kubeconfig, registryUrl }: SandboxPlaces): reado
   "--allow-address=127.0.0.0/8,::1",
   "--webhook-host=127.0.0.1",
   "--webhook-port=0",
+  // Reviews are answered to the sandbox's API server alone: other programs of this machine reach the port, too.
+  `--webhook-client-ca=${webhookClientCa}`,
+  `--webhook-client-names=${webhookClientName}`,
+  "--webhook-authentication-action=Enforce",
   "--metrics-host=127.0.0.1",
   "--metrics-port=0",
   "--audit-interval=10s",

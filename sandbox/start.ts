@@ -65,7 +65,8 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   report(`the registry is ready at ${registry.host} with ${samples.length} sample images`);
   const kubeconfig = join(folder, "kubeconfig");
   // Wrong flags are told of before anything is built.
-  const settings = settingsFor(options, { kubeconfig, registryUrl: registry.url });
+  const webhookClientCa = join(folder, "webhook-client-ca.crt");
+  const settings = settingsFor(options, { kubeconfig, registryUrl: registry.url, webhookClientCa });
 
   report("looking for etcd and kube-apiserver");
   const binaries = await findBinaries({ report, guard, signal });
@@ -81,6 +82,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   });
   supervise(plane, report, ending.signal);
   await writeFile(kubeconfig, await readFile(plane.kubeconfig), { mode: 0o600 });
+  await writeFile(webhookClientCa, plane.webhookClient.caPem);
   report(`the API server is ready at ${plane.server}`);
   signal.throwIfAborted();
 

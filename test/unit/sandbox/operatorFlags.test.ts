@@ -3,7 +3,7 @@ import { readSettings } from "../../../operator/settings/settings.ts";
 import { operatorFlags } from "../../../sandbox/operatorFlags.ts";
 
 describe("the operator's flags in the sandbox", () => {
-  const places = { kubeconfig: "/k", registryUrl: "http://127.0.0.1:5001" };
+  const places = { kubeconfig: "/k", registryUrl: "http://127.0.0.1:5001", webhookClientCa: "/ca" };
 
   it("are flags that the operator knows, and mean what the sandbox promises", () => {
     const result = readSettings(operatorFlags(places), {});
@@ -15,6 +15,7 @@ describe("the operator's flags in the sandbox", () => {
     assert.deepEqual([settings.webhookHost, settings.metricsHost], ["127.0.0.1", "127.0.0.1"]);
     assert.deepEqual([settings.webhookPort, settings.metricsPort], [0, 0]);
     assert.deepEqual(settings.webhookAddress, { type: "url" }, "there is no Service network");
+    assert.equal(settings.webhookCallers.action, "Enforce", "other programs reach the port, too");
     assert.ok(settings.registry.allowedAddresses.includes("127.0.0.0/8"));
   });
 });
