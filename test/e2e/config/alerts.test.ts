@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { parse } from "yaml";
 import { createMetrics } from "../../../operator/metrics/metrics.ts";
+import { CallerRecord } from "../../../webhook/callers/callerRecord.ts";
 import { configFolder } from "./kustomize.ts";
 import { findPrometheus } from "./prometheus.ts";
 
@@ -53,6 +54,48 @@ const CASES: readonly (readonly [
   ["ImageSecurityPolicyNotReady", 16, false, { 'image_security_policies{state="ready"}': "1x20" }],
   ["ImageSecurityCertificateExpires", 70, true, { image_security_certificate_expiry_timestamp_seconds: "86400x80" }],
   ["ImageSecurityCertificateExpires", 70, false, { image_security_certificate_expiry_timestamp_seconds: "8640000x80" }],
+  [
+    "ImageSecurityClientCertificateExpires",
+    70,
+    true,
+    {
+      'image_security_webhook_client_certificate_expiry_timestamp_seconds{caller="1",pod="a"}': "8640000x80",
+      'image_security_webhook_client_certificate_expiry_timestamp_seconds{caller="1",pod="b"}': "86400x80",
+    },
+  ],
+  [
+    "ImageSecurityClientCertificateExpires",
+    70,
+    false,
+    { 'image_security_webhook_client_certificate_expiry_timestamp_seconds{caller="1"}': "8640000x80" },
+  ],
+  [
+    "ImageSecurityClientCertificateExpired",
+    61,
+    true,
+    { 'image_security_webhook_client_certificate_expiry_timestamp_seconds{caller="1"}': "3600x80" },
+  ],
+  [
+    "ImageSecurityClientCertificateExpired",
+    59,
+    false,
+    { 'image_security_webhook_client_certificate_expiry_timestamp_seconds{caller="1"}': "3600x80" },
+  ],
+  [
+    "ImageSecurityCallerNotAccepted",
+    30,
+    true,
+    { 'image_security_webhook_callers_total{caller="1",result="expired"}': "0+60x40" },
+  ],
+  [
+    "ImageSecurityCallerNotAccepted",
+    30,
+    false,
+    {
+      'image_security_webhook_callers_total{caller="1",result="accepted"}': "0+60x40",
+      'image_security_webhook_callers_total{caller="1",result="expired"}': "7x40",
+    },
+  ],
   ["ImageSecurityAuditOld", 55, true, { image_security_audit_last_success_timestamp_seconds: "0x60" }],
   ["ImageSecurityAuditOld", 55, false, { image_security_audit_last_success_timestamp_seconds: "0+60x60" }],
   [
@@ -69,6 +112,14 @@ const CASES: readonly (readonly [
   ],
 ];
 
+/** What an alert tells beside its own labels. */
+const LABELS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  ImageSecurityEvidenceUnavailable: { kind: "manifest", cause: "timeout" },
+  ImageSecurityClientCertificateExpires: { caller: "1" },
+  ImageSecurityClientCertificateExpired: { caller: "1" },
+  ImageSecurityCallerNotAccepted: { caller: "1", result: "expired" },
+};
+
 describe("the alerts of config/components/alerts", function () {
   this.timeout(30_000);
   const prometheus = findPrometheus();
@@ -79,6 +130,7 @@ describe("the alerts of config/components/alerts", function () {
     const docs = await readFile(new URL("../../../docs/operations.md", import.meta.url), "utf8");
     const metrics = createMetrics();
     metrics.certificateExpiry(1);
+    metrics.observeCallers(new CallerRecord());
     const text = await metrics.text();
     for (const { alert, expr, annotations, labels } of rules) {
       for (const [name] of expr.matchAll(/image_security_\w+/g))
@@ -104,10 +156,9 @@ describe("the alerts of config/components/alerts", function () {
       const rules = groups.flatMap((group) => group.rules);
       const tests = CASES.map(([alert, minute, raised, series]) => {
         const rule = rules.find((one) => one.alert === alert);
-        const labels = { kind: "manifest", cause: "timeout" };
-        const told = alert.endsWith("Unavailable") ? labels : {};
+        const told = LABELS[alert] ?? {};
         const fill = (text: string): string =>
-          text.replaceAll(/\{\{ \$labels\.(kind|cause) \}\}/g, (_, name: "kind" | "cause") => labels[name]);
+          text.replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, name: string) => told[name] ?? "");
         const annotations = Object.fromEntries(
           Object.entries(rule?.annotations ?? {}).map(([name, text]) => [name, fill(text)]),
         );

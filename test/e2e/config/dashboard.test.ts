@@ -54,6 +54,8 @@ describe("the Grafana dashboard", () => {
       "evidence_cache_requests_total",
       "evidence_unavailable_total",
       "certificate_expiry_timestamp_seconds",
+      "webhook_callers_total",
+      "webhook_client_certificate_expiry_timestamp_seconds",
       "leader",
       "watch_last_event_timestamp_seconds",
     ])
