@@ -230,9 +230,13 @@ function toFinding(
     image: image.image,
     ...(digest === undefined ? {} : { digest }),
     action: actionOf(policy, action, found),
-    message: message(policy.name, image, found.reason, found.detail),
+    message: `${message(policy.name, image, found.reason, found.detail)}${notReady(policy)}`,
   };
 }
+
+/** Whoever reads a finding learns that it may come from a policy that is not as it was meant: it pins nothing, and lacks keys. */
+const notReady = ({ name, faults }: CompiledPolicy): string =>
+  faults.length === 0 ? "" : ` (the policy is not Ready: kubectl get isp ${name} -o wide)`;
 
 /**
  * A rule may only soften what the policy does. Evidence that could not be had is settled by `onUnavailable`, which never makes a lenient

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../kube/kubeClient.ts";
+import type { JsonObject } from "../kube/object.ts";
 import { runOperator } from "../operator/run.ts";
 import { readSettings, type Settings } from "../operator/settings/settings.ts";
 import { applyManifests, readManifests } from "./applyManifests.ts";
@@ -14,7 +15,7 @@ import { operatorFlags } from "./operatorFlags.ts";
 import { policiesReady } from "./policiesReady.ts";
 import { ProcessGuard } from "./processes/processGuard.ts";
 import { claimFolder, filesOfRunning, releaseFolder, removeReady, writeReady, type ReadyInfo } from "./readyFile.ts";
-import { addSamples, samples } from "./registry/samples.ts";
+import { addSamples, sampleRegistry, samples } from "./registry/samples.ts";
 import { startRegistry, type SandboxRegistry } from "./registry/server.ts";
 import { supervise } from "./supervise.ts";
 import type { Report } from "./progress.ts";
@@ -41,6 +42,14 @@ export interface Sandbox {
   /** Ends everything; nothing runs and `ready.json` is gone when the promise resolves. */
   readonly stop: () => Promise<void>;
 }
+
+const earlyPod = (name: string, image: string): JsonObject => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { namespace: "default", name },
+  spec: { containers: [{ name, image }] },
+});
+const earlyPods = [earlyPod("web", "nginx:1.21"), earlyPod("api", `${sampleRegistry}/team/app:v1`)];
 
 /** Milliseconds for the operator's clean end: without an API server it would wait for one to give its Lease back. */
 const endPatience = 5000;
@@ -106,9 +115,11 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   report(`the operator is ready at ${operator.webhookUrl}`);
 
   if (!empty) {
+    // Before the policies, as in a cluster that had none: what the audit finds.
+    await applyManifests(client, earlyPods);
     await applyManifests(client, await readManifests(inProject("config/samples")));
     for (const { name, ready, reason, message } of await policiesReady(client, 30_000, signal)) {
-      report(`policy ${name} is ${ready ? "in force" : `not in force: ${reason} ${message}`}`);
+      report(`policy ${name} is ${ready ? "in force" : `not Ready: ${reason} ${message}`}`);
     }
   }
   const kubectl = await findKubectl(binaries, { report, guard, signal }).catch((error: unknown) => {

@@ -96,7 +96,7 @@ describe("the sandbox", function () {
     const second = await SandboxProcess.run(`--folder=${join(sandbox.folder, ".sandbox")}`);
     try {
       await eventually(() => second.exitCode !== null, { within: 20_000 });
-      assert.equal(second.exitCode, 1);
+      assert.equal(second.exitCode, 2);
       assert.match(second.output, /a sandbox runs here already/);
       assert.equal((await kubectl("get", "namespaces")).code, 0);
       assert.ok(existsSync(sandbox.readyFile));
@@ -160,7 +160,7 @@ describe("an empty sandbox", function () {
     const sandbox = await SandboxProcess.run("--", "--audit-intervall=3s");
     try {
       await eventually(() => sandbox.exitCode !== null, { within: 30_000 });
-      assert.equal(sandbox.exitCode, 1);
+      assert.equal(sandbox.exitCode, 2);
       assert.match(sandbox.output, /--audit-intervall.*did you mean --audit-interval\?/);
       assert.doesNotMatch(sandbox.output, /kube-apiserver/);
     } finally {

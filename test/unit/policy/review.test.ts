@@ -49,6 +49,24 @@ const ALONE = `a.b/app@${DIGEST}`;
 const TAGGED = "a.b/app:v1";
 
 describe("review", () => {
+  it("says in every finding of a policy that is not Ready that it is not", () => {
+    const digest = { digest: {} };
+    const broken = policy(
+      {
+        ...digest,
+        authorities: [{ name: "k", key: { secretRef: { namespace: "n", name: "s", key: "k" } } }],
+        signatures: { authorities: ["k"] },
+      },
+      "broken",
+    );
+    const messages = (one: CompiledPolicy): readonly string[] =>
+      judge([one], subject([TAGGED]), () => facts({})).findings.map(({ message }) => message);
+    assert.ok(messages(broken).length > 0);
+    for (const message of messages(broken))
+      assert.match(message, /^\[broken\] .* \(the policy is not Ready: kubectl get isp broken -o wide\)$/);
+    for (const message of messages(policy(digest))) assert.doesNotMatch(message, /not Ready/);
+  });
+
   describe("the action of a finding", () => {
     const table: readonly (readonly [PolicySpec, SignatureOutcome, Place, expected: readonly string[], why: string])[] =
       [
