@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { NotationSigner } from "../../../../evidence/notation/proof.ts";
-import { AUTHENTIC_TIME, makeEnvelope, SIGNING_TIME, type EnvelopeOptions, type Format } from "./support/envelopes.ts";
+import { AUTHENTIC_TIME, makeEnvelope, SIGNING_TIME, type EnvelopeOptions } from "./support/envelopes.ts";
 import { makeAuthority, makeLeaf, makeRoot, NOW, type Identity } from "./support/pki.ts";
 import { inWords, signerOf, verdictOf } from "./support/verifying.ts";
 
@@ -36,7 +36,7 @@ describe("signatures of AWS Signer", () => {
     headers: Readonly<Record<string, unknown>> = {},
     {
       identities = aws(PROFILE),
-      format = "jws" as Format,
+      format = "jws",
       now = NOW + YEAR,
       ...options
     }: EnvelopeOptions & { identities?: Partial<NotationSigner>; now?: number } = {},

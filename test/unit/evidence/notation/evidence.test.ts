@@ -281,7 +281,10 @@ describe("evidence of notation", () => {
       assert.match(String(await image.judge(under, policy)), /^EvidenceUnavailable: .*is down/);
       under.clock.now = NOW + 3_600_000;
       image.repository.fail = () => ({ status: "unavailable", cause: "unauthorised", message: "asks who you are" });
-      assert.match(String(await image.judge(under, policy)), /^EvidenceUnavailable: .*asks who you are/);
+      assert.match(
+        String(await image.judge(under, policy)),
+        /^EvidenceUnavailable \(configuration\): .*asks who you are/,
+      );
       image.repository.fail = () => ({ status: "unavailable", cause: "network", message: "is down" });
       assert.match(String(await image.judge(under, policy)), /^EvidenceUnavailable: .*is down/);
     });

@@ -35,7 +35,7 @@ const paramsOf = (
   hash = "SHA-256",
 ): webcrypto.RsaHashedKeyGenParams | webcrypto.EcKeyGenParams | { name: string } => {
   if (kind === "Ed25519") return { name: "Ed25519" };
-  if (kind.startsWith("P-")) return { name: "ECDSA", namedCurve: kind, hash } as webcrypto.EcKeyGenParams;
+  if (kind.startsWith("P-")) return { name: "ECDSA", namedCurve: kind, hash };
   return {
     name: "RSASSA-PKCS1-v1_5",
     hash,

@@ -22,7 +22,7 @@ export const readFixture = (name: string): Fixture =>
   // Written by `generate.ts` in this form.
   JSON.parse(readFileSync(new URL(`../../../../fixtures/notation/${name}.json`, import.meta.url), "utf8")) as Fixture;
 
-const derIn = (pem: string): readonly Uint8Array[] => {
+export const derIn = (pem: string): readonly Uint8Array[] => {
   const parsed = parseCertificates(pem);
   if (parsed.status !== "ok") throw new Error(parsed.message);
   return parsed.certificates.map(({ der }) => der);
