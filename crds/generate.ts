@@ -1,6 +1,6 @@
 /**
- * Writes `crds/types.ts`, `crds/policySchema.ts` and `crds/objectSchemas.ts` from the manifests beside them: `npm run generate`. With `--check` nothing is written,
- * and the exit code is 1 where a file is stale.
+ * Writes `crds/types.ts`, `crds/policySchema.ts`, `crds/exceptionSchema.ts` and `crds/objectSchemas.ts` from the manifests beside them:
+ * `npm run generate`. With `--check` nothing is written, and the exit code is 1 where a file is stale.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -15,6 +15,7 @@ const manifests = await Promise.all(MANIFESTS.map((name) => readFile(beside(name
 const generated = new Map([
   ["types.ts", await generateTypes(manifests)],
   ["policySchema.ts", generateSchema(manifests[0] ?? "", "POLICY_SCHEMA")],
+  ["exceptionSchema.ts", generateSchema(manifests[1] ?? "", "EXCEPTION_SCHEMA")],
   // Violations are the operator's to write.
   ["objectSchemas.ts", generateObjectSchemas(manifests.slice(0, 2), "OBJECT_SCHEMAS")],
 ]);

@@ -458,7 +458,7 @@ export interface AuthorityStatus {
   readonly fingerprints?: readonly string[];
 }
 
-/** ImageSecurityException silences, until a date, findings of some policies about some images. A finding is silenced when one exception alone covers it whole: its policy, rule, namespace, image and labels; parts of two exceptions never combine. Silenced findings stay visible in Violations and countable. */
+/** ImageSecurityException silences, until a date, findings of some policies about some images. A finding is silenced when one exception alone covers it whole: its policy, rule, namespace, image and labels; parts of two exceptions never combine. Silenced findings stay visible in Violations and countable. Whoever may write exceptions may switch off every policy; see docs/exceptions.md. */
 export interface ImageSecurityException {
   readonly apiVersion: "imagesecurity.dev/v1";
   readonly kind: "ImageSecurityException";
@@ -471,11 +471,13 @@ export interface ImageSecurityException {
 
 /** Which findings are silenced, until when and why. */
 export interface ExceptionSpec {
-  /** Names of policies; "*" stands for any number of characters. Example: ["production", "team-*"]. */
+  /** Names of policies; "*" stands for any number of characters, and never for a revocation. Example: ["production", "team-*"]. An exception from a revocation has revocation.NAME alone, the rule revocation alone, and says in match which repositories or digests. */
   readonly policies: readonly string[];
-  /** The rules whose findings are silenced, or All. Example: [scan]. */
-  readonly rules: readonly ("reference" | "registries" | "digest" | "scan" | "signatures" | "attestations" | "baseImages" | "All")[];
-  /** What the exception is about; each part that is given must hold. At least one of namespaces and images: labels alone are in the hands of whoever writes the pod. */
+  /** The rules whose findings are silenced, or All, which is every rule but revocation. Example: [scan]. */
+  readonly rules: (
+    "reference" | "registries" | "digest" | "scan" | "signatures" | "attestations" | "baseImages" | "revocation" | "All"
+  )[];
+  /** What the exception is about; each part that is given must hold. At least one of namespaces, images and digests: labels alone are in the hands of whoever writes the pod. */
   readonly match: ExceptionMatch;
   /** Why the exception is granted. Example: the vendor's image is signed from June on. */
   readonly reason: string;
@@ -483,16 +485,18 @@ export interface ExceptionSpec {
   readonly approvedBy?: string;
   /** Where it was discussed. Example: SEC-123. */
   readonly ticket?: string;
-  /** From this moment on the findings count again. RFC 3339. Example: 2027-01-31T00:00:00Z. */
+  /** From this moment on the findings count again, without anybody doing anything. RFC 3339. At most --max-exception-duration (90d) after the exception was created, 7d with the rule revocation. Example: 2027-01-31T00:00:00Z. */
   readonly expires: string;
 }
 
-/** What the exception is about; each part that is given must hold. At least one of namespaces and images: labels alone are in the hands of whoever writes the pod. */
+/** What the exception is about; each part that is given must hold. At least one of namespaces, images and digests: labels alone are in the hands of whoever writes the pod. */
 export interface ExceptionMatch {
   /** Only in these namespaces; "*" stands for any number of characters. Example: ["legacy"]. */
   readonly namespaces?: readonly string[];
-  /** Only images that at least one of these patterns matches; for the grammar see isp.spec.registries.allow. Example: ["registry.company.com/legacy/**"]. */
+  /** Only images that at least one of these patterns matches; for the grammar see isp.spec.registries.allow. A tag in a pattern is compared with what the object writes, also beside a digest: where the very bytes are meant, name digests. Example: ["registry.company.com/legacy/**"]. */
   readonly images?: readonly string[];
+  /** Only images of these digests: as the object writes them, or, for a tag, as they were found to run. What a tag names is nobody's promise, so that findings about the tag itself are not silenced. Example: ["sha256:9b2c..."]. */
+  readonly digests?: readonly string[];
   /** A label selector over the labels of the pod, or of the pod template. Example: {matchLabels: {app: legacy}}. */
   readonly objectSelector?: LabelSelector;
 }
@@ -501,7 +505,7 @@ export interface ExceptionMatch {
 export interface ExceptionStatus {
   /** The generation of the exception that this status is about. */
   readonly observedGeneration?: number;
-  /** Active: whether the exception is in force; its reason is Active or Expired. */
+  /** Active: whether the exception is in force. Its reason is Active; Unused, where it is in force and no pod needs it now; Expired; TooLong, where it would last longer than --max-exception-duration allows, counted from its creation; NotPermitted, where it names a revocation otherwise than alone and exactly; or InvalidSpec. Expiring: it ends within seven days. */
   readonly conditions?: readonly Condition[];
 }
 

@@ -1,10 +1,13 @@
 import { all, chain, type Maybe } from "../async/maybe.ts";
 import { createTurns, type Steps, type Turns } from "../async/turns.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import type { CompiledException } from "../policy/exceptions/compiledException.ts";
+import { exemptionsOf, type Exempt } from "../policy/exceptions/exempt.ts";
 import { decide } from "../policy/finding/decide.ts";
 import type { Decision } from "../policy/finding/decision.ts";
 import {
   asksForFacts,
+  boundDigest,
   defectFinding,
   judgedDigest,
   judgeFacts,
@@ -24,6 +27,8 @@ import type { RecentlyClean } from "./recentlyClean.ts";
 /** One object to be judged. */
 export interface ReviewRequest {
   readonly policies: readonly CompiledPolicy[];
+  /** Absent: none. Those that are not in force are passed over. */
+  readonly exceptions?: readonly CompiledException[];
   readonly subject: Subject;
   /** Audits judge dryrun policies too, and what really runs. */
   readonly mode: "admission" | "audit";
@@ -73,6 +78,8 @@ interface Progress {
   /** The policies that match the object. */
   readonly policies: readonly CompiledPolicy[];
   readonly findings: FindingList;
+  /** What exceptions silence of them. What stands for images or rules that nobody looked at never goes through it. */
+  readonly exempt: Exempt;
   readonly digests: Map<string, string>;
   readonly isClean: (image: ImageUse) => boolean;
   /** Remembers an image without findings. */
@@ -123,6 +130,7 @@ function begin(request: ReviewRequest, clean: RecentlyClean | undefined): Progre
     request,
     policies,
     findings: new FindingList(),
+    exempt: exemptionsOf(request.exceptions ?? [], subject, now),
     digests: new Map(),
     isClean: (image) => place !== undefined && clean?.has(place, image, now) === true,
     remember: (image, concerned) => {
@@ -180,7 +188,7 @@ function leaveOut(progress: Progress, image: ImageUse, why: keyof typeof LEFT_OU
 function* judgeWritten(
   concerned: readonly CompiledPolicy[],
   image: ImageUse,
-  { request: { subject, mode }, findings }: Progress,
+  { request: { subject, mode }, exempt, findings }: Progress,
 ): Steps<Question | undefined> {
   const before = findings.all.length;
   const tags = tagState(concerned, subject, mode, image);
@@ -189,7 +197,8 @@ function* judgeWritten(
   for (const policy of concerned) {
     const action = policy.actionIn(subject.namespace, subject.namespaceLabels);
     let answered = false;
-    for (const finding of judgeText(policy, subject, image, { mode, tags })) {
+    for (const found of judgeText(policy, subject, image, { mode, tags })) {
+      const finding = exempt(found, image, boundDigest(image, undefined, { mode, tags }));
       findings.add(finding);
       if (!refuses(finding, action, mode)) continue;
       answered = true;
@@ -211,7 +220,8 @@ function* judgeWritten(
  * Whether a finding is all that its policy has to say of the image, so that it need not ask the registry; one that refuses spares it to all. At
  * admission every finding of the text is; an audit still wants to know about the content that runs under a tag, and stays away only from
  * registries that nothing may come from. What is softer than the policy's action is none, or it would take away what refuses; nor is a
- * fault of a policy that only warns: what it can judge it still judges.
+ * fault of a policy that only warns: what it can judge it still judges. What an
+ * exception silences answers nothing: the content of what is let in is left to the other rules.
  */
 function refuses(
   { action, reason, rule, exempted }: Finding,
@@ -288,7 +298,7 @@ function* judgeAnswers(
 function* judgeGathered(
   { image, policies, tags }: Question,
   gathered: Gathered,
-  { request: { subject, mode, now }, findings, digests }: Progress,
+  { request: { subject, mode, now }, exempt, findings, digests }: Progress,
   report: (error: unknown) => void,
 ): Steps<void> {
   const digest = gathered.status === "ok" ? judgedDigest(image, gathered.facts) : undefined;
@@ -302,7 +312,9 @@ function* judgeGathered(
     try {
       if (gathered.status === "failed") return [defectFinding(policy, subject, image)];
       if (gathered.status === "passedOver") return [unaskedFinding(policy, subject, image, TOO_MANY)];
-      return judgeFacts(policy, subject, image, gathered.facts, { mode, now, tags });
+      const { facts } = gathered;
+      const bound = boundDigest(image, facts, { mode, tags });
+      return judgeFacts(policy, subject, image, facts, { mode, now, tags }).map((one) => exempt(one, image, bound));
     } catch (error) {
       report(error);
       return [defectFinding(policy, subject, image)];

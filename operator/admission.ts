@@ -3,6 +3,7 @@ import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kuberne
 import type { ResolveDigest } from "../evidence/provider.ts";
 import type { Review } from "../engine/review.ts";
 import { Callers, type CallersOptions } from "../webhook/callers/callers.ts";
+import { exemptionsOf } from "../policy/exceptions/exempt.ts";
 import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
 import type { GuardState } from "../webhook/guard/guardState.ts";
@@ -63,6 +64,7 @@ const LEAVE_MS = 3_000;
 export async function startAdmission(options: AdmissionOptions): Promise<Admission> {
   const { settings, kubeConfig, metrics, log, now } = options;
   const policies = () => options.policies()?.policies;
+  const exceptions = () => options.policies()?.exceptions ?? [];
   const namespaceLabels = labelsFrom(options.namespaces, options.client);
   const callers = await callersOf(settings, { logger: log, now });
   if (callers !== undefined) metrics.observeCallers(callers.record);
@@ -73,6 +75,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     validate: measured(
       createValidate({
         policies,
+        exceptions,
         review: options.review,
         namespaceLabels,
         metrics: metrics.admission,
@@ -81,7 +84,13 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
       }),
       metrics.admission,
     ),
-    mutate: createMutate({ policies, namespaceLabels, resolveDigest: options.resolveDigest, logger: log }),
+    mutate: createMutate({
+      policies,
+      exemptions: (subject) => exemptionsOf(exceptions(), subject, now()),
+      namespaceLabels,
+      resolveDigest: options.resolveDigest,
+      logger: log,
+    }),
     ready: options.ready,
     readyText: () => (guard.status === "gap" ? `ok, but admission is not enforced: ${guard.message}` : "ok"),
     logger: log,

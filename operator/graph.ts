@@ -21,7 +21,7 @@ export interface PingSource {
 }
 
 export interface GraphSources {
-  /** Whatever compiling reads: policies, and the Secrets and ConfigMaps that they refer to. */
+  /** Whatever compiling reads: policies, the Secrets and ConfigMaps that they refer to, and exceptions. */
   readonly policyInputs: Readonly<Record<string, PingSource>>;
   /** What audits read besides; they wait until all of it is synced. */
   readonly auditInputs: Readonly<Record<string, PingSource>>;

@@ -105,6 +105,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }),
     ...(options.fingerprints && { fingerprints: options.fingerprints }),
     ...(options.guard && { guard: options.guard }),
+    exception: (name) => options.policies()?.exceptions.find((exception) => exception.name === name),
+    silencedBy: (exception) => auditor.silencedBy(exception),
+    onExpiring: ({ name, uid }, message) =>
+      events.record({
+        involved: customResource("ImageSecurityException", name, uid),
+        type: "Warning",
+        reason: "ExceptionExpiring",
+        message,
+      }),
     leadership,
     onTrustChanged: (policy, message) =>
       events.record({ involved: policyOf(policy), type: "Normal", reason: "TrustChanged", message }),
@@ -153,9 +162,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-const policyOf = ({ name, uid }: PolicyRecord): Involved => ({
+const policyOf = ({ name, uid }: PolicyRecord): Involved => customResource("ImageSecurityPolicy", name, uid);
+
+const customResource = (kind: string, name: string, uid: string): Involved => ({
   apiVersion: "imagesecurity.dev/v1",
-  kind: "ImageSecurityPolicy",
+  kind,
   namespace: "",
   name,
   uid,

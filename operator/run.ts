@@ -18,6 +18,7 @@ import type { Log } from "../kube/log.ts";
 import { bridgeStreamLogger, createWinston } from "./metrics/logging.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics/metricsServer.ts";
+import { createExceptionCompiler } from "./policies/exceptionCompiler.ts";
 import { createPolicyCompiler } from "./policies/policyCompiler.ts";
 import { createReconciler } from "./reconcile.ts";
 import { createClusterReads } from "./cluster/clusterReads.ts";
@@ -91,9 +92,17 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   stack.defer(() => references.stop());
   const { policies, exceptions, violations, namespaces, pods } = caches;
   const graph = createGraph({
-    policyInputs: { policies, references },
-    auditInputs: { exceptions, violations, namespaces, pods },
-    compile: createPolicyCompiler({ policies: () => policies.store.values(), references }),
+    policyInputs: { policies, references, exceptions },
+    auditInputs: { violations, namespaces, pods },
+    compile: createPolicyCompiler({
+      policies: () => policies.store.values(),
+      exceptions: createExceptionCompiler({
+        exceptions: () => exceptions.store.values(),
+        maxDuration: settings.maxExceptionDuration,
+        now,
+      }),
+      references,
+    }),
     auditInterval: settings.auditInterval,
     clockInterval: CLOCK_MS,
     settle: SETTLE_MS,
@@ -190,6 +199,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     policies: graph.policies,
     leading: () => elector.mayWrite(),
     guard: admission.guard,
+    now,
     tally: reconciler.tally,
     report: reconciler.report,
     exposure,

@@ -104,6 +104,21 @@ export function judgedDigest({ parsed }: ImageUse, facts: ImageFacts | undefined
   return facts?.digest?.status === "verified" ? facts.digest.value : undefined;
 }
 
+/**
+ * The digest that a verdict binds to, for exceptions by digest: the one that is written, or, in audits, the one that runs. What a tag names is
+ * nobody's promise to a node; only where its pods are pinned, and judged anew, does a template's tag stand for its digest.
+ */
+export function boundDigest(
+  image: ImageUse,
+  facts: ImageFacts | undefined,
+  { mode, tags }: Pick<JudgingTime, "mode" | "tags">,
+): string | undefined {
+  const { parsed } = image;
+  const written = parsed.status === "ok" ? parsed.reference.digest : undefined;
+  if (written !== undefined) return written;
+  return mode === "audit" || tags === "excused" ? judgedDigest(image, facts) : undefined;
+}
+
 /** What stands where judging itself failed, a defect of ours: never a pass, and nothing that `onUnavailable` settles. */
 export function defectFinding(policy: CompiledPolicy, subject: Subject, image: ImageUse): Finding {
   return unaskedFinding(

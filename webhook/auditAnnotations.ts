@@ -17,6 +17,8 @@ export const auditAnnotations = (
     reasons: list(enforced.map(({ reason }) => reason)),
     // What `onUnavailable: allow` let pass without evidence: whoever investigates will look for it.
     unproven: list(standing.filter(({ action }) => action === "allow").map(({ policy }) => policy)),
+    // What an exception silenced, and which: whoever reads the audit log later has no Violation of a request.
+    exempted: list(findings.map(({ exempted, reason }) => (exempted === undefined ? "" : reason))),
     exceptions: list(findings.map(({ exempted }) => exempted?.by ?? "")),
   };
   const entries = Object.entries(annotations).filter(([, value]) => value !== "");

@@ -2,9 +2,10 @@ import { createTurns, type Turns } from "../async/turns.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import type { ResolveDigest } from "../evidence/provider.ts";
 import { MOST_IMAGES } from "../engine/review.ts";
+import type { Exempt } from "../policy/exceptions/exempt.ts";
 import { listed } from "../policy/finding/message.ts";
 import type { Outcome } from "../policy/facts/outcome.ts";
-import type { ImageUse } from "../policy/subject/subject.ts";
+import type { ImageUse, Subject } from "../policy/subject/subject.ts";
 import { subjectOf } from "../policy/subject/subjectOf.ts";
 import { classifyRequest } from "./admissionKinds.ts";
 import { allowed, type AdmissionResponse } from "./admissionResponse.ts";
@@ -22,6 +23,8 @@ export interface MutateOptions {
   readonly namespaceLabels: NamespaceLabels;
   readonly resolveDigest: ResolveDigest;
   readonly logger: AdmissionLogger;
+  /** What exceptions silence of an object now. Absent: nothing. */
+  readonly exemptions?: (subject: Subject) => Exempt;
   /** Has large objects looked at in slices. */
   readonly turns?: Turns;
 }
@@ -31,7 +34,7 @@ export interface MutateOptions {
  * whatever reason, is left as it is, and validation judges the final object.
  */
 export const createMutate =
-  ({ policies, namespaceLabels, resolveDigest, logger, turns = createTurns() }: MutateOptions): Handler =>
+  ({ policies, exemptions, namespaceLabels, resolveDigest, logger, turns = createTurns() }: MutateOptions): Handler =>
   (request, signal) => {
     const compiled = policies();
     if (compiled === undefined) throw new NotReadyError();
@@ -56,7 +59,7 @@ export const createMutate =
           return undefined;
         }
       };
-      return chain(turns.run(pinTasks(subject, before, compiled)), (tasks) =>
+      return chain(turns.run(pinTasks(subject, before, compiled, exemptions?.(subject))), (tasks) =>
         tasks.length === 0 ? allowed(request.uid) : pin(tasks, ask).then((pins) => patched(request.uid, pins)),
       );
     });

@@ -1,5 +1,6 @@
 import type { Steps } from "../async/turns.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import type { Exempt } from "../policy/exceptions/exempt.ts";
 import { judgeText, policiesFor } from "../policy/judge.ts";
 import type { Reference } from "../policy/image/reference.ts";
 import { tagState } from "../policy/tagState.ts";
@@ -21,12 +22,14 @@ export interface PinTask {
 /**
  * The images of `subject` that a policy pins: warn and deny policies that are Ready; `pin: Pods` only in Pods. Of an
  * update (`before` is there) only the images of containers that the update changes, and no volume of an existing pod:
- * the API server refuses that. An image that a policy refuses for what its text says is not asked about.
+ * the API server refuses that. An image that a policy refuses for what its text says, and that no exception lets in, is not asked
+ * about.
  */
 export function* pinTasks(
   subject: Subject,
   before: Subject | undefined,
   policies: readonly CompiledPolicy[],
+  exempt: Exempt = (finding) => finding,
 ): Steps<readonly PinTask[]> {
   const concerned = policies.filter((policy) => policy.matchesSubject(subject));
   if (tagState(concerned, subject, "admission") !== "pinned") return [];
@@ -36,7 +39,7 @@ export function* pinTasks(
   const tasks: PinTask[] = [];
   const olds = usesByPlace(before);
   for (const use of subject.images) {
-    const task = taskFor(use, subject, olds, concerned);
+    const task = taskFor(use, subject, olds, concerned, exempt);
     if (task !== undefined) tasks.push(task);
     yield;
   }
@@ -48,6 +51,7 @@ function taskFor(
   subject: Subject,
   olds: ReadonlyMap<string, ImageUse> | undefined,
   concerned: readonly CompiledPolicy[],
+  exempt: Exempt,
 ): PinTask | undefined {
   if (use.parsed.status !== "ok" || use.parsed.reference.digest !== undefined) return undefined;
   const { reference } = use.parsed;
@@ -57,7 +61,8 @@ function taskFor(
   const matching = policiesFor(concerned, use);
   if (tagState(matching, subject, "admission", use) !== "pinned") return undefined;
   const said = matching.flatMap((policy) => judgeText(policy, subject, use, { mode: "admission", tags: "pinned" }));
-  if (said.some(isDenial)) return undefined;
+  // What an exception silences is let in, and must not be let in under a tag that may move.
+  if (said.some((finding) => isDenial(exempt(finding, use, undefined)))) return undefined;
 
   const enforced = matching.filter(({ actionIn }) => actionIn(subject.namespace, subject.namespaceLabels) !== "dryrun");
   const allowTag = enforced.every(({ digest }) => digest?.allowTag !== false);

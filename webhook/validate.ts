@@ -1,5 +1,6 @@
 import type { Review } from "../engine/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
+import type { CompiledException } from "../policy/exceptions/compiledException.ts";
 import type { Decision } from "../policy/finding/decision.ts";
 import { shown } from "../policy/finding/message.ts";
 import { newFindings } from "../policy/finding/newFindings.ts";
@@ -19,6 +20,8 @@ import { sameToPolicies } from "./sameToPolicies.ts";
 export interface ValidateOptions extends Listeners {
   /** The newest compiled set; undefined until there is a first one. */
   readonly policies: () => readonly CompiledPolicy[] | undefined;
+  /** Those that belong to that set. Absent: none. */
+  readonly exceptions?: () => readonly CompiledException[];
   readonly review: Review;
   readonly namespaceLabels: NamespaceLabels;
   /** Milliseconds since the epoch. */
@@ -45,9 +48,11 @@ export const createValidate =
     if (isMirrorPod(request, found.object, found.oldObject))
       return allowed(request.uid, { auditAnnotations: { "mirror-pod": "admitted" } });
 
+    const exceptions = options.exceptions?.() ?? [];
     const judge = (subject: Subject): Decision | Promise<Decision> => {
       const decision = options.review({
         policies,
+        exceptions,
         subject,
         mode: "admission",
         signal,

@@ -6,6 +6,7 @@ import type { NamespaceRecord } from "../cluster/namespaces.ts";
 import { podSubject, type PodRecord } from "../cluster/pods.ts";
 import type { Store } from "../../kube/watch/store.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import { isInForce, mayConcern, type CompiledException } from "../../policy/exceptions/compiledException.ts";
 import type { Judge } from "./judge.ts";
 import { CompleteAudits, type AuditReport } from "./completeAudits.ts";
 import { CLEAN, type Judgement } from "./judgement.ts";
@@ -63,6 +64,8 @@ export class Auditor {
   readonly #patience = new Map<string, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #snapshot: AuditSnapshot | undefined;
+  /** The exceptions that were in force when the newest snapshot came. */
+  #excepting: readonly CompiledException[] = [];
   #draining: Promise<void> | undefined;
   #handDone: (() => void) | undefined;
   /** There may be work that came while the last of it was done. */
@@ -92,6 +95,14 @@ export class Auditor {
     return this.#audits.endedAt(policy);
   }
 
+  /** Pods with findings that an exception silences; undefined while not all that it may be about has been looked at. */
+  silencedBy(exception: CompiledException): number | undefined {
+    const known = this.#audits.report !== undefined && this.#excepting.includes(exception);
+    return known && !this.#planning && this.pending() === 0
+      ? this.#options.tally.silencedBy(exception.name)
+      : undefined;
+  }
+
   /** Pods that wait or are in hand. */
   pending(): number {
     return this.#work.size() + this.#inHand.size;
@@ -115,6 +126,8 @@ export class Auditor {
     if (!this.#leading) return;
     const before = this.#snapshot;
     this.#snapshot = snapshot;
+    const exceptionsBefore = this.#excepting;
+    this.#excepting = snapshot.set.exceptions.filter((one) => isInForce(one, this.#options.now()));
     const epoch = this.#epoch;
     this.#planning = true;
     if (before === undefined || before.tick !== snapshot.tick) {
@@ -124,10 +137,15 @@ export class Auditor {
     } else {
       const concerned = [...changedPolicies(before.set, snapshot.set)];
       if (before.clock !== snapshot.clock) concerned.push(...snapshot.set.audited.filter(changesWithTime));
-      if (concerned.length > 0) {
+      // Those that came, went, changed or, by time alone, expired.
+      const excepting = changedExceptions(exceptionsBefore, this.#excepting);
+      if (concerned.length > 0 || excepting.length > 0) {
         await this.concern((pod) => {
           const subject = podSubject(pod, this.#options.namespaces.get(pod.namespace));
-          return concerned.some((policy) => policy.matchesSubject(subject));
+          return (
+            concerned.some((policy) => policy.matchesSubject(subject)) ||
+            excepting.some((exception) => mayConcern(exception, subject))
+          );
         });
       }
     }
@@ -162,6 +180,7 @@ export class Auditor {
     this.#audits.reset();
     this.#options.tally.reset();
     this.#snapshot = undefined;
+    this.#excepting = [];
     // The next term may begin before the last slice of this one has noticed.
     this.#handDone?.();
     await this.#draining;
@@ -330,4 +349,12 @@ export class Auditor {
     if (report !== undefined)
       this.#options.log.debug("a complete audit ended", { ...report, duration: Math.round(report.duration) });
   }
+}
+
+function changedExceptions(
+  before: readonly CompiledException[],
+  after: readonly CompiledException[],
+): readonly CompiledException[] {
+  const [old, current] = [new Set(before), new Set(after)];
+  return [...before.filter((one) => !current.has(one)), ...after.filter((one) => !old.has(one))];
 }

@@ -1,5 +1,6 @@
 import type { Review } from "../../engine/review.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import { isInForce, type CompiledException } from "../../policy/exceptions/compiledException.ts";
 import type { Subject } from "../../policy/subject/subject.ts";
 import { looksAtAge, type PolicySet } from "../policies/policySet.ts";
 import { podSubject, type PodRecord } from "../cluster/pods.ts";
@@ -60,9 +61,14 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
     memo = new Map();
   };
 
-  const run = (subject: Subject, matching: readonly CompiledPolicy[]): Judgement | Promise<Judgement> => {
+  const run = (
+    subject: Subject,
+    matching: readonly CompiledPolicy[],
+    exceptions: readonly CompiledException[],
+  ): Judgement | Promise<Judgement> => {
     const decision = review({
       policies: matching,
+      exceptions,
       subject,
       mode: "audit",
       signal: signal(),
@@ -95,9 +101,17 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
       }
       if (matching.length === 0) return CLEAN;
       if (age) key += `|${pod.createdAt}`;
+      const exceptions: CompiledException[] = [];
+      const at = now();
+      for (const [index, exception] of set.exceptions.entries()) {
+        if (!isInForce(exception, at) || !exception.matchesSubject(subject)) continue;
+        exceptions.push(exception);
+        // Labels and time count as well: pods of one content may be excepted or not.
+        key += `;${index}`;
+      }
       const known = memo.get(key);
       if (known !== undefined) return known;
-      const judgement = run(subject, matching);
+      const judgement = run(subject, matching, exceptions);
       const into = memo;
       into.set(key, judgement);
       if (judgement instanceof Promise) {

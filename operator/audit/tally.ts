@@ -8,6 +8,8 @@ export interface Tally {
   /** Each combination that is not zero: pods that violate a rule of a policy in a namespace. */
   readonly series: () => IterableIterator<ViolationSeries>;
   readonly exempted: () => IterableIterator<readonly [policy: string, pods: number]>;
+  /** Pods with a finding that the exception of this name silences. */
+  readonly silencedBy: (exception: string) => number;
   readonly reset: () => void;
 }
 
@@ -23,6 +25,7 @@ export function createTally(): Tally {
   const series = new Map<string, { -readonly [Name in keyof ViolationSeries]: ViolationSeries[Name] }>();
   const violations = new Map<string, number>();
   const exempted = new Map<string, number>();
+  const silenced = new Map<string, number>();
 
   const add = (counts: Map<string, number>, key: string, by: number): void => {
     const count = (counts.get(key) ?? 0) + by;
@@ -32,6 +35,7 @@ export function createTally(): Tally {
 
   return {
     change: (namespace, judgement, by) => {
+      for (const exception of exceptionsIn(judgement)) add(silenced, exception, by);
       for (const { policy, action, findings } of judgement) {
         if (action === "exempted") {
           add(exempted, policy, by);
@@ -52,10 +56,20 @@ export function createTally(): Tally {
     totals: (policy) => ({ violations: violations.get(policy) ?? 0, exempted: exempted.get(policy) ?? 0 }),
     series: () => series.values(),
     exempted: () => exempted.entries(),
+    silencedBy: (exception) => silenced.get(exception) ?? 0,
     reset: () => {
       series.clear();
       violations.clear();
       exempted.clear();
+      silenced.clear();
     },
   };
+}
+
+/** Hardly any judgement has one: nothing is made for the others. */
+function exceptionsIn(judgement: Judgement): Iterable<string> {
+  let names: Set<string> | undefined;
+  for (const { findings } of judgement)
+    for (const { exempted } of findings) if (exempted !== undefined) (names ??= new Set()).add(exempted.by);
+  return names ?? [];
 }

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EvidenceMetrics } from "../../evidence/metrics.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
+import { isInForce } from "../../policy/exceptions/compiledException.ts";
 import { deferMetrics } from "../../webhook/deferredMetrics.ts";
 import type { CallerRecord } from "../../webhook/callers/callerRecord.ts";
 import type { AdmissionMetrics } from "../../webhook/metrics.ts";
@@ -18,6 +19,8 @@ export interface MetricSources {
   readonly leading: () => boolean;
   readonly tally: Pick<Tally, "series" | "exempted">;
   readonly report: () => AuditReport | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   readonly exposure: Pick<Exposure, "series">;
   /** Whether admission asks the webhook, as this replica saw it last. */
   readonly guard: () => GuardState;
@@ -68,7 +71,7 @@ export function createMetrics(): OperatorMetrics {
   });
   const findings = new Counter({
     name: "image_security_findings_total",
-    help: "Findings at admission, without those of dry runs.",
+    help: "Findings at admission, without those of dry runs and those that an exception silences.",
     labelNames: ["policy", "rule", "reason", "action"],
     registers,
   });
@@ -167,9 +170,12 @@ export function createMetrics(): OperatorMetrics {
   };
 }
 
-/** Gauges that are read from the operator's state at every scrape. */
+/** Whoever may write exceptions may write many: each would be a series of its own. */
+const MOST_EXPIRIES = 100;
+
 const kindOf = ({ policy, rule, reason, action }: Finding): string => `${policy} ${rule} ${reason} ${action}`;
 
+/** Gauges that are read from the operator's state at every scrape. */
 function addGauges(registers: Registry[], sources: () => MetricSources | undefined): void {
   const leading = (): MetricSources | undefined => {
     const current = sources();
@@ -196,6 +202,22 @@ function addGauges(registers: Registry[], sources: () => MetricSources | undefin
       const current = leading();
       for (const { name } of current?.policies()?.audited ?? []) exempted.set({ policy: name }, 0);
       for (const [policy, pods] of current?.tally.exempted() ?? []) exempted.set({ policy }, pods);
+    },
+  });
+  const expiries = new Gauge({
+    name: "image_security_exception_expiry_timestamp_seconds",
+    help: `When an exception that is in force ends; the ${MOST_EXPIRIES} that end first. Exported by the leader only.`,
+    labelNames: ["exception"],
+    registers,
+    collect: () => {
+      expiries.reset();
+      const current = leading();
+      if (current === undefined) return;
+      const ending = (current.policies()?.exceptions ?? [])
+        .filter((one) => isInForce(one, current.now()))
+        .toSorted((a, b) => a.expires - b.expires);
+      for (const { name, expires } of ending.slice(0, MOST_EXPIRIES))
+        expiries.set({ exception: name }, expires / 1_000);
     },
   });
   const vulnerabilities = new Gauge({

@@ -48,11 +48,18 @@ function versionOf(object: unknown): Versioned {
 
 /** Without managedFields and the last applied configuration, which are as large as the rest together. */
 function withMetadata(object: unknown, { name, uid, resourceVersion, generation }: Versioned): JsonObject {
-  const { apiVersion, kind, spec, status } = asObject(object);
+  const { apiVersion, kind, metadata, spec, status } = asObject(object);
+  const { creationTimestamp } = asObject(metadata);
   return {
     apiVersion,
     kind,
-    metadata: { name, uid, resourceVersion, generation },
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      generation,
+      ...(typeof creationTimestamp === "string" ? { creationTimestamp } : {}),
+    },
     spec: asObject(spec),
     ...(status === undefined ? {} : { status: asObject(status) }),
   };

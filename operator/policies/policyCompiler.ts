@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
+import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import type { DataReference, ResolvedData } from "../../policy/compile/resolve.ts";
 import type { PolicyRecord } from "./policies.ts";
 import type { References } from "./references.ts";
@@ -17,6 +18,8 @@ interface Kept {
 
 export interface PolicyCompilerOptions {
   readonly policies: () => Iterable<PolicyRecord>;
+  /** Compiled already; absent: none. */
+  readonly exceptions?: () => readonly CompiledException[];
   readonly references: Pick<References, "resolve" | "during">;
 }
 
@@ -24,7 +27,11 @@ export interface PolicyCompilerOptions {
  * Compiles all policies, those anew that changed or whose keys did. Undefined while something that a policy refers to for the first time
  * is still being read: the set in force stays until then, for a few seconds at most.
  */
-export function createPolicyCompiler({ policies, references }: PolicyCompilerOptions): () => PolicySet | undefined {
+export function createPolicyCompiler({
+  policies,
+  exceptions = () => [],
+  references,
+}: PolicyCompilerOptions): () => PolicySet | undefined {
   let kept = new Map<string, Kept>();
 
   const compile = (record: PolicyRecord): Kept => {
@@ -50,14 +57,20 @@ export function createPolicyCompiler({ policies, references }: PolicyCompilerOpt
       return new Map(records.map((record) => [record.name, compile(record)]));
     });
     kept = value;
-    return pending ? undefined : setOf([...value.values()].map(({ compiled }) => compiled));
+    return pending
+      ? undefined
+      : setOf(
+          [...value.values()].map(({ compiled }) => compiled),
+          exceptions(),
+        );
   };
 }
 
-function setOf(policies: readonly CompiledPolicy[]): PolicySet {
+function setOf(policies: readonly CompiledPolicy[], exceptions: readonly CompiledException[]): PolicySet {
   const key = createHash("sha256");
   for (const { name, uid, generation, key: own } of policies) key.update(`${name} ${uid} ${generation} ${own}\n`);
-  return { policies, audited: policies.filter(({ audited }) => audited), key: key.digest("hex") };
+  for (const { name, key: own } of exceptions) key.update(`exception ${name} ${own}\n`);
+  return { policies, audited: policies.filter(({ audited }) => audited), exceptions, key: key.digest("hex") };
 }
 
 function sameAnswer(a: ResolvedData, b: ResolvedData | undefined): boolean {

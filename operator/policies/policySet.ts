@@ -1,12 +1,15 @@
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 
-/** Every policy of the cluster, compiled together. */
+/** Every policy and exception of the cluster, compiled together. */
 export interface PolicySet {
   /** In the order of their names. */
   readonly policies: readonly CompiledPolicy[];
   /** Those that audits look at. */
   readonly audited: readonly CompiledPolicy[];
-  /** Equal keys: the same policies, resolved to the same keys and roots. */
+  /** In the order of their names, those too that are not in force. */
+  readonly exceptions: readonly CompiledException[];
+  /** Equal keys: the same policies, resolved to the same keys and roots, and the same exceptions. */
   readonly key: string;
 }
 

@@ -175,6 +175,13 @@ export const OPTIONS: Options = {
     most: 1_000_000,
     description: "Violations stored for one policy; totals in status and metrics stay complete.",
   }),
+  maxExceptionDuration: duration({
+    flag: "max-exception-duration",
+    fallback: "90d",
+    least: "1m",
+    most: "3650d",
+    description: "How long an ImageSecurityException may last, from its creation on. Longer ones silence nothing.",
+  }),
   auditConcurrency: integer({
     flag: "audit-concurrency",
     fallback: 32,

@@ -49,6 +49,8 @@ export interface Settings {
   readonly auditInterval: number;
   /** Stored Violations of one policy. */
   readonly maxViolations: number;
+  /** How long an exception may last, from its creation on. */
+  readonly maxExceptionDuration: number;
   /** Pods judged at once while evidence is fetched. */
   readonly auditConcurrency: number;
 
@@ -182,6 +184,7 @@ function assemble(values: OptionValues, env: Readonly<Record<string, string | un
     metricsPort: values.metricsPort,
     auditInterval: values.auditInterval,
     maxViolations: values.maxViolations,
+    maxExceptionDuration: values.maxExceptionDuration,
     auditConcurrency: values.auditConcurrency,
     leaseName: values.leaseName,
     leaseDuration: values.leaseDuration,

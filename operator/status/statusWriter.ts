@@ -1,5 +1,6 @@
-import type { PolicyStatus } from "../../crds/types.ts";
+import type { ExceptionStatus, PolicyStatus } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
 import { statusError, type KubeClient } from "../../kube/kubeClient.ts";
 import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
@@ -9,7 +10,7 @@ import type { GuardState } from "../../webhook/guard/guardState.ts";
 import type { Store } from "../../kube/watch/store.ts";
 import { enforcedChange } from "./enforced.ts";
 import { WorkQueue } from "../../kube/queue/workQueue.ts";
-import { conditionsOf, timestamp } from "./condition.ts";
+import { exceptionStatus, expiryNews } from "./exceptionStatus.ts";
 import {
   authorityStatuses,
   literalFingerprints,
@@ -29,6 +30,12 @@ export interface StatusWriterOptions {
   /** Absent: what policies say themselves. */
   readonly fingerprints?: Fingerprints;
   readonly leadership: Leadership;
+  /** The exception as it is compiled; undefined while it is not. */
+  readonly exception: (name: string) => CompiledException | undefined;
+  /** Pods with findings that it silences; undefined: not known yet. */
+  readonly silencedBy: (exception: CompiledException) => number | undefined;
+  /** An exception has come to its last days. */
+  readonly onExpiring: (exception: ExceptionRecord, message: string) => void;
   readonly onTrustChanged: (policy: PolicyRecord, message: string) => void;
   /** Whether admission asks the webhook; absent: nobody looks. */
   readonly guard?: () => GuardState;
@@ -123,33 +130,21 @@ export class StatusWriter {
     if (enforced !== undefined) onEnforcedChanged(record, enforced.status === "True", enforced.message);
   }
 
-  /** Exceptions are a later layer: one that is applied says so, and silences nothing. */
   async #writeException(name: string, signal: AbortSignal): Promise<void> {
-    const { exceptions, now } = this.#options;
+    const { exceptions, silencedBy, now, onExpiring } = this.#options;
     const record = exceptions.get(name);
-    if (record === undefined) return;
-    const before = record.exception.status ?? {};
-    const wanted = {
-      observedGeneration: record.generation,
-      conditions: conditionsOf(
-        [
-          {
-            type: "Active",
-            status: "False",
-            reason: "NotSupported",
-            message: "exceptions are not supported by this version; this one silences nothing",
-          },
-        ],
-        before.conditions ?? [],
-        record.generation,
-        timestamp(now()),
-      ),
-    };
+    const exception = this.#options.exception(name);
+    if (record === undefined || exception === undefined) return;
+    if (exception.uid !== record.uid || exception.generation !== record.generation) return;
+    const before: ExceptionStatus = record.exception.status ?? {};
+    const wanted = exceptionStatus(exception, silencedBy(exception), before, now());
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecurityexceptions/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
     takeOver(exceptions, name, record, stored === undefined ? undefined : projectException(stored.body));
     if (stored?.written !== true) throw new Error("the exception changed meanwhile");
+    const news = expiryNews(exception, before, wanted);
+    if (news !== undefined) onExpiring(record, news);
   }
 
   /**

@@ -1,9 +1,9 @@
-import type { ExceptionSpec, ViolationFinding } from "../../crds/types.ts";
+import type { ViolationFinding } from "../../crds/types.ts";
 
 /** The vocabulary of verdicts: rules, reasons, actions and findings (design.md sections 3 and 4). */
 
 /** The rule that speaks; `reference` is the parser itself. The schema is where their names are listed. */
-export type RuleName = Exclude<ExceptionSpec["rules"][number], "All">;
+export type RuleName = ViolationFinding["rule"];
 
 /** Why a rule objects, in one word; listed in the schema of Violations. */
 export type Reason = ViolationFinding["reason"];

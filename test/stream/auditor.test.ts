@@ -8,10 +8,13 @@ import { SILENT } from "../../kube/log.ts";
 import type { PolicySet } from "../../operator/policies/policySet.ts";
 import type { NamespaceRecord } from "../../operator/cluster/namespaces.ts";
 import { samePod, type PodRecord } from "../../operator/cluster/pods.ts";
+import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import { createStore, type Store } from "../../kube/watch/store.ts";
 import { until } from "./fakeApiServer.ts";
 import { podRecord } from "./pods.ts";
 import { policySet } from "./policies.ts";
+import { at, DAY, exception } from "../unit/policy/excepting.ts";
+import { NOW } from "../unit/policy/judging.ts";
 
 const DIGEST = `registry.company.com/app@sha256:${"a".repeat(64)}`;
 const throwing = (error: unknown): never => {
@@ -28,6 +31,7 @@ describe("the auditor", () => {
   let snapshot: AuditSnapshot;
   let review: Review;
   let errors: number;
+  let now: () => number;
 
   beforeEach(() => {
     pods = createStore<PodRecord>({ onError: throwing, same: samePod });
@@ -38,6 +42,7 @@ describe("the auditor", () => {
     judged = [];
     applied = [];
     errors = 0;
+    now = Date.now;
     review = createReview(() => throwing(new Error("no question here needs evidence")));
     auditor = new Auditor({
       pods,
@@ -47,13 +52,13 @@ describe("the auditor", () => {
           judged.push(`${request.subject.images[0]?.image}: ${request.policies.map(({ name }) => name).join()}`);
           return review(request);
         },
-        now: Date.now,
+        now: () => now(),
       }),
       tally,
       sink: { apply: (key) => applied.push(key), sweep: () => [] },
       concurrency: 4,
       onProgress: () => undefined,
-      now: Date.now,
+      now: () => now(),
       log: { ...SILENT, error: () => (errors += 1) },
     });
   });
@@ -304,6 +309,73 @@ describe("the auditor", () => {
     assert.equal(auditor.pending(), 0, "it does not audit without leading");
     await begin(set);
     assert.deepEqual(violators("p"), ["default/a", "default/b"]);
+  });
+
+  describe("under exceptions", () => {
+    const set = policySet({ p: { digest: {} } });
+    const under = (...exceptions: readonly CompiledException[]): PolicySet => ({ ...set, exceptions });
+    const legacy = exception({ match: { namespaces: ["default"] }, expires: at(NOW + DAY) }, "legacy");
+    const actions = (): string[] =>
+      [...auditor.verdicts]
+        .flatMap(([key, { judgement }]) => judgement.map(({ action }) => `${key} ${action}`))
+        .toSorted();
+    beforeEach(() => {
+      now = () => NOW;
+      add(podRecord("a"), podRecord("b", { namespace: "prod" }));
+    });
+
+    it("judges at once what one that comes, changes or goes is about, and nothing else", async () => {
+      await begin(under());
+      assert.deepEqual(tally.totals("p"), { violations: 2, exempted: 0 });
+      await observe({ set: under(legacy) });
+      assert.deepEqual(actions(), ["default/a exempted", "prod/b deny"]);
+      assert.deepEqual(tally.totals("p"), { violations: 1, exempted: 1 });
+      assert.deepEqual(applied, ["default/a"]);
+      await observe({ set: under(exception({ match: { namespaces: ["prod"] } }, "legacy")) });
+      assert.deepEqual(actions(), ["default/a deny", "prod/b exempted"]);
+      await observe({ set: under() });
+      assert.deepEqual(tally.totals("p"), { violations: 2, exempted: 0 });
+      assert.equal(judged.length, 4);
+    });
+    it("looks at images, too, before it judges", async () => {
+      await begin(under());
+      await observe({ set: under(exception({ match: { images: ["registry.company.com/**"] } })) });
+      assert.deepEqual(judged, []);
+    });
+    it("counts what one silenced again by time alone", async () => {
+      await begin(under(legacy));
+      assert.deepEqual(tally.totals("p"), { violations: 1, exempted: 1 });
+      now = () => NOW + DAY - 1;
+      await observe({ clock: 2 });
+      assert.deepEqual(judged, [], "nothing has changed");
+      now = () => NOW + DAY;
+      await observe({ clock: 3 });
+      assert.deepEqual(tally.totals("p"), { violations: 2, exempted: 0 });
+      assert.deepEqual(applied, ["default/a"]);
+    });
+    it("shares no judgement between pods of which one is excepted by its labels", async () => {
+      add(podRecord("c", { labels: { app: "legacy" } }));
+      await begin(
+        under(exception({ match: { namespaces: ["*"], objectSelector: { matchLabels: { app: "legacy" } } } })),
+      );
+      assert.deepEqual(actions(), ["default/a deny", "default/c exempted", "prod/b deny"]);
+    });
+    it("shares no judgement beyond an exception's end", async () => {
+      await begin(under(legacy));
+      now = () => NOW + DAY;
+      add(podRecord("c"));
+      await until("judged", () => auditor.verdicts.has("default/c"));
+      assert.ok(actions().includes("default/c deny"), actions().join());
+    });
+    it("knows how many pods one silences when it has looked at all", async () => {
+      assert.equal(auditor.silencedBy(legacy), undefined);
+      await begin(under(legacy));
+      assert.equal(auditor.silencedBy(legacy), 1);
+      assert.equal(auditor.silencedBy(exception({}, "new")), undefined);
+      now = () => NOW + DAY;
+      await observe({ clock: 2 });
+      assert.equal(auditor.silencedBy(legacy), undefined);
+    });
   });
 
   it("can lead again before it has noticed that it did not", async () => {

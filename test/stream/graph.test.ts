@@ -31,7 +31,7 @@ class FakeCache implements PingSource {
   }
 }
 
-const setOf = (key: string): PolicySet => ({ policies: [], audited: [], key });
+const setOf = (key: string): PolicySet => ({ policies: [], audited: [], exceptions: [], key });
 
 describe("the graph of streams", () => {
   let policies: FakeCache;

@@ -18,6 +18,7 @@ export function policySet(specs: Readonly<Record<string, PolicySpec>>, generatio
   return {
     policies,
     audited: policies.filter(({ audited }) => audited),
+    exceptions: [],
     key: policies.map(({ name, key }) => `${name}=${key}`).join(),
   };
 }

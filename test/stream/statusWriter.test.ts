@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
-import type { PolicyStatus } from "../../crds/types.ts";
+import type { ExceptionStatus, PolicyStatus } from "../../crds/types.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { asObject } from "../../kube/object.ts";
 import { SILENT } from "../../kube/log.ts";
@@ -15,6 +15,9 @@ import {
 import { StatusWriter } from "../../operator/status/statusWriter.ts";
 import { ListWatch } from "../../kube/watch/listWatch.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
+import { compileException } from "../../policy/exceptions/compileException.ts";
+import { at, DAY } from "../unit/policy/excepting.ts";
+import { NOW } from "../unit/policy/judging.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
@@ -33,6 +36,9 @@ describe("writing statuses", () => {
   let trust: string[];
   let guard: GuardState;
   let enforcedNews: string[];
+  let expiring: string[];
+  let silenced: number | undefined;
+  let now: () => number;
   let compiled: Map<string, CompiledPolicy>;
 
   beforeEach(async () => {
@@ -46,6 +52,9 @@ describe("writing statuses", () => {
     trust = [];
     guard = { status: "unknown" };
     enforcedNews = [];
+    expiring = [];
+    silenced = undefined;
+    now = Date.now;
     compiled = new Map();
     const common = { client, log: SILENT, timing: { backoffBase: 10, backoffLimit: 50 } };
     policies = new ListWatch({
@@ -72,7 +81,13 @@ describe("writing statuses", () => {
       onTrustChanged: ({ name }, message) => trust.push(`${name}: ${message}`),
       guard: () => guard,
       onEnforcedChanged: ({ name }, enforced, message) => enforcedNews.push(`${name}: ${enforced} ${message}`),
-      now: Date.now,
+      exception: (name) => {
+        const record = exceptions.store.get(name);
+        return record && compileException(record.exception, { maxDuration: 90 * DAY, now: now() });
+      },
+      silencedBy: () => silenced,
+      onExpiring: ({ name }, message) => expiring.push(`${name}: ${message}`),
+      now: () => now(),
       log: SILENT,
       rest: 10,
     });
@@ -305,17 +320,81 @@ describe("writing statuses", () => {
     assert.equal(patches(), 0);
   });
 
-  it("says of exceptions that they are not supported", async () => {
-    server.put(EXCEPTIONS, { metadata: { name: "e", generation: 4 }, spec: {} });
-    writer.begin();
-    await until("written", () => server.get(EXCEPTIONS, "e")?.["status"] !== undefined);
-    await settled();
-    const { conditions } = asObject(server.get(EXCEPTIONS, "e")?.["status"]);
-    assert.match(
-      JSON.stringify(conditions),
-      /"type":"Active","status":"False","observedGeneration":4.*"reason":"NotSupported"/,
-    );
-    assert.equal(patches(), 1);
+  describe("of exceptions", () => {
+    const putException = async (spec: object = {}, generation = 1): Promise<void> => {
+      const status = server.get(EXCEPTIONS, "e")?.["status"];
+      const { metadata, ...rest } = {
+        metadata: { name: "e", generation, creationTimestamp: at(NOW) },
+        spec: {
+          policies: ["*"],
+          rules: ["All"],
+          match: { namespaces: ["legacy"] },
+          reason: "x",
+          expires: at(NOW + 30 * DAY),
+          ...spec,
+        },
+      };
+      server.put(EXCEPTIONS, { ...rest, metadata, ...(status === undefined ? {} : { status }) });
+      await until("seen", () => exceptions.store.get("e")?.generation === generation);
+    };
+    const conditions = (): readonly string[] => {
+      // The CRD's type says what a status holds.
+      const status = asObject(server.get(EXCEPTIONS, "e")?.["status"]) as ExceptionStatus;
+      return (status.conditions ?? []).map(
+        ({ type, status: value, reason, observedGeneration }) => `${type}=${value} ${reason} ${observedGeneration}`,
+      );
+    };
+    const told = async (): Promise<readonly string[]> => {
+      writer.refresh();
+      await settled();
+      return conditions();
+    };
+    beforeEach(() => {
+      now = () => NOW;
+      writer.begin();
+    });
+
+    it("says that one is in force, and whether anything needs it", async () => {
+      await putException();
+      assert.deepEqual(await told(), ["Active=True Active 1"]);
+      silenced = 0;
+      assert.deepEqual(await told(), ["Active=True Unused 1"]);
+      silenced = undefined;
+      assert.deepEqual(await told(), ["Active=True Unused 1"], "nobody has found otherwise");
+      silenced = 2;
+      assert.deepEqual(await told(), ["Active=True Active 1"]);
+      assert.equal(patches(), 3);
+    });
+    it("forgets that an older version was not needed", async () => {
+      await putException();
+      silenced = 0;
+      assert.deepEqual(await told(), ["Active=True Unused 1"]);
+      silenced = undefined;
+      await putException({ rules: ["scan"] }, 2);
+      assert.deepEqual(await told(), ["Active=True Active 2"]);
+    });
+    it("tells once that it is about to end, then that it has", async () => {
+      await putException();
+      now = () => NOW + 23 * DAY - 1;
+      assert.deepEqual(await told(), ["Active=True Active 1"]);
+      now = () => NOW + 23 * DAY;
+      assert.deepEqual(await told(), ["Active=True Active 1", "Expiring=True Expiring 1"]);
+      now = () => NOW + 24 * DAY;
+      await told();
+      assert.deepEqual(expiring, ["e: expires at 2026-07-01T12:00:00Z; what it silences counts again from then on"]);
+      now = () => NOW + 30 * DAY;
+      assert.deepEqual(await told(), ["Active=False Expired 1"]);
+      assert.equal(expiring.length, 1);
+    });
+    it("says why one is not in force", async () => {
+      await putException({ expires: at(NOW + 91 * DAY) });
+      assert.deepEqual(await told(), ["Active=False TooLong 1"]);
+      await putException({ rules: ["revocation"] }, 2);
+      assert.deepEqual(await told(), ["Active=False NotPermitted 2"]);
+      await putException({ match: { images: ["nginx"] } }, 3);
+      assert.deepEqual(await told(), ["Active=False InvalidSpec 3"]);
+      assert.deepEqual(expiring, []);
+    });
   });
 });
 

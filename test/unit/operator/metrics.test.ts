@@ -7,6 +7,8 @@ import { startMetricsServer } from "../../../operator/metrics/metricsServer.ts";
 import type { Finding } from "../../../policy/finding/finding.ts";
 import { policySet } from "../../stream/policies.ts";
 import type { GuardState } from "../../../webhook/guard/guardState.ts";
+import { at, DAY, exception } from "../policy/excepting.ts";
+import { NOW } from "../policy/judging.ts";
 
 const finding = (changes: Partial<Finding> = {}): Finding => ({
   policy: "p",
@@ -76,14 +78,28 @@ describe("the tally of violations", () => {
       "a silenced finding is no violation of its rule",
     );
     assert.deepEqual([...tally.exempted()], [["p", 1]]);
+    assert.equal(tally.silencedBy("e"), 2, "pods, whatever else they violate");
+    assert.equal(tally.silencedBy("other"), 0);
+    tally.change("default", [judgement("p", "exempted", silenced, silenced), judgement("q", "exempted", silenced)], 1);
+    assert.equal(tally.silencedBy("e"), 3, "each pod once");
+    tally.reset();
+    assert.equal(tally.silencedBy("e"), 0);
   });
 });
 
 describe("metrics", () => {
-  const set = policySet({
-    p: { registries: { allow: ["registry.company.com"] } },
-    broken: { authorities: [{ name: "a", key: { pem: "x" } }], signatures: { authorities: ["a"] } },
-  });
+  const set = {
+    ...policySet({
+      p: { registries: { allow: ["registry.company.com"] } },
+      broken: { authorities: [{ name: "a", key: { pem: "x" } }], signatures: { authorities: ["a"] } },
+    }),
+    exceptions: [
+      exception({ expires: at(NOW + DAY) }, "legacy"),
+      exception({ expires: at(NOW - 1) }, "expired"),
+      exception({ rules: ["revocation"] }, "refused"),
+      ...Array.from({ length: 120 }, (_, index) => exception({ expires: at(NOW + 2 * DAY) }, `later-${index}`)),
+    ],
+  };
 
   let guard: GuardState = { status: "unknown" };
 
@@ -94,6 +110,7 @@ describe("metrics", () => {
     metrics.observe({
       policies: () => set,
       leading,
+      now: () => NOW,
       tally,
       report: () => ({ endedAt: 1_000_000, duration: 1_500, pods: 7, images: 3 }),
       exposure: { series: () => [] },
@@ -140,6 +157,20 @@ describe("metrics", () => {
       assert.ok(lines.includes(line), line);
     }
     assert.ok(!lines.some((line) => /nginx|evil/.test(line)), "no image and no foreign registry");
+  });
+
+  it("tell when exceptions end that are in force, of very many those that end first", async () => {
+    const lines = (await ours(observed(() => true))).filter((line) => line.startsWith("image_security_exception_"));
+    assert.equal(lines.length, 100);
+    assert.equal(
+      lines[0],
+      `image_security_exception_expiry_timestamp_seconds{exception="legacy"} ${(NOW + DAY) / 1_000}`,
+    );
+    assert.ok(!lines.some((line) => /expired|refused/.test(line)));
+    assert.deepEqual(
+      (await ours(observed(() => false))).filter((line) => line.includes("exception_expiry")),
+      [],
+    );
   });
 
   it("of the audit are exported by the leader only", async () => {

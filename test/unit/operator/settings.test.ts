@@ -202,6 +202,7 @@ describe("settings", () => {
       metricsPort: "off",
       auditInterval: "1m",
       maxViolations: "1",
+      maxExceptionDuration: "1d",
       auditConcurrency: "1",
       leaseName: "x",
       leaseDuration: "20s",

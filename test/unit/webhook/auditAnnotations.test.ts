@@ -24,6 +24,7 @@ describe("auditAnnotations", () => {
     assert.deepEqual(auditAnnotations("allow", findings), {
       decision: "allow",
       unproven: "lenient",
+      exempted: "DigestRequired",
       exceptions: "legacy",
     });
   });

@@ -3,9 +3,13 @@ import fastJsonPatch from "fast-json-patch";
 import type { PolicySpec } from "../../../crds/types.ts";
 import { MOST_IMAGES } from "../../../engine/review.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
+import type { CompiledException } from "../../../policy/exceptions/compiledException.ts";
+import { exemptionsOf } from "../../../policy/exceptions/exempt.ts";
 import type { AdmissionRequest } from "../../../webhook/admissionReview.ts";
 import { createMutate } from "../../../webhook/mutate.ts";
 import { NotReadyError } from "../../../webhook/notReady.ts";
+import { at, exception } from "../policy/excepting.ts";
+import { NOW as TIME } from "../policy/judging.ts";
 import { policy } from "./support/policies.ts";
 import { recordLogger } from "./support/recorders.ts";
 import { pod, request, workload, WORKLOADS } from "./support/requests.ts";
@@ -33,10 +37,12 @@ const mutate = async (
   policies: readonly CompiledPolicy[],
   admission: AdmissionRequest,
   digests: Readonly<Record<string, string>> = {},
+  exceptions: readonly CompiledException[] = [],
 ): Promise<Mutated> => {
   const asked: string[] = [];
   const handle = createMutate({
     policies: () => policies,
+    exemptions: (subject) => exemptionsOf(exceptions, subject, TIME),
     namespaceLabels: () => ({}),
     resolveDigest: (_, { image }) => {
       asked.push(image);
@@ -99,6 +105,27 @@ describe("createMutate", () => {
     assert.deepEqual(images((await mutate([pods, dryrun], request("Pod", pod(["a.b/c:1"])))).object), [
       `a.b/c:1@${NOW}`,
     ]);
+  });
+
+  describe("under exceptions", () => {
+    const trusted = policy("trusted", { registries: { allow: ["registry.company.com"] } });
+    const excepted = exception({ policies: ["trusted"], rules: ["registries"] });
+    it("pins what one of them lets in", async () => {
+      const { object } = await mutate([pods, trusted], request("Pod", pod(["quay.io/x:v1"])), {}, [excepted]);
+      assert.deepEqual(images(object), [`quay.io/x:v1@${NOW}`]);
+    });
+    it("asks nobody about what is refused all the same", async () => {
+      const other = policy("other", { registries: { deny: ["quay.io"] } });
+      for (const [some, silencing] of [
+        [[pods, trusted, other], [excepted]],
+        [[pods, trusted], [exception({ expires: at(TIME) })]],
+        [[pods, trusted], [exception({ match: { images: ["docker.io/**"] } })]],
+      ] as const) {
+        const { object, asked } = await mutate(some, request("Pod", pod(["quay.io/x:v1"])), {}, silencing);
+        assert.deepEqual(images(object), ["quay.io/x:v1"]);
+        assert.deepEqual(asked, []);
+      }
+    });
   });
 
   it("takes sha512", async () => {

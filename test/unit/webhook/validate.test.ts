@@ -6,6 +6,8 @@ import type { AdmissionRequest } from "../../../webhook/admissionReview.ts";
 import type { AdmissionResponse } from "../../../webhook/admissionResponse.ts";
 import { NotReadyError } from "../../../webhook/notReady.ts";
 import { createValidate, type ValidateOptions } from "../../../webhook/validate.ts";
+import { exception } from "../policy/excepting.ts";
+import { NOW as TIME } from "../policy/judging.ts";
 import { decision, finding } from "./support/findings.ts";
 import { policy } from "./support/policies.ts";
 import { recordLogger, recordMetrics, type RecordedLogger, type RecordedMetrics } from "./support/recorders.ts";
@@ -116,6 +118,50 @@ describe("createValidate", () => {
     assert.equal(response.warnings, undefined);
     assert.equal(response.auditAnnotations?.["exceptions"], "legacy");
     assert.deepEqual(metrics.counted, []);
+  });
+
+  describe("under exceptions", () => {
+    const legacy = exception({
+      rules: ["registries"],
+      match: { namespaces: ["*"], objectSelector: { matchLabels: { app: "legacy" } } },
+    });
+    const under = (now = TIME): Partial<ValidateOptions> => ({ exceptions: () => [legacy], now: () => now });
+    const excepted = { labels: { app: "legacy" } };
+
+    it("lets in what one silences, and says so in the audit log", async () => {
+      const { response } = await ask([ours], request("Pod", pod([`quay.io/x@${D}`], excepted)), under());
+      assert.equal(response.allowed, true);
+      assert.equal(response.warnings, undefined);
+      assert.deepEqual(response.auditAnnotations, {
+        decision: "allow",
+        exempted: "RegistryNotAllowed",
+        exceptions: legacy.name,
+      });
+    });
+    it("refuses what it does not, and names both", async () => {
+      const { response } = await ask([ours, pinned], request("Pod", pod(["quay.io/x:1"], excepted)), under());
+      assert.equal(response.allowed, false);
+      assert.match(response.status?.message ?? "", /^\[digests\].*DigestRequired.*$/, "one line");
+      assert.equal(response.auditAnnotations?.["reasons"], "DigestRequired");
+      assert.equal(response.auditAnnotations["exempted"], "RegistryNotAllowed");
+    });
+    it("refuses it again from the moment that it expires", async () => {
+      const { response } = await ask([ours], request("Pod", pod([`quay.io/x@${D}`], excepted)), under(legacy.expires));
+      assert.equal(response.allowed, false);
+    });
+    it("refuses an object that leaves its reach, and none that was there when it ended", async () => {
+      const image = `quay.io/x@${D}`;
+      const relabelled = request("Pod", pod([image], { labels: { app: "new" } }), {
+        operation: "UPDATE",
+        oldObject: pod([image], excepted),
+      });
+      assert.equal((await ask([ours], relabelled, under())).response.allowed, false);
+      const annotated = request("Pod", pod([image], { ...excepted, annotations: { a: "b" } }), {
+        operation: "UPDATE",
+        oldObject: pod([image], excepted),
+      });
+      assert.equal((await ask([ours], annotated, under(legacy.expires))).response.allowed, true);
+    });
   });
 
   it("counts and logs findings, but counts none of a dry run", async () => {

@@ -1,0 +1,35 @@
+import { isInForce, type CompiledException } from "./compiledException.ts";
+
+/** Where an exception stands now, as its status tells it. */
+export interface Standing {
+  readonly active: boolean;
+  readonly reason: "Active" | "Unused" | "Expired" | "TooLong" | "NotPermitted" | "InvalidSpec";
+  readonly message: string;
+  /** It ends within `EXPIRING_MS`. */
+  readonly expiring: boolean;
+}
+
+/** Milliseconds before its end in which an exception is said to be expiring. */
+export const EXPIRING_MS: number = 7 * 86_400_000;
+
+/**
+ * @param now Milliseconds since the epoch.
+ * @param silenced pods with findings that it silences; undefined: nobody has looked yet.
+ */
+export function standingOf(exception: CompiledException, now: number, silenced: number | undefined): Standing {
+  const { refused, expires } = exception;
+  if (refused !== undefined) {
+    const { reason, message } = refused;
+    return { active: false, reason, message: `${message}; it silences nothing`, expiring: false };
+  }
+  if (!isInForce(exception, now)) {
+    return { active: false, reason: "Expired", message: "has expired; what it silenced counts again", expiring: false };
+  }
+  const expiring = expires - now <= EXPIRING_MS;
+  if (silenced === 0) {
+    const message =
+      "is in force, and no pod has a finding that counts but for it; delete it if it is not needed any more";
+    return { active: true, reason: "Unused", message, expiring };
+  }
+  return { active: true, reason: "Active", message: "is in force", expiring };
+}
