@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import about from "../package.json" with { type: "json" };
 
 /** The flags are the operator's own: it reads, checks and describes them. */
 export const operatorCommand = (): Command =>
@@ -32,7 +33,9 @@ const run = async (args: readonly string[]): Promise<void> => {
   const { runOperator } = await import("../operator/run.ts");
   const log = createWinston(result.settings);
   exitOnDefects(log);
-  const operator = await runOperator(result.settings, { log });
+  log.info("the operator starts", { version: about.version, settings: result.given });
+  const operator = await runOperator(result.settings, { log, version: about.version });
+  log.info("the operator answers", { webhook: operator.webhookUrl, metrics: operator.metricsUrl ?? "off" });
   await told;
   await operator.stop();
 };

@@ -50,6 +50,8 @@ export interface RunOptions {
   readonly gather?: Gather;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** Of the program, for `image_security_build_info`. */
+  readonly version?: string;
 }
 
 /** Milliseconds. What time alone changes is to show within a minute. */
@@ -74,6 +76,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   const client = createKubeClient(kubeConfig);
   stack.defer(() => client.close());
   const metrics = createMetrics();
+  metrics.buildInfo(options.version ?? "unknown");
   const metricsServer =
     settings.metricsPort === "off"
       ? undefined
@@ -209,7 +212,9 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   const consumer = singleFlight(reconciler.observe, (error) =>
     log.error("an audit could not be planned", { error: messageOf(error) }),
   );
+  const sayPolicies = policyTeller(log);
   graph.onPolicies(({ policies: inForce }) => {
+    sayPolicies(inForce);
     void reports
       .want(inForce.some(asksForReports))
       .catch((error: unknown) => log.error("VulnerabilityReports", { error: messageOf(error) }));
@@ -240,6 +245,17 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
 const asksForReports = ({ scan }: CompiledPolicy): boolean =>
   scan?.sources.some(({ type }) => type === "vulnerabilityReport") === true;
 
+/** Tells how many policies are in force, whenever that changes. */
+function policyTeller(log: Log): (policies: readonly CompiledPolicy[]) => void {
+  let told = "";
+  return (policies) => {
+    const counts = { policies: policies.length, notReady: policies.filter(({ faults }) => faults.length > 0).length };
+    const now = JSON.stringify(counts);
+    if (now !== told) log.info("policies are in force", counts);
+    told = now;
+  };
+}
+
 /** As kubectl finds it, where no path is given. */
 function loadKubeConfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
@@ -247,7 +263,8 @@ function loadKubeConfig(path: string | undefined): KubeConfig {
     if (path === undefined) config.loadFromDefault();
     else config.loadFromFile(path);
   } catch (error) {
-    throw new Error(`the kubeconfig ${path ?? ""} cannot be read; see --kubeconfig`, { cause: error });
+    const found = path ?? "that KUBECONFIG names, or ~/.kube/config,";
+    throw new Error(`the kubeconfig ${found} cannot be read; see --kubeconfig`, { cause: error });
   }
   return config;
 }

@@ -31,6 +31,8 @@ export interface OperatorMetrics {
   readonly evidence: EvidenceMetrics;
   /** A watch gave a sign of life, in milliseconds since the epoch. */
   readonly watchAlive: (resource: string, now: number) => void;
+  /** Which program this is. */
+  readonly buildInfo: (version: string) => void;
   /** When the webhook's certificate expires, in milliseconds since the epoch. */
   readonly certificateExpiry: (expires: number) => void;
   /** Who posts reviews is told from this record from now on. */
@@ -153,6 +155,13 @@ export function createMetrics(): OperatorMetrics {
       },
     },
     watchAlive: (resource, now) => watch.set({ resource }, now / 1_000),
+    buildInfo: (version) =>
+      new Gauge({
+        name: "image_security_build_info",
+        help: "Always 1: the version of the operator, and of Node.js.",
+        labelNames: ["version", "node"],
+        registers,
+      }).set({ version, node: process.version }, 1),
     certificateExpiry: (expires) => {
       // Registered with its first value: a zero would read as expired in 1970.
       register.registerMetric(certificate);

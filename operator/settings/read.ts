@@ -2,7 +2,8 @@ import { environmentName, type Option } from "./option.ts";
 import type { Options, OptionValues } from "./options.ts";
 
 export type ReadValues =
-  | { readonly status: "ok"; readonly values: OptionValues }
+  /** `given`: the flags that do not have their default, and what was given for them. */
+  | { readonly status: "ok"; readonly values: OptionValues; readonly given: Readonly<Record<string, string>> }
   | { readonly status: "invalid"; readonly messages: readonly string[] };
 
 const PREFIX = "IMAGE_SECURITY_";
@@ -25,6 +26,7 @@ export function readValues(
   }
 
   const values: Record<string, unknown> = {};
+  const told: Record<string, string> = {};
   for (const [name, option] of Object.entries(options)) {
     const flags = given.get(option.flag);
     const variable = variableOf(option.flag, env);
@@ -35,13 +37,18 @@ export function readValues(
     }
     const source = flags === undefined ? environmentName(option.flag) : `--${option.flag}`;
     const parsed = option.parse(texts);
+    const text = texts.join(",");
+    if (text !== option.shown) told[option.flag] = withoutCredentials(text);
     if (parsed.status === "ok") values[name] = parsed.value;
     else messages.push(`${source}: ${parsed.message}`);
   }
   if (messages.length > 0) return { status: "invalid", messages };
   // Every name of the table has just been set from the option that gives its type.
-  return { status: "ok", values: values as unknown as OptionValues };
+  return { status: "ok", values: values as unknown as OptionValues, given: told };
 }
+
+/** A proxy's URL holds a user and a password, where it needs them. */
+const withoutCredentials = (text: string): string => text.replaceAll(/(:\/\/)[^/@\s]*@/g, "$1***@");
 
 function variableOf(flag: string, env: Readonly<Record<string, string | undefined>>): string | undefined {
   const name = environmentName(flag);

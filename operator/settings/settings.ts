@@ -82,7 +82,8 @@ export interface ProofSettings {
 }
 
 export type SettingsResult =
-  | { readonly status: "ok"; readonly settings: Settings }
+  /** `given`: the flags that do not have their default, without credentials. */
+  | { readonly status: "ok"; readonly settings: Settings; readonly given: Readonly<Record<string, string>> }
   /** `--help` was asked for. */
   | { readonly status: "help"; readonly text: string }
   /** One line for each mistake: the flag, what was found, what to write. */
@@ -101,7 +102,7 @@ export function readSettings(
   if (read.status === "invalid") return read;
   const messages = contradictions(read.values);
   if (messages.length > 0) return { status: "invalid", messages };
-  return { status: "ok", settings: assemble(read.values, env) };
+  return { status: "ok", settings: assemble(read.values, env), given: read.given };
 }
 
 /** The defaults, changed by what is given; for tests. */

@@ -5,6 +5,7 @@ import { SILENT } from "../../../kube/log.ts";
 import { createMetrics, type OperatorMetrics } from "../../../operator/metrics/metrics.ts";
 import { startMetricsServer } from "../../../operator/metrics/metricsServer.ts";
 import type { Finding } from "../../../policy/finding/finding.ts";
+import { CallerRecord } from "../../../webhook/callers/callerRecord.ts";
 import { policySet } from "../../stream/policies.ts";
 import type { GuardState } from "../../../webhook/guard/guardState.ts";
 import { at, DAY, exception } from "../policy/excepting.ts";
@@ -118,6 +119,26 @@ describe("metrics", () => {
     });
     return metrics;
   };
+
+  it("say who posts reviews, and which program this is", async () => {
+    const metrics = createMetrics();
+    const record = new CallerRecord();
+    metrics.observeCallers(record);
+    metrics.buildInfo("1.2.3");
+    record.count(0, "accepted").value += 2;
+    record.count(undefined, "untrusted").value += 1;
+    record.certificate(0, "aa", 5_000_000, 1);
+    const expected = [
+      `image_security_build_info{version="1.2.3",node="${process.version}"} 1`,
+      'image_security_webhook_callers_total{caller="1",result="accepted"} 2',
+      'image_security_webhook_callers_total{caller="other",result="untrusted"} 1',
+      'image_security_webhook_client_certificate_expiry_timestamp_seconds{caller="1"} 5000',
+    ];
+    for (let scrape = 0; scrape < 2; scrape += 1) {
+      const lines = await ours(metrics);
+      for (const line of expected) assert.ok(lines.includes(line), line);
+    }
+  });
 
   it("are those of the design, with bounded labels", async () => {
     const metrics = observed(() => true);

@@ -163,6 +163,19 @@ describe("settings", () => {
     assert.deepEqual(read([], { ...link("WEBHOOK"), ...link("METRICS"), ...link("OTHER") }), defaultSettings());
   });
 
+  it("say which of them are not the default, without credentials", () => {
+    const result = readSettings(["--audit-interval=15m", "--log-level", "debug"], {
+      IMAGE_SECURITY_HTTPS_PROXY: "http://user:secret@proxy:3128",
+      IMAGE_SECURITY_TRUST_NAMESPACES: "a,b",
+      OTHER: "x",
+    });
+    assert.deepEqual(result.status === "ok" && result.given, {
+      "trust-namespaces": "a,b",
+      "log-level": "debug",
+      "https-proxy": "http://***@proxy:3128",
+    });
+  });
+
   it("tell all mistakes at once", () => {
     assert.equal(wrong(["--audit-interval=x", "--max-violations=y", "--nope"]).split("\n").length, 3);
   });

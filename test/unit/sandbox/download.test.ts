@@ -20,7 +20,11 @@ describe("the official envtest archive", () => {
   const arch = process.arch === "x64" ? "amd64" : process.arch;
   const name = (version: string): string => `envtest-${version}-${os}-${arch}.tar.gz`;
 
+  // Kubebuilder's users have it exported, and the library that downloads would take it instead.
+  const assets = process.env["KUBEBUILDER_ASSETS"];
+
   before(async () => {
+    delete process.env["KUBEBUILDER_ASSETS"];
     folder = await mkdtemp(join(tmpdir(), "download-"));
     const inside = join(folder, "controller-tools", "envtest");
     await mkdir(inside, { recursive: true });
@@ -38,6 +42,7 @@ describe("the official envtest archive", () => {
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
   after(async () => {
+    if (assets !== undefined) process.env["KUBEBUILDER_ASSETS"] = assets;
     server.closeAllConnections();
     server.close();
     await rm(folder, { recursive: true });
