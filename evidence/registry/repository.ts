@@ -45,7 +45,7 @@ export interface RepositoryReader {
   readonly manifest: (digest: string, signal: AbortSignal) => Promise<Outcome<Manifest, ContentReason>>;
   /** A tag's manifest in one read (cosign's `.sig` and `.att` tags). */
   readonly manifestByTag: (tag: string, signal: AbortSignal) => Promise<Outcome<Manifest, ContentReason>>;
-  /** At most `limit` bytes (64 MiB for attestations, 10 for signatures). */
+  /** At most `limit` bytes (32 MiB for attestations, 10 for signatures). */
   readonly blob: (digest: string, limit: number, signal: AbortSignal) => Promise<Outcome<Uint8Array, ContentReason>>;
   /**
    * Referrers of a digest, page by page, from the API and from the fallback tag (both are asked, each descriptor once).

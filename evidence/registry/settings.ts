@@ -84,7 +84,7 @@ const MiB = 1024 * 1024;
 
 export const REGISTRY_LIMITS: RegistryLimits = {
   manifestBytes: 4 * MiB,
-  blobBytes: 64 * MiB,
+  blobBytes: 32 * MiB,
   tokenBytes: MiB,
   redirects: 5,
   pages: 512,
@@ -95,7 +95,7 @@ export const REGISTRY_LIMITS: RegistryLimits = {
   circuitTime: 5_000,
   attempts: 3,
   retryAfter: 5_000,
-  registryBuffer: 64 * MiB,
+  registryBuffer: 48 * MiB,
   totalBuffer: 192 * MiB,
 };
 

@@ -12,7 +12,7 @@ export interface Known {
 
 /** Answers without statements: 30,000 of them, so that much junk is looked through once, also past a deadline in the middle of it. */
 const ANSWER_BYTES = 24 * 1024 * 1024;
-const STATEMENT_BYTES = 64 * 1024 * 1024;
+const STATEMENT_BYTES = 48 * 1024 * 1024;
 
 /**
  * Answers by candidate: a repetition costs no second proof. Statements are kept apart, since a few large ones would push out all that is known of

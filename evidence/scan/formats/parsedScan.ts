@@ -30,7 +30,7 @@ export type ScanParse = ParsedScan | BrokenScan;
 export const broken = (message: string): BrokenScan => ({ status: "broken", message });
 
 /**
- * Entries of one report that are read. Trivy writes about 1.5 KiB for each, so that an attestation (64 MiB) holds some 30,000 and
+ * Entries of one report that are read. Trivy writes about 1.5 KiB for each, so that an attestation (32 MiB) holds some 15,000 and
  * a manifest (4 MiB) 3,000; the worst images known have 20,000. So many are put together and judged in under 50 ms.
  */
 export const MOST_VULNERABILITIES = 50_000;

@@ -95,7 +95,7 @@ export const LIMITS: Readonly<Record<LimitName, number>> = {
   /** Bytes of an image signature. */
   blob: 10_485_760,
   /** Bytes of an envelope or a bundle with an attestation: a report is large because it is bad. 3,000 findings of Trivy's are 8.6 MB. */
-  attestation: 67_108_864,
+  attestation: 33_554_432,
   /** Statements of one signer and type that are held where all are needed and the newest decides. */
   held: 32,
   /** Candidates of one format that are proved to the end, where one good one is enough. */

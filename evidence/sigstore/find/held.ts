@@ -1,10 +1,11 @@
 import { parseRfc3339 } from "../../../policy/rfc3339.ts";
 import { LIMITS } from "./formats.ts";
 
-/** Bytes of statements of one signer and type that are held. */
-const MOST_BYTES = 64 * 1024 * 1024;
-/** Statements that do not say when they were finished, so that none can be left out for a newer one. */
+/** Bytes of statements of one signer and type that are held: of many images that are looked at together each holds so much. */
+const MOST_BYTES = 16 * 1024 * 1024;
+/** Statements that do not say when they were finished, so that none can be left out for a newer one; and their bytes. */
 const MOST_UNDATED = 1_024;
+const MOST_UNDATED_BYTES = 64 * 1024 * 1024;
 
 /** Something that is held, by when it was finished. */
 export interface Dated {
@@ -66,9 +67,10 @@ export class Held<T extends Dated> {
   }
 
   #isOver(): boolean {
-    const dated = [...this.#items].filter((item) => timeOf(item) !== Infinity).length;
-    const number = dated > 0 ? this.#items.size > LIMITS.held : this.#items.size > MOST_UNDATED;
-    return number || this.#bytes > MOST_BYTES;
+    const dated = [...this.#items].some((item) => timeOf(item) !== Infinity);
+    return dated
+      ? this.#items.size > LIMITS.held || this.#bytes > MOST_BYTES
+      : this.#items.size > MOST_UNDATED || this.#bytes > MOST_UNDATED_BYTES;
   }
 
   #oldest(): T | undefined {

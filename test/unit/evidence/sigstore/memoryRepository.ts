@@ -6,6 +6,7 @@ import type {
   Manifest,
   RepositoryReader,
 } from "../../../../evidence/registry/repository.ts";
+import { mergeReferrers } from "../../../../evidence/registry/referrers.ts";
 import type { Outcome } from "../../../../policy/facts/outcome.ts";
 
 const digestOf = (bytes: Uint8Array): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -161,13 +162,24 @@ export class MemoryRepository implements RepositoryReader {
     this.#answer("manifest", digest, signal, () => this.manifests.get(digest));
   manifestByTag: RepositoryReader["manifestByTag"] = (tag, signal) =>
     this.#answer("manifestByTag", tag, signal, () => this.manifests.get(this.tags.get(tag) ?? ""));
-  blob: RepositoryReader["blob"] = (digest, _limit, signal) =>
-    this.#answer("blob", digest, signal, () => this.blobs.get(digest));
+  blob: RepositoryReader["blob"] = async (digest, limit, signal) => {
+    const outcome = await this.#answer("blob", digest, signal, () => this.blobs.get(digest));
+    return outcome.status === "verified" && outcome.value.length > limit
+      ? { status: "invalid", reason: "ImageMalformed", message: `is larger than ${limit} bytes` }
+      : outcome;
+  };
 
-  async *referrers(digest: string, signal: AbortSignal): AsyncGenerator<Outcome<readonly Descriptor[], ContentReason>> {
-    const fallback = this.manifests.get(this.tags.get(digest.replace(":", "-")) ?? "")?.manifests ?? [];
-    const api = this.lists.get(digest) ?? [];
-    const all = [...api, ...fallback.filter((one) => !api.some((other) => other.digest === one.digest))];
+  referrers(digest: string, signal: AbortSignal): AsyncIterable<Outcome<readonly Descriptor[], ContentReason>> {
+    return mergeReferrers(this.#pages(digest, signal), digest, async () => {
+      const manifest = this.manifests.get(this.tags.get(digest.replace(":", "-")) ?? "");
+      return manifest === undefined
+        ? { status: "absent", message: "is not there" }
+        : { status: "verified", value: manifest };
+    });
+  }
+
+  async *#pages(digest: string, signal: AbortSignal): AsyncGenerator<Outcome<readonly Descriptor[], ContentReason>> {
+    const all = this.lists.get(digest) ?? [];
     for (let at = 0; at === 0 || at < all.length; at += this.page) {
       const page = await this.#answer("referrers", String(at), signal, () => all.slice(at, at + this.page));
       yield page;
