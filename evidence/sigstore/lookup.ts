@@ -76,13 +76,14 @@ export class Lookup {
         tally.add(found, known.answer);
         return undefined;
       }
+      if (tally.isHeld(known.answer)) return undefined;
       if (known.complete) tally.hold(found, known.answer, known.bytes);
       else if (!tally.wants(known.answer, known.bytes)) tally.leaveOut(known.answer, known.bytes);
       else {
         const again = await this.#examine(found, reading);
         if (typeof again === "string" || again === undefined) return again;
         this.#known.set(key, again);
-        if (isProving(again.answer)) tally.hold(found, again.answer, again.bytes);
+        if (isProving(again.answer) && !tally.isHeld(again.answer)) tally.hold(found, again.answer, again.bytes);
       }
       return undefined;
     };

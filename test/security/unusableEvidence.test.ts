@@ -160,6 +160,9 @@ describe("evidence that is listed and cannot be used, where all of it is needed"
     await scene.push(image, await attestScan(image, [], -2));
     let deep: object = {};
     for (let level = 0; level < 80; level++) deep = { deep };
+    await scene.push(attach(image, VULN, await bundle(image, VULN, { deep }, keyHand())));
+    assert.equal(await scene.say(scanned, image), "allow");
+    scene.engine.tick(MINUTES_11);
     await scene.push(attach(image, VULN, await bundle(image, VULN, { deep })));
     assert.equal(await scene.say(scanned, image), "deny ScanInvalid");
   });

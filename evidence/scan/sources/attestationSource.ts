@@ -124,12 +124,16 @@ const ofChildren = (
 const aboutParts = (image: ImageParts, whole: ScanOutcome, found: readonly Found[]): ScanOutcome => {
   const covered: ScanCoverage[] = [];
   const uncovered: string[] = [];
+  // What is wrong before what could not be told: nothing that happens to one platform softens another's.
   for (const [position, part] of image.parts.entries()) {
     const scans = found[position];
-    if (scans === undefined) return whole;
+    if (scans?.status === "broken") return invalid(`${part.platform ?? part.digest}: ${scans.message}`);
+  }
+  for (const [position, part] of image.parts.entries()) {
+    const scans = found[position];
+    if (scans === undefined || scans.status === "broken") return whole;
     const platform = part.platform ?? part.digest;
     if (scans.status === "unavailable") return scans;
-    if (scans.status === "broken") return invalid(`${platform}: ${scans.message}`);
     if (scans.status === "absent") uncovered.push(platform);
     else if (scans.scans.some((scan) => contradicts(scan, [part], image.digest)))
       return mismatch(`the attested report for ${platform} is about another image`);

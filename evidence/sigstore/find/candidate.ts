@@ -57,7 +57,7 @@ export interface Signed {
 /** Why a candidate is not what it says: one line, without what an attacker wrote at length. */
 export class Malformed extends Error {
   override readonly name = "Malformed";
-  /** What stands in the way is a bound of ours, and not its form: it may be genuine. */
+  /** What stands in the way of its signature is a bound of ours, and not its form: it may be genuine. */
   readonly overBound: boolean;
 
   constructor(message: string, overBound: boolean = false) {

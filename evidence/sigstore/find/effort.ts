@@ -1,6 +1,8 @@
 /** What one search may read before an end of time is put down to what it found there, and not to a slow registry. */
 const MOST_LISTED = 10_000;
 const MOST_TRIED = 1_000;
+/** Where all is needed, what could not be looked through lets an image in by `onUnavailable`: a few hundred pieces are made, not met. */
+const MOST_TRIED_OF_ALL = 512;
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -15,9 +17,12 @@ export class Effort {
   #bytes = 0;
   #crowded = 0;
   readonly #total: Effort | undefined;
+  readonly #mostTried: number;
 
+  /** `total`: there is one where all is needed. */
   constructor(total?: Effort) {
     this.#total = total;
+    this.#mostTried = total === undefined ? MOST_TRIED : MOST_TRIED_OF_ALL;
   }
 
   /** Descriptors that a list held. */
@@ -52,7 +57,7 @@ export class Effort {
   }
 
   get excessive(): boolean {
-    if (this.#listed > MOST_LISTED || this.#tried > MOST_TRIED || this.#bytes > MOST_BYTES) return true;
+    if (this.#listed > MOST_LISTED || this.#tried > this.#mostTried || this.#bytes > MOST_BYTES) return true;
     return this.#total?.excessive === true;
   }
 }

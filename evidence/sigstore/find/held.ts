@@ -49,13 +49,15 @@ export class Held<T extends Dated> {
     while (this.#items.size > 1 && this.#isOver()) {
       const oldest = this.#oldest();
       if (oldest === undefined) return;
-      this.remove(oldest);
+      this.#items.delete(oldest);
+      this.#bytes -= oldest.bytes;
       this.leaveOut(oldest);
     }
   }
 
-  remove(item: T): void {
-    if (this.#items.delete(item)) this.#bytes -= item.bytes;
+  /** Puts one in the place of another that is as large and as old. */
+  replace(before: T, after: T): void {
+    if (this.#items.delete(before)) this.#items.add(after);
   }
 
   leaveOut(item: Dated): void {

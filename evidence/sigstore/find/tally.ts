@@ -52,6 +52,18 @@ export class Tally {
     return signersIn(answer).some((signer) => this.#heldBy(predicateType, signer).wants(item));
   }
 
+  /** Whether this content is held already, so that its statement is not needed again; takes note of what this proof says of its age. */
+  isHeld(answer: Proving): boolean {
+    const before = signersIn(answer).map((signer) => {
+      const held = this.#heldBy(answer.predicateType, signer);
+      return { held, one: [...held].find(({ content }) => content === answer.content), proof: proofOf(answer, signer) };
+    });
+    if (before.some(({ one }) => one === undefined)) return false;
+    for (const { held, one, proof } of before)
+      if (one !== undefined && proof !== undefined && isWeaker(proof, one.proof)) held.replace(one, { ...one, proof });
+    return true;
+  }
+
   /**
    * A proof of a search for all. One content counts once, as the earliest that it was signed: anybody can push it again and again, and have it
    * stamped anew.
@@ -62,11 +74,7 @@ export class Tally {
     for (const signer of signersIn(answer)) {
       const proof = proofOf(answer, signer);
       if (proof === undefined) continue;
-      const held = this.#heldBy(predicateType, signer);
-      const before = [...held].find((one) => one.content === content);
-      if (before !== undefined && !isWeaker(proof, before.proof)) continue;
-      if (before !== undefined) held.remove(before);
-      held.add({ id, kind, answer, proof, content, bytes, ...date });
+      this.#heldBy(predicateType, signer).add({ id, kind, answer, proof, content, bytes, ...date });
     }
   }
 

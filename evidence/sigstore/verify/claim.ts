@@ -53,13 +53,12 @@ const readStatement = (json: JsonObject, digest: string): Claim => {
   if (predicateType === undefined || predicateType === "" || !Array.isArray(subjects) || subjects.length === 0)
     throw new Malformed("is a statement without type or subject");
   if (subjects.length > LIMITS.subjects)
-    throw new Malformed(`names ${subjects.length} subjects; at most ${LIMITS.subjects} are read`, true);
+    throw new Malformed(`names ${subjects.length} subjects; at most ${LIMITS.subjects} are read`);
   const [algorithm = "", hex = ""] = digest.split(":");
   const about = subjects.filter((subject: unknown) => {
     const digests = field(subject, "digest");
     if (!isObject(digests)) throw new Malformed("names a subject without a digest");
-    if (Object.keys(digests).length > LIMITS.digests)
-      throw new Malformed("names a subject with too many digests", true);
+    if (Object.keys(digests).length > LIMITS.digests) throw new Malformed("names a subject with too many digests");
     return textField(digests, algorithm) === hex;
   });
   const isSignature = predicateType === SIGN_PREDICATE;

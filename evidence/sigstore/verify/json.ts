@@ -37,11 +37,11 @@ const checkShape = (text: string, what: string): void => {
     else if (code === 0x7b || code === 0x5b) {
       depth += 1;
       values += 1;
-      if (depth > MAX_DEPTH) throw new Malformed(`${what} is nested too deeply`, true);
+      if (depth > MAX_DEPTH) throw new Malformed(`${what} is nested too deeply`);
     } else if (code === 0x7d || code === 0x5d) depth -= 1;
     else if (code === 0x2c) values += 1;
   }
-  if (values > MAX_VALUES) throw new Malformed(`${what} has too many values`, true);
+  if (values > MAX_VALUES) throw new Malformed(`${what} has too many values`);
 };
 
 /** Strict base64, standard alphabet, padded or not. */

@@ -14,8 +14,8 @@ const heldOf = (...items: readonly Dated[]): Held<Dated> => {
   for (const item of items) held.add(item);
   return held;
 };
-const times = (held: Held<Dated>): readonly (string | undefined)[] =>
-  [...held].map(({ finishedAt }) => finishedAt).toSorted();
+const times = (held: Held<Dated>): readonly string[] =>
+  [...held].map(({ finishedAt = "" }) => finishedAt).toSorted((a, b) => (a < b ? -1 : 1));
 
 describe("what one signer attested, as much as is held", () => {
   it("is all of it, up to 32", () => {

@@ -169,7 +169,7 @@ export class MemoryRepository implements RepositoryReader {
       : outcome;
   };
 
-  referrers(digest: string, signal: AbortSignal): AsyncIterable<Outcome<readonly Descriptor[], ContentReason>> {
+  referrers(digest: string, signal: AbortSignal): AsyncGenerator<Outcome<readonly Descriptor[], ContentReason>> {
     return mergeReferrers(this.#pages(digest, signal), digest, async () => {
       const manifest = this.manifests.get(this.tags.get(digest.replace(":", "-")) ?? "");
       return manifest === undefined
