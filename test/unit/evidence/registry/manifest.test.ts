@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readManifest, readReferrersPage } from "../../../../evidence/registry/manifest.ts";
+import { digestAlgorithm, digestOfTag, digestTag } from "../../../../evidence/registry/digest.ts";
 import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../../../evidence/registry/mediaTypes.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
@@ -15,6 +16,68 @@ const child = {
 const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [child] };
 const read = (value: unknown, type: string | undefined): ReturnType<typeof readManifest> =>
   readManifest(value, type, { digest, bytes: Uint8Array.of(1) }, "it");
+
+describe("digests", () => {
+  const hex = "0123456789abcdef".repeat(4);
+  it("that can be proved are SHA-256 and SHA-512 in full, in small letters, and nothing around them", () => {
+    assert.equal(digestAlgorithm(`sha256:${hex}`), "sha256");
+    assert.equal(digestAlgorithm(`sha512:${hex}${hex}`), "sha512");
+    for (const text of [
+      `sha256:${hex.slice(1)}`,
+      `sha256:${hex}0`,
+      `sha256:${hex.toUpperCase()}`,
+      `sha256:${hex.slice(1)}g`,
+      ` sha256:${hex}`,
+      `sha256:${hex}\n`,
+      `xsha256:${hex}`,
+      `sha512:${hex}`,
+      `sha512:${hex}${hex}0`,
+      `sha384:${hex}`,
+      hex,
+      "v1",
+      "",
+    ])
+      assert.equal(digestAlgorithm(text), undefined, text);
+  });
+
+  it("stand in derived tags, and in no other", () => {
+    for (const suffix of ["", ".sig", ".att", ".sbom"])
+      assert.equal(digestOfTag(digestTag(`sha256:${hex}`) + suffix), `sha256:${hex}`);
+    for (const tag of [
+      `sha256-${hex.slice(1)}`,
+      `sha256-${hex}.`,
+      `sha256-${hex}.S`,
+      `xsha256-${hex}`,
+      `sha256-${hex}x`,
+      "v1",
+    ])
+      assert.equal(digestOfTag(tag), undefined, tag);
+  });
+});
+
+describe("descriptors", () => {
+  const table: readonly (readonly [why: string, descriptor: object, message: RegExp])[] = [
+    ["a media type that is no text", { ...layer, mediaType: ["a/b"] }, /no media type/],
+    ["a media type with a line break", { ...layer, mediaType: "a/b\nc" }, /no media type/],
+    ["a digest that is no text", { ...layer, digest: 5 }, /no digest/],
+    ["a digest without algorithm", { ...layer, digest: "abc" }, /no digest/],
+    ["a size that is a text", { ...layer, size: "10" }, /no size/],
+    ["a size with a fraction", { ...layer, size: 1.5 }, /no size/],
+    ["a size below nothing", { ...layer, size: -1 }, /no size/],
+    ["an artifactType that is no text", { ...layer, artifactType: 5 }, /no text/],
+    ["annotations that are a list", { ...layer, annotations: [] }, /no object/],
+    ["annotations that are a text", { ...layer, annotations: "a" }, /no object/],
+  ];
+  for (const [why, one, message] of table) {
+    it(`are malformed with ${why}`, () => {
+      const outcome = read({ ...image, layers: [one] }, OCI_MANIFEST);
+      assert.ok(outcome.status === "invalid" && outcome.reason === "ImageMalformed", JSON.stringify(outcome));
+      assert.match(outcome.message, message);
+    });
+  }
+  it("may be of nothing", () =>
+    assert.equal(read({ ...image, layers: [{ ...layer, size: 0 }] }, OCI_MANIFEST).status, "verified"));
+});
 
 describe("manifests", () => {
   const good: readonly (readonly [why: string, value: unknown, type: string | undefined])[] = [
