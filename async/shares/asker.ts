@@ -1,3 +1,5 @@
+import { lagSoFar } from "./lag.ts";
+
 /** A time in which somebody stands in a queue of ours. */
 export interface Standing {
   /** As `performance.now()`. */
@@ -9,13 +11,17 @@ export interface Standing {
 /** Of the time that he has had, the part above which a deadline is over because of our queues. */
 const NOTICEABLE = 0.1;
 
+/** Milliseconds: a busy machine is late now and then. */
+const LEAST_LAG = 500;
+
 /** Somebody who asks: whose share he waits in, and how long he has stood in queues of ours. */
 export class Asker {
   /** Equal tenants share: a namespace, or all audits. */
   readonly tenant: string;
   /** What shares within the tenant: the parts of one request are one. */
   readonly request: unknown;
-  readonly #since: number;
+  readonly #since: number = performance.now();
+  readonly #lag: number = lagSoFar();
   readonly #standing = new Set<Standing>();
   #waited = 0;
   #counted = 0;
@@ -23,7 +29,6 @@ export class Asker {
   constructor(tenant: string, request: unknown) {
     this.tenant = tenant;
     this.request = request;
-    this.#since = performance.now();
   }
 
   stand(standing: Standing): void {
@@ -39,11 +44,14 @@ export class Asker {
     this.#counted = now;
   }
 
-  /** Whether our queues took a noticeable part of his time: what comes too late now came too late because of us. */
+  /** Whether our queues, or all that we compute, took a noticeable part of his time: what comes too late now came too late because of us. */
   get heldUp(): boolean {
     const now = performance.now();
     const current = [...this.#standing].filter((one) => one.counts()).map((one) => Math.max(one.since, this.#counted));
-    const waited = this.#waited + (current.length === 0 ? 0 : now - Math.min(...current));
+    const queued = this.#waited + (current.length === 0 ? 0 : now - Math.min(...current));
+    // What comes in while something else is computed has come in time, and is seen too late.
+    const lag = lagSoFar() - this.#lag;
+    const waited = Math.max(queued, lag < LEAST_LAG ? 0 : lag);
     return waited > 0 && waited >= NOTICEABLE * (now - this.#since);
   }
 }

@@ -57,6 +57,12 @@ const current = new AsyncLocalStorage<Party>();
 /** On whose behalf this runs; nobody's for what the operator does for itself. */
 export const currentParty = (): Party => current.getStore() ?? NOBODY;
 
+/** Whose share is used by what this runs for; of several the first one's. */
+export const currentTenant = (): string => {
+  for (const { tenant } of currentParty().askers) return tenant;
+  return "";
+};
+
 /** Whether queues of ours took a noticeable part of somebody's time on whose behalf this runs. */
 export const wasHeldUp = (): boolean => {
   for (const asker of currentParty().askers) if (asker.heldUp) return true;

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { isOurs } from "../../policy/facts/unavailable.ts";
+import { currentTenant } from "../../async/shares/party.ts";
 import { SingleFlight } from "../../async/singleFlight.ts";
 import { younger } from "../../async/younger.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
@@ -39,8 +40,9 @@ interface List {
   next: URL | undefined;
   /** Of its own pages. */
   bytes: number;
-  /** Who reads it now. */
+  /** Who reads it now, and whose share it is taken from. */
   readers: number;
+  tenant: string;
   /** How it ended: whole, without the API, or broken off. */
   end?: "complete" | Failure | undefined;
 }
@@ -65,6 +67,8 @@ export class ReferrerLists {
   #count = 0;
   /** Bytes of the lists that somebody reads: the cache's bound does not hold for these. */
   #inHand = 0;
+  /** The same by tenant: nobody's lists leave others without room for theirs. */
+  readonly #inHandOf = new Map<string, number>();
   #renewed = -Infinity;
 
   constructor(options: ReferrerListsOptions) {
@@ -136,23 +140,33 @@ export class ReferrerLists {
 
   #enter(list: List): void {
     list.readers += 1;
-    if (list.readers === 1) this.#inHand += list.bytes;
+    if (list.readers > 1) return;
+    list.tenant = currentTenant();
+    this.#hold(list.tenant, list.bytes);
   }
 
   #leave(list: List): void {
     list.readers -= 1;
-    if (list.readers === 0) this.#inHand -= list.bytes;
+    if (list.readers === 0) this.#hold(list.tenant, -list.bytes);
+  }
+
+  #hold(tenant: string, bytes: number): void {
+    this.#inHand += bytes;
+    const now = (this.#inHandOf.get(tenant) ?? 0) + bytes;
+    if (now > 0) this.#inHandOf.set(tenant, now);
+    else this.#inHandOf.delete(tenant);
   }
 
   /**
-   * Why a list does not go on. A list may take as much as is left: many long ones at once share the room, and what they leave is enough
-   * for the short lists that images have.
+   * Why a list does not go on. A tenant's lists may take as much as is left: those of many tenants at once share the room, and what they leave
+   * is enough for the short lists that images have.
    */
   #refusal(list: List, size: number): Failure | undefined {
     const { listBytes, allListsBytes } = this.#options.limits;
     const bytes = list.bytes + size;
     if (bytes > listBytes) return malformed(`the list of referrers is larger than ${listBytes} bytes`);
-    return bytes > allListsBytes - this.#inHand
+    const ofTenant = (this.#inHandOf.get(list.tenant) ?? 0) + size;
+    return Math.max(bytes, ofTenant) > allListsBytes - this.#inHand
       ? unavailable("overloaded", "too many referrers are being read at once")
       : undefined;
   }
@@ -181,6 +195,7 @@ export class ReferrerLists {
       next: undefined,
       bytes: 0,
       readers: 0,
+      tenant: "",
     };
     this.#lists.set(key, list);
     return list;
@@ -207,7 +222,7 @@ export class ReferrerLists {
     if (index === 0) list.previous = undefined;
     list.pages.push(descriptors);
     list.bytes += size;
-    if (list.readers > 0) this.#inHand += size;
+    if (list.readers > 0) this.#hold(list.tenant, size);
     list.next = next;
     if (next === undefined) list.end = "complete";
     else if (list.visited.has(next.href) || list.pages.length >= this.#options.limits.pages) {

@@ -92,7 +92,8 @@ export class Transport {
     options.metrics.openCircuits?.(() => this.#circuits.open);
     this.#agent = new Agent({
       connect: options.connect,
-      connections: options.concurrency,
+      // The limiter bounds them, in fair shares; undici's own line before an origin, which several registries may share, would not be fair.
+      connections: null,
       pipelining: 1,
       allowH2: false,
       headersTimeout: limits.exchangeTime,

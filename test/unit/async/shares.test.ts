@@ -149,6 +149,18 @@ describe("those on whose behalf something is done", () => {
   });
 });
 
+describe("somebody who waits while the event loop is held", () => {
+  it("was held up by us", async () => {
+    await sleep(60);
+    const asker = new Asker("a", {});
+    const end = performance.now() + 700;
+    while (performance.now() < end) continue;
+    assert.equal(asker.heldUp, true);
+    await sleep(60);
+    assert.equal(asker.heldUp, true, "also after the loop has gone on");
+  });
+});
+
 describe("what a tenant has spent", () => {
   it("fades, and makes who has spent less come first", () => {
     const spent = new Spent();
