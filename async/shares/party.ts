@@ -52,10 +52,35 @@ export class Party {
 }
 
 const NOBODY = new Party();
-const current = new AsyncLocalStorage<Party>();
+const current = new AsyncLocalStorage<Party | Asking>();
 
 /** On whose behalf this runs; nobody's for what the operator does for itself. */
-export const currentParty = (): Party => current.getStore() ?? NOBODY;
+export const currentParty = (): Party => {
+  const store = current.getStore();
+  return store === undefined ? NOBODY : store instanceof Asking ? store.party : store;
+};
+
+/** One who asks, made when somebody wants to know who it is: a warm decision stands in no queue, and pays for none. */
+export class Asking {
+  readonly #make: () => Asker;
+  #asker: Asker | undefined;
+  #party: Party | undefined;
+
+  constructor(make: () => Asker) {
+    this.#make = make;
+  }
+
+  get party(): Party {
+    if (this.#party !== undefined) return this.#party;
+    this.#asker = this.#make();
+    this.#party = new Party(this.#asker);
+    return this.#party;
+  }
+
+  get heldUp(): boolean {
+    return this.#asker?.heldUp === true;
+  }
+}
 
 /** Whose share is used by what this runs for; of several the first one's. */
 export const currentTenant = (): string => {
@@ -70,4 +95,4 @@ export const wasHeldUp = (): boolean => {
 };
 
 /** Runs work, and all that it starts, on behalf of a party. */
-export const onBehalfOf = <T>(party: Party, work: () => T): T => current.run(party, work);
+export const onBehalfOf = <T>(party: Party | Asking, work: () => T): T => current.run(party, work);

@@ -5,7 +5,7 @@ import type { Outcome } from "../../policy/facts/outcome.ts";
 import { parseReference, type Reference } from "../../policy/image/reference.ts";
 import type { Subject } from "../../policy/subject/subject.ts";
 import { Asker } from "../../async/shares/asker.ts";
-import { onBehalfOf, Party } from "../../async/shares/party.ts";
+import { Asking, onBehalfOf } from "../../async/shares/party.ts";
 import type { Keychain, Keychains } from "../registry/auth/keychain.ts";
 import type { FactContext, FactProvider, Gather, GatherRequest, ProvidedFacts, ResolveDigest } from "../provider.ts";
 import type { LookAgain } from "../lookAgain.ts";
@@ -193,9 +193,9 @@ export function createGather(options: GatherOptions): Gathering {
   };
 
   const gather: Gather = (request) => {
-    const asker = askerOf(request.subject, request.mode);
-    const facts = onBehalfOf(new Party(asker), () => gatherFor(request));
-    return chain(facts, (found) => (request.signal.aborted && asker.heldUp ? blameQueues(found) : found));
+    const asking = new Asking(() => askerOf(request.subject, request.mode));
+    const facts = onBehalfOf(asking, () => gatherFor(request));
+    return chain(facts, (found) => (request.signal.aborted && asking.heldUp ? blameQueues(found) : found));
   };
 
   const gatherFor: Gather = (request) => {
@@ -217,7 +217,7 @@ export function createGather(options: GatherOptions): Gathering {
     if (image.parsed.status !== "ok") return malformed(`${image.image} is no image reference`);
     const { reference } = image.parsed;
     if (reference.digest !== undefined) return { status: "verified", value: reference.digest };
-    return onBehalfOf(new Party(askerOf(subject, "admission")), () =>
+    return onBehalfOf(new Asking(() => askerOf(subject, "admission")), () =>
       chain(keychains.open({ subject, policies }, signal), (keychain): Maybe<Outcome<string>> => {
         const seen = view(reference, policies, keychain, signal, subject.namespace);
         return seen === undefined ? noRegistry(reference) : chain(tagOf(seen), (named) => namedDigest(named));
