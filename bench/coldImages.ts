@@ -15,7 +15,7 @@ import { startUnderTest } from "./warm/underTest.ts";
 
 const images = Number(process.argv[2] ?? 300);
 /** Until Node has compiled what it runs. */
-const before = 200;
+const before = Number(process.argv[3] ?? 200);
 
 const registry = await startRegistry();
 const bodies = Array.from({ length: before + images }, (_, nth) => {

@@ -12,6 +12,9 @@ import type { Signer } from "./proof.ts";
 import type { SignerSources } from "./signers.ts";
 import { Answers, factKey, satisfies, wantsOf, type CosignFacts, type Want } from "./wants.ts";
 
+/** Made once: the reason that abort() makes for itself has a stack to be traced. */
+const ENOUGH = new Error("enough is proved");
+
 export interface CosignTools extends SignerSources {
   readonly examiner: Examiner;
   readonly metrics: EvidenceMetrics;
@@ -157,7 +160,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
         const state = await lookup.run(question, signal, effort, (partial) => {
           if (age !== undefined) return;
           for (const one of group) outcomes.take(one, partial, false, answers);
-          if (enough(answers)) stop.abort();
+          if (enough(answers)) stop.abort(ENOUGH);
         });
         // Where reading stopped in the middle, what is missing is not known, whether somebody wants to know it or not.
         if (signal.aborted) return;

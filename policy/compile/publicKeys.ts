@@ -18,11 +18,18 @@ const MAX_RSA_BITS = 16_384;
 const MAX_KEYS = 64;
 const ACCEPTED = "accepted are ECDSA P-256, P-384 and P-521, RSA of at least 2048 bits, and Ed25519";
 
+/** A key does not change, and each signature that it made asks: exporting it took a thirtieth of a cold proof. */
+const fingerprints = new WeakMap<KeyObject, string>();
+
 /** `sha256:<hex>` over the DER SubjectPublicKeyInfo. */
-export const fingerprintOfKey = (key: KeyObject): string =>
-  `sha256:${createHash("sha256")
-    .update(key.export({ format: "der", type: "spki" }))
-    .digest("hex")}`;
+export const fingerprintOfKey = (key: KeyObject): string => {
+  const known = fingerprints.get(key);
+  if (known !== undefined) return known;
+  const hash = createHash("sha256").update(key.export({ format: "der", type: "spki" }));
+  const fingerprint = `sha256:${hash.digest("hex")}`;
+  fingerprints.set(key, fingerprint);
+  return fingerprint;
+};
 
 /** Takes only the kinds of key that are strong enough today; the same rule holds for a certificate's key. */
 export const checkKey = (key: KeyObject): CheckedKey => {
