@@ -15,7 +15,14 @@ export interface ReadyInfo {
 }
 
 /** The files in a sandbox's folder that stand for one that runs. */
-export const filesOfRunning = (folder: string): readonly string[] => [join(folder, "ready.json"), join(folder, "pid")];
+export const filesOfRunning = (folder: string): readonly string[] => [
+  join(folder, "ready.json"),
+  join(folder, "pid"),
+  webhookClientCaFile(folder),
+];
+
+/** The authority by which the operator knows the sandbox's API server. */
+export const webhookClientCaFile = (folder: string): string => join(folder, "webhook-client-ca.crt");
 
 /** Takes the folder for this process. Rejects where another sandbox that runs has it; what a dead one left is removed. */
 export const claimFolder = async (folder: string): Promise<void> => {

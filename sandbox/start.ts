@@ -14,7 +14,15 @@ import { installCrds } from "./installCrds.ts";
 import { operatorFlags } from "./operatorFlags.ts";
 import { policiesReady } from "./policiesReady.ts";
 import { ProcessGuard } from "./processes/processGuard.ts";
-import { claimFolder, filesOfRunning, releaseFolder, removeReady, writeReady, type ReadyInfo } from "./readyFile.ts";
+import {
+  claimFolder,
+  filesOfRunning,
+  releaseFolder,
+  removeReady,
+  webhookClientCaFile,
+  writeReady,
+  type ReadyInfo,
+} from "./readyFile.ts";
 import { addSamples, sampleRegistry, samples } from "./registry/samples.ts";
 import { startRegistry, type SandboxRegistry } from "./registry/server.ts";
 import { supervise } from "./supervise.ts";
@@ -74,7 +82,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   report(`the registry is ready at ${registry.host} with ${samples.length} sample images`);
   const kubeconfig = join(folder, "kubeconfig");
   // Wrong flags are told of before anything is built.
-  const webhookClientCa = join(folder, "webhook-client-ca.crt");
+  const webhookClientCa = webhookClientCaFile(folder);
   const settings = settingsFor(options, { kubeconfig, registryUrl: registry.url, webhookClientCa });
 
   report("looking for etcd and kube-apiserver");
