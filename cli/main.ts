@@ -24,6 +24,10 @@ const COMMANDS: Readonly<Record<string, { readonly about: string; readonly load:
     about: "say what would be refused if everything that runs in a cluster were made anew",
     load: async () => (await import("./audit/command.ts")).auditCommand(),
   },
+  where: {
+    about: "say which pods and templates name or run an image, a vulnerability or what somebody signed",
+    load: async () => (await import("./where/command.ts")).whereCommand(),
+  },
   migrate: {
     about: "write digests in place of tags, in manifests, kustomizations and the values of charts",
     load: async () => (await import("./migrate/command.ts")).migrateCommand(),

@@ -1,18 +1,16 @@
 import { Command, Option } from "commander";
 import { createReview } from "../../engine/review.ts";
-import { storedReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
-import { asList, asObject, asText } from "../../kube/object.ts";
-import type { KubeClient } from "../../kube/kubeClient.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
+import { clusterEvidence } from "../cluster/clusterEvidence.ts";
 import { clusterManifests } from "../cluster/clusterManifests.ts";
-import { addClusterFlags, connect, getOne, listAll, type ClusterFlags } from "../cluster/connect.ts";
+import { addClusterFlags, connect, type ClusterFlags } from "../cluster/connect.ts";
 import { namespacesIn } from "../check/namespaces.ts";
 import { UsageError } from "../exitCode.ts";
-import { readManifests, type Manifest } from "../input/manifests.ts";
-import { policiesIn, resolveIn, secretData } from "../input/policyFiles.ts";
+import { readManifests } from "../input/manifests.ts";
+import { policiesIn, resolveIn } from "../input/policyFiles.ts";
 import { readFiles } from "../input/yamlFiles.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
-import { userEvidence, type UserEvidenceOptions } from "../userEvidence.ts";
+import { userEvidence } from "../userEvidence.ts";
 import { audit } from "./audit.ts";
 import type { AuditResult } from "./auditResult.ts";
 import { htmlReport } from "./htmlReport.ts";
@@ -78,7 +76,7 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
     );
     const namespaces = namespacesIn(judgedBy, []);
     const workloads = await workloadsOf(client, flags.namespace);
-    const evidence = await userEvidence(flags, await knownFrom(client, judgedBy));
+    const evidence = await userEvidence(flags, await clusterEvidence(client, judgedBy));
     try {
       const defects: unknown[] = [];
       const result = await audit(workloads, {
@@ -103,33 +101,4 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
   } finally {
     await client.close();
   }
-};
-
-/** Pull secrets are read with the user's own rights; one that they may not read is none. */
-const knownFrom = async (client: KubeClient, judgedBy: readonly Manifest[]): Promise<UserEvidenceOptions> => {
-  const asks = judgedBy.some(({ object }) => JSON.stringify(object).includes('"vulnerabilityReport"'));
-  const listed = asks
-    ? await listAll(client, "/apis/aquasecurity.github.io/v1alpha1/vulnerabilityreports", { optional: true })
-    : [];
-  const reports = Map.groupBy(
-    listed.flatMap((object) => storedReport(object) ?? []),
-    ({ digest }) => digest,
-  );
-  const inNamespace = (namespace: string, plural: string, name: string): string =>
-    `/api/v1/namespaces/${encodeURIComponent(namespace)}/${plural}/${encodeURIComponent(name)}`;
-  return {
-    reports: (digest) => reports.get(digest) ?? [],
-    cluster: {
-      readSecret: async (namespace, name) => {
-        const secret = await getOne(client, inNamespace(namespace, "secrets", name));
-        return secret === undefined ? undefined : secretData(secret);
-      },
-      readServiceAccount: async (namespace, name) => {
-        const account = await getOne(client, inNamespace(namespace, "serviceaccounts", name));
-        return account === undefined
-          ? undefined
-          : asList(asObject(account)["imagePullSecrets"]).flatMap((one) => asText(asObject(one)["name"]) || []);
-      },
-    },
-  };
 };

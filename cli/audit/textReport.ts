@@ -1,3 +1,4 @@
+import { table } from "../table.ts";
 import { terminalText } from "../terminalText.ts";
 import type { AuditFinding, AuditResult, PolicyRadius } from "./auditResult.ts";
 
@@ -41,12 +42,3 @@ const detailsOf = (policy: string, findings: readonly AuditFinding[]): readonly 
 
 const counted = (count: number, what: string): readonly string[] =>
   count === 0 ? [] : [`${count} ${what}${count === 1 ? "" : "s"}`];
-
-/** Columns as wide as they need to be; the last is cut where the terminal ends. */
-const table = (rows: readonly (readonly string[])[], columns: number): readonly string[] => {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? "").length)));
-  return rows.map((row) => {
-    const line = row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join("   ");
-    return terminalText(line.length > columns ? `${line.slice(0, Math.max(1, columns - 1))}…` : line);
-  });
-};

@@ -25,10 +25,15 @@ const KINDS: readonly (readonly [apiVersion: string, kind: string, plural: strin
 ];
 
 /**
- * Every pod that has not finished and every template that makes pods, of all namespaces or of one. Old ReplicaSets of a Deployment and the
+ * Every pod that has not finished and every template that makes pods, of all namespaces or of one. `finished`: those pods as well.
+ * Old ReplicaSets of a Deployment and the
  * finished Jobs of a CronJob make nothing any more and are left out.
  */
-export const workloadsOf = async (client: KubeClient, namespace: string | undefined): Promise<readonly Workload[]> => {
+export const workloadsOf = async (
+  client: KubeClient,
+  namespace: string | undefined,
+  { finished = false }: { readonly finished?: boolean } = {},
+): Promise<readonly Workload[]> => {
   const lists = await Promise.all(
     KINDS.map(async ([apiVersion, kind, plural]) => {
       const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
@@ -47,16 +52,18 @@ export const workloadsOf = async (client: KubeClient, namespace: string | undefi
       top = next;
     }
   };
-  return all.filter(isLive).map((manifest) => {
-    const top = topOf(manifest);
-    const controller = asObject(controllerOf(top));
-    // A controller of a kind that is not listed, such as a Rollout, is still the one to tell.
-    const owner =
-      asText(controller["kind"]) === ""
-        ? `${top.kind}/${top.name}`
-        : `${asText(controller["kind"])}/${asText(controller["name"])}`;
-    return { manifest, owner, type: manifest.kind === "Pod" ? "pod" : "template" };
-  });
+  return all
+    .filter((one) => isLive(one) || (finished && one.kind === "Pod"))
+    .map((manifest) => {
+      const top = topOf(manifest);
+      const controller = asObject(controllerOf(top));
+      // A controller of a kind that is not listed, such as a Rollout, is still the one to tell.
+      const owner =
+        asText(controller["kind"]) === ""
+          ? `${top.kind}/${top.name}`
+          : `${asText(controller["kind"])}/${asText(controller["name"])}`;
+      return { manifest, owner, type: manifest.kind === "Pod" ? "pod" : "template" };
+    });
 };
 
 const controllerOf = ({ object }: Manifest): unknown =>

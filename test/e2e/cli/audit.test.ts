@@ -196,6 +196,32 @@ describe("image-security beside a cluster", function () {
     await cluster.kubectl("delete", "isp", "prod");
   });
 
+  it("finds what names a tag, a digest or a pattern, and says what state it is in", async () => {
+    const rows = async (what: string): Promise<readonly string[]> => {
+      const { stdout } = await tool(["where", what, "--output=json"]);
+      return (JSON.parse(stdout) as readonly Record<string, string>[]).map(
+        ({ owner, kind, name, state }) => `${owner} ${kind}/${name} ${state}`,
+      );
+    };
+    assert.deepEqual(await rows(nginx.image.digest), ["Pod/clean Pod/clean not running"]);
+    assert.deepEqual(await rows("docker.io/library/nginx"), ["Pod/docker Pod/docker not running"]);
+    assert.equal((await rows(`${sampleRegistry}/**`)).length, 6);
+    const { code, stdout } = await tool(["where", tagged, "-n", "lab"]);
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^NAMESPACE {3}OWNER {13}OBJECT {12}CONTAINER {3}STATE {6}IMAGE.*DIGEST\nlab {9}.*CronJob\/nightly/,
+    );
+  });
+
+  it("finds a vulnerability by the cluster's reports, and ends with 1 where there is none", async () => {
+    assert.equal((await tool(["where", "CVE-2021-44228"])).code, 1);
+    const nobody = await tool(["where", "https://github.com/nobody/x"]);
+    assert.equal(nobody.code, 1, nobody.stderr);
+    assert.match(nobody.stderr, /is nowhere/);
+    assert.equal((await tool(["where", "nginx"])).code, 2);
+  });
+
   const mistakes: readonly (readonly [why: string, args: readonly string[], expected: RegExp])[] = [
     ["an unknown context", ["audit", "--context=nowhere"], /the kubeconfig has no context nowhere; there are \w+/],
     ["no kubeconfig", ["audit", "--kubeconfig=/nowhere/config"], /the kubeconfig \/nowhere\/config cannot be read/],

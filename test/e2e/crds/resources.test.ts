@@ -115,6 +115,13 @@ describe("the custom resources", function () {
           message: "all is well",
           lastTransitionTime: "2026-01-01T00:00:00Z",
         },
+        {
+          type: "Enforced",
+          status: "False",
+          reason: "Missing",
+          message: "nobody asks",
+          lastTransitionTime: "2026-01-01T00:00:00Z",
+        },
       ],
     };
     await kubectl("patch", "isp", "columns", "--subresource=status", "--type=merge", "-p", JSON.stringify({ status }));
@@ -122,8 +129,8 @@ describe("the custom resources", function () {
     assert.deepEqual(rows[0], ["NAME", "ACTION", "READY", "VIOLATIONS", "AGE"]);
     assert.deepEqual(rows[1]?.slice(0, 4), ["columns", "deny", "True", "12"]);
     const wide = columns(await kubectl("get", "isp", "columns", "-o", "wide"));
-    assert.deepEqual(wide[0]?.at(-1), "MESSAGE");
-    assert.deepEqual(wide[1]?.at(-1), "all is well");
+    assert.deepEqual(wide[0]?.slice(-3), ["MESSAGE", "ENFORCED", "ADMISSION"]);
+    assert.deepEqual(wide[1]?.slice(-3), ["all is well", "False", "nobody asks"]);
   });
 
   it("keep the status out of reach of those who write the specification", async () => {
