@@ -191,7 +191,7 @@ function* judgeWritten(
   { request: { subject, mode }, exempt, findings }: Progress,
 ): Steps<Question | undefined> {
   const before = findings.all.length;
-  const tags = tagState(concerned, subject, mode, image);
+  const tags = tagState(concerned, subject, mode, { image, exempt });
   let refused = false;
   const content: CompiledPolicy[] = [];
   for (const policy of concerned) {

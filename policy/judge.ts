@@ -1,6 +1,7 @@
 import { softer } from "./finding/action.ts";
 import type { CompiledPolicy } from "./compiledPolicy.ts";
 import { settledBy, withAdvice } from "./facts/unavailable.ts";
+import type { Exempt } from "./exceptions/exempt.ts";
 import type { ImageFacts } from "./facts/facts.ts";
 import type { EnforcementAction, Finding, FindingAction, RuleFinding, RuleName } from "./finding/finding.ts";
 import { message } from "./finding/message.ts";
@@ -46,10 +47,14 @@ export function judgeText(
   return found.length === 0 ? NONE : toFindings(policy, subject, image, found, undefined);
 }
 
-/** Whether the policy's own registries rule refuses the image. */
-export function refusesRegistry({ rules }: CompiledPolicy, subject: Subject, image: ImageUse): boolean {
-  const registries = rules.find(({ name }) => name === "registries");
-  return registries !== undefined && registries.judgeText(contextOf(subject, image, "admission", "bare")).length > 0;
+/** Whether the policy's own registries rule refuses the image, and no exception lets it in. */
+export function refusesRegistry(policy: CompiledPolicy, subject: Subject, image: ImageUse, exempt: Exempt): boolean {
+  const registries = policy.rules.find(({ name }) => name === "registries");
+  const found = registries?.judgeText(contextOf(subject, image, "admission", "bare")) ?? [];
+  if (found.length === 0) return false;
+  return toFindings(policy, subject, image, found, undefined).some(
+    (finding) => exempt(finding, image, undefined).exempted === undefined,
+  );
 }
 
 /** Whether the policy has something to ask about the image that its text does not tell. */

@@ -1,11 +1,12 @@
 import type { CompiledPolicy } from "./compiledPolicy.ts";
 import type { TagState } from "./rules/rule.ts";
+import type { Exempt } from "./exceptions/exempt.ts";
 import { refusesRegistry } from "./judge.ts";
 import type { ImageUse, Subject } from "./subject/subject.ts";
 
 /**
  * One policy that pins is enough, whichever it is (design.md section 9), but for what its own registries rule refuses: nobody asks a registry
- * that nothing may come from. `policies` are those that match the object and the image; without `image`, whether any of them pins anything. An
+ * that nothing may come from. `policies` are those that match the object and the image; without `of`, whether any of them pins anything. An
  * audit judges what stands in the cluster: a tag that is still there was not pinned.
  *
  * A ReplicaSet stays as its Deployment made it, also under `pin: All`: the controller looks for one that equals the Deployment's template,
@@ -15,12 +16,12 @@ export function tagState(
   policies: readonly CompiledPolicy[],
   subject: Subject,
   mode: "admission" | "audit",
-  image?: ImageUse,
+  of?: { readonly image: ImageUse; readonly exempt: Exempt },
 ): TagState {
   if (mode === "audit") return "bare";
   let state: TagState = "bare";
   for (const policy of policies) {
-    if (!pins(policy, subject) || (image !== undefined && refusesRegistry(policy, subject, image))) continue;
+    if (!pins(policy, subject) || (of !== undefined && refusesRegistry(policy, subject, of.image, of.exempt))) continue;
     if (policy.digest?.pin === "All" ? subject.compared !== true : !subject.template) return "pinned";
     state = "excused";
   }

@@ -59,7 +59,7 @@ function taskFor(
   if (olds !== undefined && (old?.image === use.image || (use.field === "volumes" && !subject.template)))
     return undefined;
   const matching = policiesFor(concerned, use);
-  if (tagState(matching, subject, "admission", use) !== "pinned") return undefined;
+  if (tagState(matching, subject, "admission", { image: use, exempt }) !== "pinned") return undefined;
   const said = matching.flatMap((policy) => judgeText(policy, subject, use, { mode: "admission", tags: "pinned" }));
   // What an exception silences is let in, and must not be let in under a tag that may move.
   if (said.some((finding) => isDenial(exempt(finding, use, undefined)))) return undefined;

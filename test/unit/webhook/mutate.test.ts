@@ -114,6 +114,19 @@ describe("createMutate", () => {
       const { object } = await mutate([pods, trusted], request("Pod", pod(["quay.io/x:v1"])), {}, [excepted]);
       assert.deepEqual(images(object), [`quay.io/x:v1@${NOW}`]);
     });
+    it("pins what one of them lets in by the rule of the policy itself that pins", async () => {
+      for (const enforcementAction of ["deny", "warn"] as const) {
+        const both = policy("trusted", {
+          ...digest(),
+          registries: { allow: ["registry.company.com"] },
+          enforcementAction,
+        });
+        const lets = await mutate([both], request("Pod", pod(["quay.io/x:v1"])), {}, [excepted]);
+        assert.deepEqual(images(lets.object), [`quay.io/x:v1@${NOW}`]);
+        const refuses = await mutate([both], request("Pod", pod(["quay.io/x:v1"])));
+        assert.deepEqual([images(refuses.object), refuses.asked], [["quay.io/x:v1"], []]);
+      }
+    });
     it("asks nobody about what is refused all the same", async () => {
       const other = policy("other", { registries: { deny: ["quay.io"] } });
       for (const [some, silencing] of [
