@@ -42,9 +42,9 @@ const paths = many(1_024, (nth) => `r.io/${"a/".repeat(118)}${nth}`);
 export const WORST: Readonly<Record<string, Buffer>> = {
   "9,000 containers, 6,000 statuses": review(
     pod(
-      many(12_000, () => "a"),
+      many(9_000, () => "a"),
       {},
-      8_000,
+      6_000,
     ),
   ),
   "1,024 lookalikes of long hosts": review(pod(lookalikes)),
