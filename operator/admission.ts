@@ -154,6 +154,9 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   };
 }
 
+/** Milliseconds for a look at the operator's own namespace. */
+const NAMESPACE_MS = 5_000;
+
 /** A line where it begins and where it ends to be enforced. */
 function tellOfGuard(log: Log, before: GuardState, { status, ...state }: GuardState): void {
   if (status === "gap") log.warn("admission is not enforced", state);
@@ -162,7 +165,9 @@ function tellOfGuard(log: Log, before: GuardState, { status, ...state }: GuardSt
 
 /** Whether a namespace is being deleted. Where it cannot be read nobody knows, and the operator stays. */
 async function isLeaving(client: KubeClient, name: string): Promise<boolean> {
-  const { status, body } = await client.request("GET", `/api/v1/namespaces/${encodeURIComponent(name)}`);
+  const { status, body } = await client.request("GET", `/api/v1/namespaces/${encodeURIComponent(name)}`, {
+    timeout: NAMESPACE_MS,
+  });
   return status === 200 && asObject(asObject(body)["metadata"])["deletionTimestamp"] !== undefined;
 }
 

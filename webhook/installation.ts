@@ -1,7 +1,8 @@
 import { ApiException } from "@kubernetes/client-node";
 import { apiMessageOf } from "../kube/apiError.ts";
 import type { CertificateStore } from "./certificates/certificateStore.ts";
-import { expiryOf, type Material } from "./certificates/material.ts";
+import type { Material } from "./certificates/material.ts";
+import { Serving, type ServingOptions } from "./certificates/serving.ts";
 import { guardEntries, pinningEntries, probeEntry, type GenerateOptions } from "./configurations/generate.ts";
 import {
   readConfigurations,
@@ -16,10 +17,8 @@ import { Reachability } from "./guard/reachability.ts";
 import { Rounds } from "./guard/rounds.ts";
 import { guards, suspension } from "./guard/suspension.ts";
 import { trusts, weaknesses } from "./guard/weaknesses.ts";
-import type { AdmissionLogger } from "./logger.ts";
-import type { ServingPair } from "./server.ts";
 
-export interface InstallationOptions extends Omit<GenerateOptions, "caBundle"> {
+export interface InstallationOptions extends Omit<GenerateOptions, "caBundle">, ServingOptions {
   readonly store: Pick<CertificateStore, "sync">;
   readonly configurations: ConfigurationsApi;
   /** false: someone else writes the configurations, with the authority that stands in the Secret. They are looked at all the same. */
@@ -34,15 +33,8 @@ export interface InstallationOptions extends Omit<GenerateOptions, "caBundle"> {
   readonly probe: () => Promise<Reach>;
   /** Told what was seen, after every round. */
   readonly onGuard: (state: GuardState) => void;
-  /** Takes a certificate into service. */
-  readonly use: (pair: ServingPair) => void;
-  /** The served certificate's end, in seconds since the epoch. */
-  readonly certificateExpiry: (seconds: number) => void;
-  readonly logger: AdmissionLogger;
   /** Milliseconds between rounds; 10 s by default. */
   readonly interval?: number;
-  /** Milliseconds that API servers get to see a new authority before its certificate is served; 5 s by default. */
-  readonly settle?: number;
 }
 
 /** Milliseconds until the next look where the API server does not reach the webhook. */
@@ -63,10 +55,8 @@ export class WebhookInstallation {
   readonly #options: InstallationOptions;
   readonly #rounds: Rounds;
   readonly #reach: Reachability;
+  readonly #serving: Serving;
   readonly #installed = Promise.withResolvers<void>();
-  #served: Material | undefined;
-  /** The authority that the configurations were seen to trust, and since when (monotonic milliseconds). */
-  #trusted: { readonly authority: string; readonly since: number } | undefined;
   /** Whether the last round found and left everything as it should be: what is found otherwise then, somebody else did. */
   #complete = false;
 
@@ -74,6 +64,7 @@ export class WebhookInstallation {
     this.#options = options;
     this.ready = this.#installed.promise;
     this.#reach = new Reachability(options.probe);
+    this.#serving = new Serving(options);
     this.#rounds = new Rounds({
       round: (signal) => this.#round(signal),
       interval: options.interval ?? 10_000,
@@ -109,24 +100,44 @@ export class WebhookInstallation {
   /** One round; gives the milliseconds after which the next one has something to do, at the latest, and whether it wrote. */
   async #round(signal: AbortSignal): Promise<{ readonly pause: number; readonly wrote: boolean }> {
     const { store, configurations, manage, leaving } = this.#options;
+    if (!manage) return await this.#watchOver();
     // In this order: whoever renewed the Secret after we read it also wrote a configuration that is newer than ours, so
     // that our write conflicts and no bundle ever goes back.
-    const live = await readConfigurations(configurations);
-    if (manage && (await leaving())) {
+    const live = await this.#read();
+    if (await leaving()) {
       this.#complete = false;
       const written = await writeConfigurations(configurations, live, NOTHING);
       this.#tell({ stays: "leaving" }, written);
       return { pause: Infinity, wrote: differs(live, written) };
     }
     const material = await store.sync();
-    if (!manage) {
-      this.#serve(material);
-      const { probe } = this.#entries(material);
-      if (live.validating?.webhooks?.some(({ name }) => name === probe.name) === true) await this.#reach.look();
-      this.#tell({ authority: material.authority.cert }, live);
-      return { pause: this.#reach.unsettled() ? UNREACHED_MS : Infinity, wrote: false };
-    }
     return await this.#manage(live, material, signal);
+  }
+
+  /** Someone else writes the configurations: what they hold is looked at, and nothing of it decides whether we serve. */
+  async #watchOver(): Promise<{ readonly pause: number; readonly wrote: boolean }> {
+    const material = await this.#options.store.sync();
+    this.#serving.use(material);
+    this.#installed.resolve();
+    const live = await this.#read();
+    const { probe } = this.#entries(material);
+    if (live.validating?.webhooks?.some(({ name }) => name === probe.name) === true) await this.#reach.look();
+    this.#tell({ authority: material.authority.cert }, live);
+    return { pause: this.#reach.unsettled() ? UNREACHED_MS : Infinity, wrote: false };
+  }
+
+  /** Rejects where they cannot be read; where the API server does not let us, policies say that nobody knows. */
+  async #read(): Promise<LiveConfigurations> {
+    try {
+      return await readConfigurations(this.#options.configurations);
+    } catch (error) {
+      if (error instanceof ApiException && error.code === 403) {
+        this.#tell({ stays: "unseen", why: apiMessageOf(error) }, { validating: undefined, mutating: undefined });
+        // What may be there already is to be answered.
+        this.#serving.use(await this.#options.store.sync());
+      }
+      throw error;
+    }
   }
 
   async #manage(
@@ -139,7 +150,7 @@ export class WebhookInstallation {
     const why = suspension(live.validating);
     const guarded = guards(live.validating, probe.name);
     // Nobody calls us: it can be served before it is trusted, and must be, to be reached.
-    if (!guarded) this.#use(material);
+    if (!guarded) this.#serving.use(material);
     if (why !== undefined) {
       const written = await this.#write(live, NOTHING, material);
       this.#complete = false;
@@ -174,7 +185,7 @@ export class WebhookInstallation {
     const { pins, logger } = this.#options;
     const options = { ...this.#options, caBundle: material.bundle.join("") };
     const pinning = pins();
-    const found = this.#complete ? weaknesses(live.validating, guard, this.#trusted?.authority, true) : [];
+    const found = this.#complete ? weaknesses(live.validating, guard, this.#serving.trusted(), true) : [];
     const mutating = pinning === undefined ? undefined : pinning ? pinningEntries(options) : [];
     const written = await this.#write(live, { validating: [...guard, probe], mutating }, material);
     const wrote = differs(live, written);
@@ -186,7 +197,9 @@ export class WebhookInstallation {
     for (const { clientConfig } of written.validating?.webhooks?.filter(({ name }) => name === probe.name) ?? [])
       if (!trusts(clientConfig.caBundle, authority))
         throw new Error("the configurations do not hold the webhook's authority");
-    const pause = this.#change(material);
+    const wait = this.#serving.change(material);
+    if (wait === 0) this.#installed.resolve();
+    const pause = wait === 0 ? Infinity : wait;
     this.#complete = true;
     await this.#reach.look();
     this.#tell({ authority }, written);
@@ -199,7 +212,8 @@ export class WebhookInstallation {
     } catch (error) {
       if (error instanceof ApiException) {
         // We have no right to write it, most often: without a certificate the probes of this replica would fail for nothing.
-        this.#serve(material);
+        this.#serving.use(material);
+        this.#installed.resolve();
         await this.#reach.look();
         const now = await readConfigurations(this.#options.configurations);
         this.#tell({ authority: material.authority.cert, refused: apiMessageOf(error) }, now);
@@ -230,34 +244,6 @@ export class WebhookInstallation {
         proven: this.#reach.lately(),
       }),
     );
-  }
-
-  /** Serves what the API servers trust: at once what the authority in use has signed, else when they had time to see the new one. */
-  #change(material: Material): number {
-    const authority = material.authority.cert;
-    if (this.#trusted?.authority !== authority) this.#trusted = { authority, since: performance.now() };
-    const inUse = this.#served?.authority.cert;
-    const wait = this.#trusted.since + (this.#options.settle ?? 5_000) - performance.now();
-    if (inUse !== undefined && inUse !== authority && wait > 0) return wait;
-    this.#serve(material);
-    return Infinity;
-  }
-
-  #serve(material: Material): void {
-    this.#use(material);
-    this.#installed.resolve();
-  }
-
-  #use(material: Material): void {
-    if (this.#served?.serving.cert !== material.serving.cert) {
-      const { use, certificateExpiry, logger } = this.#options;
-      use(material.serving);
-      certificateExpiry(expiryOf(material.serving.cert) / 1_000);
-      logger.info("the webhook serves a new certificate", {
-        expires: new Date(expiryOf(material.serving.cert)).toISOString(),
-      });
-    }
-    this.#served = material;
   }
 }
 

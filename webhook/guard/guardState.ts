@@ -6,6 +6,8 @@ export type GapReason =
   /** The annotation on the configuration, or the operator's namespace, says that it is to stay away. */
   | "Suspended"
   | "Leaving"
+  /** The operator has no right to read the configurations. */
+  | "NotSeen"
   /** Nothing is installed before the API server was seen to reach the webhook. */
   | "NotInstalled"
   /** The API server was told to ask, and gets no answer. */

@@ -9,7 +9,7 @@ export interface GuardSeen {
   readonly seen:
     /** Why nothing is installed. */
     | { readonly stays: "leaving" | "starting" }
-    | { readonly stays: "suspended"; readonly why: string }
+    | { readonly stays: "suspended" | "unseen"; readonly why: string }
     | { readonly stays: "unreached"; readonly answer: Reach; readonly authority: string }
     /** Everything should be: `refused`, why it could not be written. */
     | { readonly authority: string; readonly refused?: string };
@@ -36,6 +36,12 @@ export function judgeGuard({ seen, live, guard, pinning, manage, trouble, proven
         return gap("Leaving", `the operator's namespace is being deleted, so it has taken its webhook away: ${OPEN}`);
       case "starting":
         return gap("NotInstalled", `${IT} is empty until the operator has read policies and namespaces: ${OPEN}`);
+      case "unseen":
+        return gap(
+          "NotSeen",
+          `the webhook configurations could not be read (${seen.why}): whether images are judged is not known; ` +
+            "apply config/ again, with its ClusterRole",
+        );
       case "suspended":
         return gap(
           "Suspended",

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ApiException } from "@kubernetes/client-node";
 import { CertificateStore } from "../../../webhook/certificates/certificateStore.ts";
 import { sameCertificate, splitPem } from "../../../webhook/certificates/material.ts";
+import type { ConfigurationsApi } from "../../../webhook/configurations/webhookConfigurations.ts";
 import type { GuardState, Reach } from "../../../webhook/guard/guardState.ts";
 import { WebhookInstallation, type InstallationOptions } from "../../../webhook/installation.ts";
 import { fakeApi } from "./support/fakeApi.ts";
@@ -203,6 +204,25 @@ describe("WebhookInstallation", () => {
     assert.match(JSON.stringify(guard()), /ConfigurationMissing.*is missing.*--manage-webhooks=false/);
     assert.equal(api.validating.writes, 0);
   });
+
+  for (const manage of [true, false])
+    it(`says that nobody knows where the configurations may not be read, and serves all the same, --manage-webhooks=${manage}`, async () => {
+      let refused = true;
+      const configurations: ConfigurationsApi = {
+        ...api.configurations,
+        readMutatingWebhookConfiguration: (request) =>
+          refused
+            ? Promise.reject(new ApiException(403, "x", { message: "may not get them" }, {}))
+            : api.configurations.readMutatingWebhookConfiguration(request),
+      };
+      const { installation, served, guard } = replica({ manage, configurations });
+      await until(() => guard()?.status === "gap");
+      assert.match(JSON.stringify(guard()), /NotSeen.*could not be read \(may not get them\)/);
+      await until(() => served.length === 1);
+      refused = false;
+      await installation.ready;
+      await until(() => !JSON.stringify(guard()).includes("NotSeen"));
+    });
 
   describe("cannot stop a cluster:", () => {
     it("nothing refuses images before this replica could judge", async () => {
