@@ -170,7 +170,7 @@ describe("writing statuses", () => {
     guard = { status: "enforced", message: "asked", pinning: undefined };
     writer.refresh();
     await until("healed", () => enforced("p") === "True" && enforced("q") === "True");
-    assert.equal(enforcedNews.length, 4);
+    await until("told", () => enforcedNews.length === 4);
   });
 
   it("gathers what changes all the time", async () => {
