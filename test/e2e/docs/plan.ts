@@ -11,6 +11,7 @@ export const ROOT: string = fileURLToPath(new URL("../../..", import.meta.url));
  */
 export type How = "sandbox" | "installed" | { readonly by: string } | { readonly not: string };
 
+const EXCEPTIONS: How = { by: "test/e2e/audit/exceptions.test.ts" };
 const NO_REGISTRY = "it needs a registry of the reader's, an image and a scanner";
 
 /** Every block of commands, by its file and its first command. They run in this order. */
@@ -30,6 +31,7 @@ export const PLAN: readonly (readonly [file: string, first: string, how: How])[]
   ],
   ["docs/operations.md", "kubectl scale deployment", "installed"],
   ["docs/operations.md", "kubectl apply -k config/default", "installed"],
+  ["docs/exceptions.md", "kubectl create clusterrolebinding", "installed"],
   ["docs/authenticating-api-servers.md", "openssl req", "installed"],
   ["docs/authenticating-api-servers.md", "kubectl create configmap", "installed"],
   [
@@ -43,7 +45,10 @@ export const PLAN: readonly (readonly [file: string, first: string, how: How])[]
   ["docs/scans.md", "trivy image", { not: NO_REGISTRY }],
   ["docs/command-line.md", "image-security check", { by: "test/e2e/cli/check.test.ts" }],
   ["docs/command-line.md", "image-security audit", { by: "test/e2e/cli/audit.test.ts" }],
+  ["docs/command-line.md", "image-security where", { by: "test/e2e/cli/audit.test.ts" }],
   ["docs/command-line.md", "image-security migrate", { by: "test/e2e/cli/migrate.test.ts" }],
+  ["docs/exceptions.md", "kubectl get ise", EXCEPTIONS],
+  ["docs/exceptions.md", "kubectl get violations -A -l imagesecurity.dev/exempted=true", EXCEPTIONS],
 ];
 
 /** The blocks of a file of the repository. */
