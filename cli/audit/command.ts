@@ -68,7 +68,7 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
     const replaced = new Set(given.map(({ kind, name }) => `${kind} ${name}`));
     const applied = (await clusterManifests(client)).filter(({ kind, name }) => !replaced.has(`${kind} ${name}`));
     const judgedBy = [...given, ...applied];
-    const { policies, objects } = policiesIn(judgedBy, resolveIn(judgedBy));
+    const { policies, objects, exceptions } = policiesIn(judgedBy, resolveIn(judgedBy), Date.now());
     if (policies.length === 0) throw new UsageError("there is no ImageSecurityPolicy, neither applied nor in --policy");
     // All of them deny, so that warnings and dry runs show what would come of them.
     const denying = objects.map(({ spec: { enforcementOverrides: _overrides, ...spec }, ...object }) =>
@@ -81,6 +81,7 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
       const defects: unknown[] = [];
       const result = await audit(workloads, {
         policies: denying,
+        exceptions,
         inForce: new Map(policies.map((policy) => [policy.name, policy])),
         review: createReview(evidence.gather, (error) => void defects.push(error)),
         resolveDigest: evidence.resolveDigest,

@@ -77,7 +77,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     throw new UsageError(`${paths.join(", ")}: holds no Kubernetes object, so nothing was judged`);
 
   const around = [...judgedBy, ...manifests];
-  const { policies, objects } = policiesIn(judgedBy, resolveIn(around));
+  const { policies, objects, exceptions } = policiesIn(judgedBy, resolveIn(around), Date.now());
   if (policies.length === 0)
     throw new UsageError(
       `${[...flags.policy, ...(flags.fromCluster ? ["the cluster"] : [])].join(", ")}: holds no ImageSecurityPolicy`,
@@ -97,6 +97,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     const defects: unknown[] = [];
     const options: JudgeOptions = {
       policies,
+      exceptions,
       review: createReview(evidence.gather, (error) => void defects.push(error)),
       resolveDigest: evidence.resolveDigest,
       namespaceLabels: (name) => namespaces.get(name) ?? {},

@@ -4,6 +4,8 @@ import type { Review } from "../../engine/review.ts";
 import type { ResolveDigest } from "../../evidence/provider.ts";
 import { SILENT } from "../../kube/log.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
+import { exemptionsOf } from "../../policy/exceptions/exempt.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import { WORKLOAD_KINDS } from "../../policy/subject/subjectOf.ts";
 import type { AdmissionRequest } from "../../webhook/admissionReview.ts";
@@ -26,6 +28,7 @@ export interface Verdict {
 
 export interface JudgeOptions {
   readonly policies: readonly CompiledPolicy[];
+  readonly exceptions: readonly CompiledException[];
   readonly review: Review;
   readonly resolveDigest: ResolveDigest;
   /** Of a namespace; undefined: not known, so that every policy with a namespace selector matches. */
@@ -45,9 +48,15 @@ export const isJudged = (manifest: Manifest): boolean =>
  * the object is not what it says it is.
  */
 export const judgeManifest = async (manifest: Manifest, namespace: string, options: JudgeOptions): Promise<Verdict> => {
-  const { policies, resolveDigest, namespaceLabels, now } = options;
+  const { policies, exceptions, resolveDigest, namespaceLabels, now } = options;
   const signal = AbortSignal.timeout(options.timeout);
-  const mutate = createMutate({ policies: () => policies, namespaceLabels, resolveDigest, logger: SILENT });
+  const mutate = createMutate({
+    policies: () => policies,
+    exemptions: (subject) => exemptionsOf(exceptions, subject, now()),
+    namespaceLabels,
+    resolveDigest,
+    logger: SILENT,
+  });
   const request = requestOf(manifest, namespace);
   const patch = operationsOf((await mutate(request, signal)).patch);
   const object = applyPatch(manifest.object, patch);
@@ -60,6 +69,7 @@ export const judgeManifest = async (manifest: Manifest, namespace: string, optio
     });
   const validate = createValidate({
     policies: () => policies,
+    exceptions: () => exceptions,
     review,
     namespaceLabels,
     now,

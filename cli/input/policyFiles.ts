@@ -1,9 +1,12 @@
 import { OBJECT_SCHEMAS } from "../../crds/objectSchemas.ts";
-import type { ImageSecurityPolicy } from "../../crds/types.ts";
+import type { ImageSecurityException, ImageSecurityPolicy } from "../../crds/types.ts";
 import { field, isObject, textField } from "../../json/fields.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 import type { Resolve } from "../../policy/compile/resolve.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import { compileException } from "../../policy/exceptions/compileException.ts";
+import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
+import { defaultSettings } from "../../operator/settings/settings.ts";
 import { UsageError } from "../exitCode.ts";
 import { validateObject } from "../schema/validateObject.ts";
 import type { Manifest } from "./manifests.ts";
@@ -12,16 +15,23 @@ export const GROUP = "imagesecurity.dev";
 
 export const isOurs = ({ apiVersion }: Manifest): boolean => apiVersion.startsWith(`${GROUP}/`);
 
+/** What is judged by. */
+export interface PolicyFiles {
+  readonly policies: readonly CompiledPolicy[];
+  /** The policies as they are written, with the schema's defaults, in the same order. */
+  readonly objects: readonly ImageSecurityPolicy[];
+  readonly exceptions: readonly CompiledException[];
+}
+
 /**
- * The policies among some files, read as an API server with the CRDs reads them. Throws UsageError with every fault, its file and line:
- * what a cluster would refuse is not judged by. What only an operator can see (a key that is not there) stays a fault of the policy.
+ * The policies and exceptions among some files, read as an API server with the CRDs reads them. Throws UsageError with every fault, its file and line:
+ * what a cluster would refuse is not judged by.
+ * `now` in milliseconds since the epoch: an exception that was not applied yet is created then. What only an operator can see (a key that is not there) stays a fault of the policy.
  */
-export const policiesIn = (
-  manifests: readonly Manifest[],
-  resolve: Resolve,
-): { readonly policies: readonly CompiledPolicy[]; readonly objects: readonly ImageSecurityPolicy[] } => {
+export const policiesIn = (manifests: readonly Manifest[], resolve: Resolve, now: number): PolicyFiles => {
   const faults: string[] = [];
   const names = new Map<string, Manifest>();
+  const exceptions: CompiledException[] = [];
   const objects = manifests.filter(isOurs).flatMap((manifest): readonly ImageSecurityPolicy[] => {
     const schema = OBJECT_SCHEMAS[manifest.kind];
     if (schema === undefined || manifest.apiVersion !== `${GROUP}/v1`) {
@@ -31,6 +41,9 @@ export const policiesIn = (
     const { value, faults: found } = validateObject(schema, manifest.object);
     for (const { path, message } of found)
       faults.push(`${placeOf(manifest, keysOf(path))}: ${manifest.kind} ${manifest.name}: ${path}: ${message}`);
+    if (manifest.kind === "ImageSecurityException" && found.length === 0)
+      // Of the schema's shape, from which the type is generated. As long as a cluster takes one by default.
+      exceptions.push(compileException(value as ImageSecurityException, { maxDuration: LONGEST_EXCEPTION, now }));
     if (manifest.kind !== "ImageSecurityPolicy") return [];
     const before = names.get(manifest.name);
     if (before !== undefined)
@@ -48,8 +61,11 @@ export const policiesIn = (
         faults.push(`${placeOf(manifest, keysOf(path))}: ImageSecurityPolicy ${policy.name}: ${path}: ${message}`);
   }
   if (faults.length > 0) throw new UsageError(faults.join("\n"));
-  return { policies, objects };
+  return { policies, objects, exceptions };
 };
+
+/** Milliseconds; the default of `--max-exception-duration`. */
+const LONGEST_EXCEPTION = defaultSettings().maxExceptionDuration;
 
 /** Faults that come from what the files do not hold; the verdict says so where it matters. */
 const WITHOUT_CLUSTER: ReadonlySet<string> = new Set(["ReferenceNotFound", "NamespaceNotTrusted", "NotSupported"]);

@@ -47,7 +47,7 @@ const where = async (query: Query, flags: WhereFlags): Promise<readonly Place[]>
     // By the objects alone, so that it works where nothing of ours is installed.
     const asksEvidence = query.type !== "digest" && query.type !== "image";
     const judgedBy = asksEvidence ? await clusterManifests(client) : [];
-    const { policies } = policiesIn(judgedBy, resolveIn(judgedBy));
+    const { policies } = policiesIn(judgedBy, resolveIn(judgedBy), Date.now());
     const namespaces = namespacesIn(judgedBy, []);
     const evidence = await userEvidence(flags, await clusterEvidence(client, judgedBy));
     try {

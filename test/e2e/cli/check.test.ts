@@ -94,6 +94,20 @@ describe("image-security check", function () {
     assert.equal((await check(["pod.yaml", "--policy=warn.yaml", "--fail-on=warn"])).code, 1);
   });
 
+  it("silences by exceptions what a cluster would, until their end", async () => {
+    const exception = (expires: string): string =>
+      `apiVersion: imagesecurity.dev/v1\nkind: ImageSecurityException\nmetadata: {name: legacy}\n` +
+      `spec: {policies: [production], rules: [digest], match: {namespaces: [default]}, reason: moving, expires: "${expires}"}\n`;
+    await place({ "pod.yaml": pod(tagged), "ise.yaml": exception(new Date(Date.now() + 86_400_000).toISOString()) });
+    const silenced = await check(["pod.yaml", "--policy=policy.yaml", "--policy=ise.yaml"]);
+    assert.equal(silenced.code, 0, silenced.stdout);
+    assert.match(silenced.stdout, /exempted: \[production\] .*DigestRequired.*\(exempted by legacy\)/);
+    await place({ "ise.yaml": exception(new Date(Date.now() - 1_000).toISOString()) });
+    assert.equal((await check(["pod.yaml", "--policy=policy.yaml", "--policy=ise.yaml"])).code, 1);
+    await place({ "ise.yaml": exception(new Date(Date.now() + 200 * 86_400_000).toISOString()) });
+    assert.equal((await check(["pod.yaml", "--policy=policy.yaml", "--policy=ise.yaml"])).code, 1, "is too long");
+  });
+
   it("reads keys and pull secrets from the files", async () => {
     await place({
       "signed.yaml": policy(
