@@ -96,6 +96,21 @@ const CASES: readonly (readonly [
       'image_security_webhook_callers_total{caller="1",result="expired"}': "7x40",
     },
   ],
+  [
+    "ImageSecurityExceptionExpires",
+    10,
+    true,
+    {
+      'image_security_exception_expiry_timestamp_seconds{exception="legacy",pod="a"}': "86400x20",
+      'image_security_exception_expiry_timestamp_seconds{exception="new",pod="a"}': "8640000x20",
+    },
+  ],
+  [
+    "ImageSecurityExceptionExpires",
+    10,
+    false,
+    { 'image_security_exception_expiry_timestamp_seconds{exception="new"}': "8640000x20" },
+  ],
   ["ImageSecurityAuditOld", 55, true, { image_security_audit_last_success_timestamp_seconds: "0x60" }],
   ["ImageSecurityAuditOld", 55, false, { image_security_audit_last_success_timestamp_seconds: "0+60x60" }],
   [
@@ -117,6 +132,7 @@ const LABELS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ImageSecurityEvidenceUnavailable: { kind: "manifest", cause: "timeout" },
   ImageSecurityClientCertificateExpires: { caller: "1" },
   ImageSecurityClientCertificateExpired: { caller: "1" },
+  ImageSecurityExceptionExpires: { exception: "legacy" },
   ImageSecurityCallerNotAccepted: { caller: "1", result: "expired" },
 };
 
