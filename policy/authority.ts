@@ -29,8 +29,8 @@ export interface CompiledIdentity {
 interface AuthorityBase {
   readonly name: string;
   /**
-   * Hash of everything that a verification by this authority depends on (keys, identities, roots, settings):
-   * part of every cache key. For a KMS key the URI stands for it; the fetched key's fingerprint is added by the verifier.
+   * Hash of everything that a verification by this authority depends on (keys, identities, roots, settings): part of
+   * every cache key. For a KMS key the URI stands for it; the fetched key's fingerprint is added by the verifier.
    */
   readonly id: string;
   /** Where the signatures are, if not beside the image: `registry/repository`. */

@@ -9,20 +9,26 @@ import type { CompiledRules } from "./rules/table.ts";
 import type { Subject } from "./subject/subject.ts";
 
 /**
- * A rule that the policy asks for and that could not be compiled, whole or in part: what the rest of it does not refuse already
- * is EvidenceUnavailable (configuration) for every image that it would have judged.
+ * A rule that the policy asks for and that could not be compiled, whole or in part: what the rest of it does not refuse
+ * already is EvidenceUnavailable (configuration) for every image that it would have judged.
  */
 export interface UnjudgedRule {
   readonly rule: RuleName;
   readonly message: string;
 }
 
-/** A policy, ready to judge, with what each of its rules is compiled to under the rule's name. Frozen; made by `compilePolicy`. */
+/**
+ * A policy, ready to judge, with what each of its rules is compiled to under the rule's name. Frozen; made by
+ * `compilePolicy`.
+ */
 export interface CompiledPolicy extends CompiledRules {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
-  /** Hash of the specification, of every key, certificate and root it resolved to, and of `lookAgain`: equal keys judge equally. */
+  /**
+   * Hash of the specification, of every key, certificate and root it resolved to, and of `lookAgain`: equal keys judge
+   * equally.
+   */
   readonly key: string;
   /** What its author wrote to have everything looked at anew: another text, no kept answer from before. */
   readonly lookAgain?: string;

@@ -110,8 +110,9 @@ export function judgedDigest({ parsed }: ImageUse, facts: ImageFacts | undefined
 }
 
 /**
- * The digest that a verdict binds to, for exceptions by digest: the one that is written, or, in audits, the one that runs. What a tag names is
- * nobody's promise to a node; only where its pods are pinned, and judged anew, does a template's tag stand for its digest.
+ * The digest that a verdict binds to, for exceptions by digest: the one that is written, or, in audits, the one that
+ * runs. What a tag names is nobody's promise to a node; only where its pods are pinned, and judged anew, does a
+ * template's tag stand for its digest.
  */
 export function boundDigest(
   image: ImageUse,
@@ -124,7 +125,9 @@ export function boundDigest(
   return mode === "audit" || tags === "excused" ? judgedDigest(image, facts) : undefined;
 }
 
-/** What stands where judging itself failed, a defect of ours: never a pass, and nothing that `onUnavailable` settles. */
+/**
+ * What stands where judging itself failed, a defect of ours: never a pass, and nothing that `onUnavailable` settles.
+ */
 export function defectFinding(policy: CompiledPolicy, subject: Subject, image: ImageUse): Finding {
   return unaskedFinding(
     policy,
@@ -134,7 +137,9 @@ export function defectFinding(policy: CompiledPolicy, subject: Subject, image: I
   );
 }
 
-/** What stands where nobody looked, and not for want of time: never a pass, and nothing that `onUnavailable` settles. */
+/**
+ * What stands where nobody looked, and not for want of time: never a pass, and nothing that `onUnavailable` settles.
+ */
 export function unaskedFinding(
   policy: CompiledPolicy,
   subject: Subject,
@@ -254,13 +259,18 @@ function toFinding(
   };
 }
 
-/** Whoever reads a finding learns that it may come from a policy that is not as it was meant: it pins nothing, and lacks keys. */
-const notReady = ({ name, faults }: CompiledPolicy): string =>
-  faults.length === 0 ? "" : ` (the policy is not Ready: kubectl get isp ${name} -o wide)`;
+/**
+ * Whoever reads a finding learns that it may come from a policy that is not as it was meant: it pins nothing, and lacks
+ * keys.
+ */
+function notReady({ name, faults }: CompiledPolicy): string {
+  return faults.length === 0 ? "" : ` (the policy is not Ready: kubectl get isp ${name} -o wide)`;
+}
 
 /**
- * A rule may only soften what the policy does. Evidence that could not be had is settled by `onUnavailable`, which never makes a lenient
- * policy strict; a fault of the configuration, or one whose kind is not told, takes the policy's own action.
+ * A rule may only soften what the policy does. Evidence that could not be had is settled by `onUnavailable`, which
+ * never makes a lenient policy strict; a fault of the configuration, or one whose kind is not told, takes the policy's
+ * own action.
  */
 function actionOf({ onUnavailable }: CompiledPolicy, action: EnforcementAction, found: RuleFinding): FindingAction {
   const settled = found.unavailable === "evidence" ? softer(action, onUnavailable) : action;

@@ -1,11 +1,11 @@
 const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|[+-](\d\d):(\d\d))$/;
 
 /**
- * Milliseconds since the epoch of an RFC 3339 time; undefined for anything else. `Date.parse` takes the 30th of February for the
- * 2nd of March, "1" for 2001, and a time without a zone for local time, so that the same policy would judge differently
- * in another place.
+ * Milliseconds since the epoch of an RFC 3339 time; undefined for anything else. `Date.parse` takes the 30th of
+ * February for the 2nd of March, "1" for 2001, and a time without a zone for local time, so that the same policy would
+ * judge differently in another place.
  */
-export const parseRfc3339 = (text: string): number | undefined => {
+export function parseRfc3339(text: string): number | undefined {
   const match = text.length > 64 ? null : RFC3339.exec(text);
   if (match === null) return undefined;
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
@@ -18,9 +18,9 @@ export const parseRfc3339 = (text: string): number | undefined => {
     `${text.slice(0, 10)}T${text.slice(11, 19)}.${(match[7] ?? "").padEnd(3, "0").slice(0, 3)}${zone}`,
   );
   return Number.isNaN(time) ? undefined : time;
-};
+}
 
-const daysIn = (year: number, month: number): number => {
+function daysIn(year: number, month: number): number {
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   return [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;
-};
+}

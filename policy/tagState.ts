@@ -5,12 +5,14 @@ import { refusesRegistry } from "./judge.ts";
 import type { ImageUse, Subject } from "./subject/subject.ts";
 
 /**
- * One policy that pins is enough, whichever it is (design.md section 9), but for what its own registries rule refuses: nobody asks a registry
- * that nothing may come from. `policies` are those that match the object and the image; without `of`, whether any of them pins anything. An
- * audit judges what stands in the cluster: a tag that is still there was not pinned.
+ * One policy that pins is enough, whichever it is (design.md section 9), but for what its own registries rule refuses:
+ * nobody asks a registry that nothing may come from. `policies` are those that match the object and the image; without
+ * `of`, whether any of them pins anything. An audit judges what stands in the cluster: a tag that is still there was
+ * not pinned.
  *
- * A ReplicaSet stays as its Deployment made it, also under `pin: All`: the controller looks for one that equals the Deployment's template,
- * and makes another, and another, where a webhook has changed it (kubernetes #57167, gatekeeper #2963).
+ * A ReplicaSet stays as its Deployment made it, also under `pin: All`: the controller looks for one that equals the
+ * Deployment's template, and makes another, and another, where a webhook has changed it (kubernetes #57167, gatekeeper
+ * #2963).
  */
 export function tagState(
   policies: readonly CompiledPolicy[],

@@ -12,7 +12,9 @@ export interface AttestationRule extends Quorum {
   /** Milliseconds. */
   readonly maxAge?: number;
   readonly conditions: readonly CompiledCondition[];
-  /** What is wrong with the rule itself (an expression that does not compile): it then answers as a configuration fault. */
+  /**
+   * What is wrong with the rule itself (an expression that does not compile): it then answers as a configuration fault.
+   */
   readonly fault?: string;
 }
 
@@ -31,8 +33,8 @@ const SHORT_NAMES = new Map([
 ]);
 
 /**
- * Compiles `spec.attestations`. A condition that does not compile stays as one that never holds: the rule then answers as
- * a configuration fault instead of passing what the condition was to refuse.
+ * Compiles `spec.attestations`. A condition that does not compile stays as one that never holds: the rule then answers
+ * as a configuration fault instead of passing what the condition was to refuse.
  */
 export function compileAttestations(
   specs: readonly Attestation[],

@@ -21,7 +21,7 @@ export interface CompiledAuthorities {
 }
 
 /** Compiles `spec.authorities`. A fault takes out its authority only: the policy stays in force with the others. */
-export const compileAuthorities = (specs: readonly Authority[], resolve: Resolve): CompiledAuthorities => {
+export function compileAuthorities(specs: readonly Authority[], resolve: Resolve): CompiledAuthorities {
   const authorities = new Map<string, CompiledAuthority>();
   const faulty = new Map<string, PolicyFault>();
   for (const [index, spec] of specs.entries()) {
@@ -38,20 +38,23 @@ export const compileAuthorities = (specs: readonly Authority[], resolve: Resolve
     }
   }
   return { authorities, faulty };
-};
+}
 
 /** The authorities that a rule names; a name that the policy does not define is a fault of its own. */
-export const authoritySet = (names: readonly string[], { authorities, faulty }: CompiledAuthorities): AuthoritySet => {
+export function authoritySet(names: readonly string[], { authorities, faulty }: CompiledAuthorities): AuthoritySet {
   const unknown = (name: string): string => faulty.get(name)?.message ?? "is not among spec.authorities";
   const distinct = [...new Set(names)];
   return {
     trusted: distinct.flatMap((name) => authorities.get(name) ?? []),
     faulty: distinct.filter((name) => !authorities.has(name)).map((name) => ({ name, message: unknown(name) })),
   };
-};
+}
 
-/** For rules that count attestations: notation makes none, and waiting for some would refuse every image without a word why. */
-export const attestingSet = (names: readonly string[], compiled: CompiledAuthorities): AuthoritySet => {
+/**
+ * For rules that count attestations: notation makes none, and waiting for some would refuse every image without a word
+ * why.
+ */
+export function attestingSet(names: readonly string[], compiled: CompiledAuthorities): AuthoritySet {
   const { trusted, faulty } = authoritySet(names, compiled);
   const silent = trusted.filter(({ type }) => type === "notation");
   return {
@@ -61,9 +64,9 @@ export const attestingSet = (names: readonly string[], compiled: CompiledAuthori
       ...silent.map(({ name }) => ({ name, message: "is an authority of notation, which makes no attestations" })),
     ],
   };
-};
+}
 
-const compileAuthority = (spec: Authority, path: string, resolve: Resolve): Result<CompiledAuthority> => {
+function compileAuthority(spec: Authority, path: string, resolve: Resolve): Result<CompiledAuthority> {
   const kinds = [spec.key, spec.keyless, spec.notation].filter((kind) => kind !== undefined);
   if (kinds.length !== 1) return fault("InvalidSpec", path, "write exactly one of key, keyless and notation");
   const repository = compileRepository(spec.repository, `${path}.repository`);
@@ -111,13 +114,13 @@ const compileAuthority = (spec: Authority, path: string, resolve: Resolve): Resu
   if (key.status === "fault") return key;
   const material = key.value.kms ?? key.value.keys.map(({ fingerprint }) => fingerprint).toSorted();
   return ok({ type: "key", id: hash(["key", material, ...settings]), ...key.value, ...common });
-};
+}
 
-const compileKey = (
+function compileKey(
   { secretRef, configMapRef, pem, kms }: KeySource,
   path: string,
   resolve: Resolve,
-): Result<{ readonly keys: readonly TrustedKey[]; readonly kms?: string }> => {
+): Result<{ readonly keys: readonly TrustedKey[]; readonly kms?: string }> {
   const given = [secretRef, configMapRef, pem, kms].filter((one) => one !== undefined);
   if (given.length !== 1)
     return fault("InvalidSpec", path, "write exactly one of secretRef, configMapRef, pem and kms");
@@ -134,18 +137,18 @@ const compileKey = (
   if (uri.service !== "k8s") return ok({ keys: [], kms });
   const reference = { namespace: uri.namespace, name: uri.name, key: "cosign.pub" };
   return keysOf(readReference("Secret", reference, `${path}.kms`, resolve));
-};
+}
 
-const keysOf = (read: ReadText): Result<{ readonly keys: readonly TrustedKey[] }> => {
+function keysOf(read: ReadText): Result<{ readonly keys: readonly TrustedKey[] }> {
   if (read.status === "fault") return read;
   const parsed = parsePublicKeys(read.text);
   return parsed.status === "ok" ? ok({ keys: parsed.keys }) : fault("KeyInvalid", read.path, parsed.message);
-};
+}
 
-const compileIdentities = (
+function compileIdentities(
   specs: readonly Parameters<typeof compileIdentity>[0][],
   path: string,
-): Result<readonly CompiledIdentity[]> => {
+): Result<readonly CompiledIdentity[]> {
   if (specs.length === 0)
     return fault("InvalidSpec", path, "name at least one identity: without one nobody is trusted");
   const identities: CompiledIdentity[] = [];
@@ -155,14 +158,14 @@ const compileIdentities = (
     identities.push(result.identity);
   }
   return ok(identities);
-};
+}
 
-const compileTrustRoot = (
+function compileTrustRoot(
   spec: TrustRoot | undefined,
   needs: TrustRootNeeds,
   path: string,
   resolve: Resolve,
-): Result<TrustRootSource> => {
+): Result<TrustRootSource> {
   if (spec === undefined) return ok({ type: "publicGood" });
   const { tuf, ...document } = spec;
   const fields = "secretRef, configMapRef, inline and tuf";
@@ -198,12 +201,14 @@ const compileTrustRoot = (
   return isTufRoot(root)
     ? ok({ type: "tuf", mirror, root })
     : fault("TrustRootInvalid", read.path, "is not a root.json of a TUF repository");
-};
+}
 
 /** Some editors begin a file with a byte order mark, which JSON does not have. */
-const withoutMark = (text: string): string => (text.startsWith("\uFEFF") ? text.slice(1) : text);
+function withoutMark(text: string): string {
+  return text.startsWith("\uFEFF") ? text.slice(1) : text;
+}
 
-const isTufRoot = (text: string): boolean => {
+function isTufRoot(text: string): boolean {
   try {
     const json: unknown = JSON.parse(text);
     const signed: unknown = typeof json === "object" && json !== null ? Reflect.get(json, "signed") : undefined;
@@ -211,18 +216,21 @@ const isTufRoot = (text: string): boolean => {
   } catch {
     return false;
   }
-};
+}
 
-const compileRepository = (written: string | undefined, path: string): Result<string | undefined> => {
+function compileRepository(written: string | undefined, path: string): Result<string | undefined> {
   if (written === undefined) return ok(undefined);
   const parsed = parseReference(written);
   if (parsed.status !== "ok") return fault("InvalidSpec", path, parsed.message);
   return parsed.reference.tag === undefined && parsed.reference.digest === undefined
     ? ok(parsed.reference.name)
     : fault("InvalidSpec", path, "is an image; write host/repository without tag and digest");
-};
+}
 
-const sorted = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
-  Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
 
-const hash = (parts: readonly unknown[]): string => createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+function hash(parts: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}

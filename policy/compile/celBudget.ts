@@ -3,9 +3,9 @@ import { conversionOf } from "./celConversions.ts";
 import { celOperand } from "./celValue.ts";
 
 /**
- * What @marcbachmann/cel-js leaves open: its loops and strings have no limit, its `matches` is a backtracking JavaScript expression, and it
- * converts and compares more than CEL does. All of it is closed on the parsed tree. The library's version is pinned, and
- * the tests of `condition.test.ts` fail where a new one no longer goes through here.
+ * What @marcbachmann/cel-js leaves open: its loops and strings have no limit, its `matches` is a backtracking
+ * JavaScript expression, and it converts and compares more than CEL does. All of it is closed on the parsed tree. The
+ * library's version is pinned, and the tests of `condition.test.ts` fail where a new one no longer goes through here.
  */
 
 /** Units of work of one evaluation; a visited node is one, and costs about 0.2 us. */
@@ -43,40 +43,18 @@ interface CelNode {
   evaluate: (evaluator: unknown, node: unknown, context: unknown) => unknown;
 }
 
-/** Every node of a parsed expression, those that macros (`all`, `exists`, `map`, ...) made of their arguments included. */
-const nodesOf = (root: object): CelNode[] => {
-  const Node = root.constructor;
-  const seen = new Set<object>();
-  const nodes: CelNode[] = [];
-  const queue: unknown[] = [root];
-  while (queue.length > 0) {
-    const value = queue.pop();
-    if (typeof value !== "object" || value === null || seen.has(value)) continue;
-    seen.add(value);
-    if (value instanceof Node) {
-      // Made by the library's parser, whose nodes have these fields.
-      const node = value as CelNode;
-      nodes.push(node);
-      queue.push(...Object.values(node), ...Object.values(node.meta));
-    } else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) {
-      queue.push(...Object.values(value));
-    }
-  }
-  return nodes;
-};
-
 /** Sends `text.matches(expression)` to RE2. Before the type check. */
-export const redirectMatches = (root: object): void => {
+export function redirectMatches(root: object): void {
   for (const { op, args } of nodesOf(root)) {
     if ((op === "rcall" || op === "call") && Array.isArray(args) && args[0] === "matches") args[0] = RE2_MATCHES;
   }
-};
+}
 
 /** Keys that the library leaves out of the maps that an expression writes, which then equal others. */
 const LOST_KEYS = new Set<unknown>(["__proto__", "constructor", "prototype"]);
 
 /** Throws on a map that would not be what is written. */
-export const checkMaps = (root: object): void => {
+export function checkMaps(root: object): void {
   for (const { op, args } of nodesOf(root)) {
     if (op !== "map" || !Array.isArray(args)) continue;
     for (const entry of args as readonly unknown[]) {
@@ -86,13 +64,16 @@ export const checkMaps = (root: object): void => {
         throw new Error(`the key ${JSON.stringify(written)} cannot be written in a map; compare the field itself`);
     }
   }
-};
+}
 
 /** Operators that walk through their operands. */
 const COMPARING = new Set(["==", "!=", "in"]);
 
-/** Makes every node pay for its visits and for what it gives, and looks at what is converted. After the type check, which binds macros. */
-export const meter = (root: object, budget: Budget): void => {
+/**
+ * Makes every node pay for its visits and for what it gives, and looks at what is converted. After the type check,
+ * which binds macros.
+ */
+export function meter(root: object, budget: Budget): void {
   const nodes = nodesOf(root);
   const compared = new Set(nodes.flatMap(({ op, args }) => (COMPARING.has(op) && Array.isArray(args) ? args : [])));
   const converted = new Map(nodes.flatMap(convertedBy));
@@ -116,18 +97,64 @@ export const meter = (root: object, budget: Budget): void => {
     node.evaluate = metered;
     if (node.op === "comprehension") endWithBudget(node.args, budget);
   }
-};
+}
+
+const weights = new WeakMap<object, number>();
+
+const compiled = new Map<string, RE2JS>();
+
+/** RE2, unanchored as CEL defines `matches`. Throws on what is not RE2 syntax, which refuses the statement. */
+export function re2Matches(text: string, expression: string, budget: Budget): boolean {
+  if (expression.length > MAX_PATTERN) throw new BudgetError(`an expression of more than ${MAX_PATTERN} characters`);
+  // Measured: 0.27 us a character for a small expression; the automaton's states multiply it.
+  budget.spend(expression.length + text.length * (2 + (expression.length >> 5)));
+  let pattern = compiled.get(expression);
+  if (pattern === undefined) {
+    pattern = RE2JS.compile(expression);
+    // Expressions may come out of the statement: a bounded memory, not a leak.
+    if (compiled.size >= 1000) compiled.clear();
+    compiled.set(expression, pattern);
+  }
+  return pattern.matcher(text).find();
+}
+
+/**
+ * Every node of a parsed expression, those that macros (`all`, `exists`, `map`, ...) made of their arguments included.
+ */
+function nodesOf(root: object): CelNode[] {
+  const Node = root.constructor;
+  const seen = new Set<object>();
+  const nodes: CelNode[] = [];
+  const queue: unknown[] = [root];
+  while (queue.length > 0) {
+    const value = queue.pop();
+    if (typeof value !== "object" || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (value instanceof Node) {
+      // Made by the library's parser, whose nodes have these fields.
+      const node = value as CelNode;
+      nodes.push(node);
+      queue.push(...Object.values(node), ...Object.values(node.meta));
+    } else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) {
+      queue.push(...Object.values(value));
+    }
+  }
+  return nodes;
+}
 
 /** The arguments of conversions (`int(x)`), with what is asked of their values. */
-const convertedBy = ({ op, args }: CelNode): readonly (readonly [object, (value: unknown) => unknown])[] => {
+function convertedBy({ op, args }: CelNode): readonly (readonly [object, (value: unknown) => unknown])[] {
   if (op !== "call" || !Array.isArray(args)) return [];
   const convert = conversionOf(args[0]);
   const [argument]: readonly unknown[] = Array.isArray(args[1]) ? args[1] : [];
   return convert === undefined || typeof argument !== "object" || argument === null ? [] : [[argument, convert]];
-};
+}
 
-/** `all` and `exists` go on after an element's error; what they ask before each element lets the end of the work through. */
-const endWithBudget = (args: unknown, budget: Budget): void => {
+/**
+ * `all` and `exists` go on after an element's error; what they ask before each element lets the end of the work
+ * through.
+ */
+function endWithBudget(args: unknown, budget: Budget): void {
   if (typeof args !== "object" || args === null) return;
   const condition: unknown = Reflect.get(args, "condition");
   if (typeof condition !== "function") return;
@@ -135,12 +162,10 @@ const endWithBudget = (args: unknown, budget: Budget): void => {
     budget.spend(1);
     return Reflect.apply(condition, undefined, [value]);
   });
-};
-
-const weights = new WeakMap<object, number>();
+}
 
 /** Values inside a value, counted once. */
-const weigh = (value: unknown): number => {
+function weigh(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
   const known = weights.get(value);
   if (known !== undefined) return known;
@@ -154,21 +179,4 @@ const weigh = (value: unknown): number => {
   }
   weights.set(value, weight);
   return weight;
-};
-
-const compiled = new Map<string, RE2JS>();
-
-/** RE2, unanchored as CEL defines `matches`. Throws on what is not RE2 syntax, which refuses the statement. */
-export const re2Matches = (text: string, expression: string, budget: Budget): boolean => {
-  if (expression.length > MAX_PATTERN) throw new BudgetError(`an expression of more than ${MAX_PATTERN} characters`);
-  // Measured: 0.27 us a character for a small expression; the automaton's states multiply it.
-  budget.spend(expression.length + text.length * (2 + (expression.length >> 5)));
-  let pattern = compiled.get(expression);
-  if (pattern === undefined) {
-    pattern = RE2JS.compile(expression);
-    // Expressions may come out of the statement: a bounded memory, not a leak.
-    if (compiled.size >= 1000) compiled.clear();
-    compiled.set(expression, pattern);
-  }
-  return pattern.matcher(text).find();
-};
+}

@@ -11,10 +11,11 @@ const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\n([A-Za-z0-9+/=\s]+)-----END \1-----
 const LINE_BREAK = /[ \t]*(?:\r\n?|\n)[ \t]*/g;
 
 /**
- * Reads every PEM block of a trust store. One block that is no certificate of an authority refuses the whole text: a certificate that was
- * dropped silently would be missed only when it is needed. Whether it has expired is a question for each signature.
+ * Reads every PEM block of a trust store. One block that is no certificate of an authority refuses the whole text: a
+ * certificate that was dropped silently would be missed only when it is needed. Whether it has expired is a question
+ * for each signature.
  */
-export const parseCertificates = (text: string): ParsedCertificates => {
+export function parseCertificates(text: string): ParsedCertificates {
   const lines = text.replaceAll(LINE_BREAK, "\n");
   const blocks = [...lines.matchAll(BLOCK)];
   const begun = lines.split("-----BEGIN").length - 1;
@@ -37,11 +38,13 @@ export const parseCertificates = (text: string): ParsedCertificates => {
     certificates.set(fingerprint, { der, fingerprint });
   }
   return { status: "ok", certificates: [...certificates.values()] };
-};
+}
 
-const refused = (message: string): ParsedCertificates => ({ status: "refused", message });
+function refused(message: string): ParsedCertificates {
+  return { status: "refused", message };
+}
 
-const importCertificate = (pem: string): X509Certificate | undefined => {
+function importCertificate(pem: string): X509Certificate | undefined {
   try {
     const certificate = new X509Certificate(pem);
     // Its key is read only when somebody asks, and then may not parse.
@@ -49,12 +52,12 @@ const importCertificate = (pem: string): X509Certificate | undefined => {
   } catch {
     return undefined;
   }
-};
+}
 
-const isSelfSigned = (certificate: X509Certificate): boolean => {
+function isSelfSigned(certificate: X509Certificate): boolean {
   try {
     return certificate.verify(certificate.publicKey);
   } catch {
     return false;
   }
-};
+}

@@ -53,7 +53,7 @@ const environment = new Environment({
  * Compiles a CEL condition over `predicate`, `statement` and `image`. What does not parse, names something unknown or
  * cannot give a boolean is refused here, so that it shows on the policy and not on somebody's pod.
  */
-export const compileCondition = (expression: string, message?: string): ConditionResult => {
+export function compileCondition(expression: string, message?: string): ConditionResult {
   let program: ParseResult;
   try {
     program = environment.parse(expression);
@@ -72,14 +72,14 @@ export const compileCondition = (expression: string, message?: string): Conditio
     status: "ok",
     condition: { expression, message: text, check: (context) => evaluate(program, context, text) },
   };
-};
+}
 
 /** undefined where the condition holds. An error never is a pass (design.md section 9). */
-const evaluate = (
+function evaluate(
   program: ParseResult,
   { predicate, statement, image }: Parameters<CompiledCondition["check"]>[0],
   message: string,
-): string | undefined => {
+): string | undefined {
   try {
     budget.start();
     const value: unknown = program({ predicate: celValue(predicate), statement: celValue(statement), image });
@@ -88,12 +88,12 @@ const evaluate = (
   } catch (error) {
     return `${message} (the expression failed: ${summary(error)})`;
   }
-};
+}
 
 /** One line, in the policy's own words; the library's messages go on with a drawing of the place. */
-const summary = (error: unknown): string => {
+function summary(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const own: unknown = Reflect.get(error, "summary");
   const [line = ""] = (typeof own === "string" ? own : error.message).split("\n", 1);
   return line.replaceAll(RE2_MATCHES, "matches");
-};
+}

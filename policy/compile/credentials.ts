@@ -7,8 +7,8 @@ import type { Resolve } from "./resolve.ts";
 const KEY = ".dockerconfigjson";
 
 /**
- * The pull secrets that a policy lends. They resolve as keys do, so only from trusted namespaces; one that cannot be had makes the policy
- * not Ready, and what needed it is then unauthorised.
+ * The pull secrets that a policy lends. They resolve as keys do, so only from trusted namespaces; one that cannot be
+ * had makes the policy not Ready, and what needed it is then unauthorised.
  */
 export function compileCredentials(
   secrets: readonly { readonly namespace: string; readonly name: string }[],

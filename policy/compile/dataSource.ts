@@ -14,7 +14,7 @@ export type ReadText =
   | { readonly status: "fault"; readonly fault: PolicyFault };
 
 /** Reads the one source that is given; `fields` are the names that the message offers where none or several are. */
-export const readText = (source: DataSource, path: string, resolve: Resolve, fields: string): ReadText => {
+export function readText(source: DataSource, path: string, resolve: Resolve, fields: string): ReadText {
   const given = [source.secretRef, source.configMapRef, source.inline].filter((one) => one !== undefined);
   if (given.length !== 1) return fault("InvalidSpec", path, `write exactly one of ${fields}`);
   if (source.inline !== undefined) return { status: "ok", text: source.inline, path };
@@ -22,14 +22,15 @@ export const readText = (source: DataSource, path: string, resolve: Resolve, fie
   return source.configMapRef === undefined
     ? fault("InvalidSpec", path, `write exactly one of ${fields}`)
     : readReference("ConfigMap", source.configMapRef, `${path}.configMapRef`, resolve);
-};
+}
 
-export const readReference = (
+/** Reads a key of a Secret or ConfigMap; a fault where it is not there, or in a namespace that is not trusted. */
+export function readReference(
   kind: "Secret" | "ConfigMap",
   { namespace, name, key }: KeyReference,
   path: string,
   resolve: Resolve,
-): ReadText => {
+): ReadText {
   const found = resolve({ kind, namespace, name, key });
   switch (found.status) {
     case "found":
@@ -39,9 +40,11 @@ export const readReference = (
     case "notTrusted":
       return fault("NamespaceNotTrusted", path, found.message);
   }
-};
+}
 
-const fault = (reason: PolicyFault["reason"], path: string, message: string): ReadText => ({
-  status: "fault",
-  fault: { reason, path, message },
-});
+function fault(reason: PolicyFault["reason"], path: string, message: string): ReadText {
+  return {
+    status: "fault",
+    fault: { reason, path, message },
+  };
+}

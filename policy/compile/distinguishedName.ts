@@ -4,7 +4,10 @@ export type ParsedName =
   | { readonly status: "ok"; readonly identity: SubjectIdentity }
   | { readonly status: "fault"; readonly message: string };
 
-/** Short names that a policy may write (RFC 4514, section 3, and what else notation knows by name); S is another spelling of ST. */
+/**
+ * Short names that a policy may write (RFC 4514, section 3, and what else notation knows by name); S is another
+ * spelling of ST.
+ */
 const NAMES = new Set(["C", "ST", "L", "O", "OU", "CN", "STREET", "POSTALCODE", "SERIALNUMBER", "DC", "UID"]);
 /** Without these a name would be anybody's (trust policy specification, "Trusted Identities Constraints"). */
 const REQUIRED = ["C", "ST", "O"];
@@ -12,7 +15,7 @@ const REQUIRED = ["C", "ST", "O"];
 const SPECIAL = new Set(' "#+,;<=>\\');
 
 /** Parses `C=US, ST=WA, O=company.com`: attributes with a comma between, escaped as RFC 4514 has it. */
-export const parseDistinguishedName = (text: string): ParsedName => {
+export function parseDistinguishedName(text: string): ParsedName {
   const identity: (readonly [string, string])[] = [];
   for (const part of split(text)) {
     const at = part.indexOf("=");
@@ -34,12 +37,14 @@ export const parseDistinguishedName = (text: string): ParsedName => {
   return missing.length === 0
     ? { status: "ok", identity }
     : fault(`it lacks ${missing.join(", ")}; C, ST and O are required`);
-};
+}
 
-const fault = (message: string): ParsedName => ({ status: "fault", message });
+function fault(message: string): ParsedName {
+  return { status: "fault", message };
+}
 
 /** At the commas that are not escaped. */
-const split = (text: string): readonly string[] => {
+function split(text: string): readonly string[] {
   const parts: string[] = [];
   let part = "";
   for (let index = 0; index < text.length; index += 1) {
@@ -51,10 +56,10 @@ const split = (text: string): readonly string[] => {
     } else part += letter;
   }
   return [...parts, part];
-};
+}
 
 /** undefined where a letter that has to be escaped is not, or something else is. */
-const unescape = (written: string): string | undefined => {
+function unescape(written: string): string | undefined {
   const text = written.replace(/^ +/, "");
   const bytes: number[] = [];
   /** Where the value ends that blanks after it do not belong to. */
@@ -85,4 +90,4 @@ const unescape = (written: string): string | undefined => {
   } catch {
     return undefined;
   }
-};
+}

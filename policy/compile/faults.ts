@@ -19,8 +19,9 @@ export interface PolicyFault {
 }
 
 /**
- * Collects what is wrong at one place of an object and below it, each fault with its path, as Kubernetes' `field.ErrorList` does with a
- * `field.Path`. Compiling goes on after a fault, so that an author is told everything at once.
+ * Collects what is wrong at one place of an object and below it, each fault with its path, as Kubernetes'
+ * `field.ErrorList` does with a `field.Path`. Compiling goes on after a fault, so that an author is told everything at
+ * once.
  */
 export class FieldFaults {
   readonly path: string;
@@ -54,8 +55,8 @@ export class FieldFaults {
   }
 
   /**
-   * For a compiled rule's `fault`; nothing where all compiled. A rule with a fault stays, and answers as a configuration fault for every
-   * image: nothing is judged by the half of a rule that was understood.
+   * For a compiled rule's `fault`; nothing where all compiled. A rule with a fault stays, and answers as a
+   * configuration fault for every image: nothing is judged by the half of a rule that was understood.
    */
   asField(): { readonly fault?: string } {
     return this.#found.length === 0

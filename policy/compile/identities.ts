@@ -12,14 +12,12 @@ type Matcher =
   | { readonly status: "ok"; readonly matches: (value: string) => boolean; readonly text: string }
   | { readonly status: "fault"; readonly fault: PolicyFault };
 
-const fault = (reason: PolicyFault["reason"], path: string, message: string) =>
-  ({ status: "fault", fault: { reason, path, message } }) as const;
-
 /**
  * An identity that leaves issuer or subject open would accept every certificate that the CA ever issued, so both are
- * needed. Expressions run on RE2 and must match the whole value: an unanchored one would accept an attacker's longer name.
+ * needed. Expressions run on RE2 and must match the whole value: an unanchored one would accept an attacker's longer
+ * name.
  */
-export const compileIdentity = (spec: Identity, path: string): CompiledIdentityResult => {
+export function compileIdentity(spec: Identity, path: string): CompiledIdentityResult {
   const issuer = matcher(spec.issuer, spec.issuerRegExp, path, "issuer");
   if (issuer.status === "fault") return issuer;
   const subject = matcher(spec.subject, spec.subjectRegExp, path, "subject");
@@ -45,14 +43,18 @@ export const compileIdentity = (spec: Identity, path: string): CompiledIdentityR
       text: [`issuer ${issuer.text}`, `subject ${subject.text}`, ...claims.map(([k, v]) => `${k} ${v}`)].join(", "),
     },
   };
-};
+}
 
-const matcher = (
+function fault(reason: PolicyFault["reason"], path: string, message: string) {
+  return { status: "fault", fault: { reason, path, message } } as const;
+}
+
+function matcher(
   exact: string | undefined,
   expression: string | undefined,
   path: string,
   field: "issuer" | "subject",
-): Matcher => {
+): Matcher {
   if ((exact === undefined) === (expression === undefined))
     return fault("InvalidSpec", path, `write exactly one of ${field} and ${field}RegExp`);
   if (exact === "" || expression === "") return fault("InvalidSpec", `${path}.${field}`, "is empty");
@@ -64,4 +66,4 @@ const matcher = (
     const why = error instanceof Error ? error.message : String(error);
     return fault("PatternInvalid", `${path}.${field}RegExp`, `is not a regular expression in RE2 syntax: ${why}`);
   }
-};
+}

@@ -25,7 +25,7 @@ const VAULT = /^(?:hashivault|openbao):\/\/(\w(?:[\w.-]*\w)?)$/;
 const K8S = /^k8s:\/\/([a-z0-9]([a-z0-9-]*[a-z0-9])?)\/([a-z0-9][a-z0-9.-]*)$/;
 
 /** Reads a key URI of cosign's forms; undefined where it has none of them. */
-export const parseKmsUri = (uri: string): KmsKey | undefined => {
+export function parseKmsUri(uri: string): KmsKey | undefined {
   const aws = AWS.exec(uri);
   if (aws !== null) {
     const [, endpoint, keyId = "", region] = aws;
@@ -50,7 +50,7 @@ export const parseKmsUri = (uri: string): KmsKey | undefined => {
   if (vault !== null) return { service: "vault", name: vault[1] ?? "" };
   const k8s = K8S.exec(uri);
   return k8s === null ? undefined : { service: "k8s", namespace: k8s[1] ?? "", name: k8s[3] ?? "" };
-};
+}
 
 /** What to write, for messages. */
 export const KMS_FORMS: string =

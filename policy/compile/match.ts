@@ -14,8 +14,8 @@ export interface CompiledMatch {
 }
 
 /**
- * Compiles `spec.match`. A part that cannot be read holds for everything, an exclusion for nothing: the policy then judges more than its
- * author meant, never less.
+ * Compiles `spec.match`. A part that cannot be read holds for everything, an exclusion for nothing: the policy then
+ * judges more than its author meant, never less.
  */
 export function compileMatch(spec: PolicyMatch, faults: FieldFaults): CompiledMatch {
   const subject: ((subject: Subject) => boolean)[] = [];

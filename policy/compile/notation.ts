@@ -11,7 +11,7 @@ import { regionOfProfile } from "./signingProfile.ts";
 export type NotationTrust = Omit<NotationAuthority, "name" | "id" | "repository">;
 
 /** Compiles `notation`: its stores of certificates, and whom of those that they certify it trusts. */
-export const compileNotation = (spec: Notation, path: string, resolve: Resolve): Result<NotationTrust> => {
+export function compileNotation(spec: Notation, path: string, resolve: Resolve): Result<NotationTrust> {
   const certificates = compileStore(spec.certificates, `${path}.certificates`, resolve);
   if (certificates.status === "fault") return certificates;
   const identities = spec.awsSigner
@@ -35,31 +35,34 @@ export const compileNotation = (spec: Notation, path: string, resolve: Resolve):
     revocation,
     ...(timestamps === undefined ? {} : { timestampCertificates: timestamps.value }),
   });
-};
+}
 
 /** Everything that a verdict depends on, for the authority's id: what certificates say, not where they were written. */
-export const settingsOf = ({
+export function settingsOf({
   certificates,
   identities,
   level,
   revocation,
   timestampCertificates,
-}: NotationTrust): readonly unknown[] => [
-  fingerprints(certificates),
-  identities,
-  level,
-  revocation,
-  timestampCertificates === undefined ? null : fingerprints(timestampCertificates),
-];
+}: NotationTrust): readonly unknown[] {
+  return [
+    fingerprints(certificates),
+    identities,
+    level,
+    revocation,
+    timestampCertificates === undefined ? null : fingerprints(timestampCertificates),
+  ];
+}
 
-const fingerprints = (certificates: readonly TrustedCertificate[]): readonly string[] =>
-  certificates.map(({ fingerprint }) => fingerprint).toSorted();
+function fingerprints(certificates: readonly TrustedCertificate[]): readonly string[] {
+  return certificates.map(({ fingerprint }) => fingerprint).toSorted();
+}
 
-const compileStore = (
+function compileStore(
   { secretRef, configMapRef, pem }: CertificateSource,
   path: string,
   resolve: Resolve,
-): Result<readonly TrustedCertificate[]> => {
+): Result<readonly TrustedCertificate[]> {
   const source = {
     ...(secretRef && { secretRef }),
     ...(configMapRef && { configMapRef }),
@@ -69,11 +72,11 @@ const compileStore = (
   if (read.status === "fault") return read;
   const parsed = parseCertificates(read.text);
   return parsed.status === "ok" ? ok(parsed.certificates) : fault("CertificateInvalid", read.path, parsed.message);
-};
+}
 
 const SUBJECT = /^x509\.subject:/;
 
-const compileSubjects = (written: readonly string[], path: string): Result<NotationIdentities> => {
+function compileSubjects(written: readonly string[], path: string): Result<NotationIdentities> {
   if (written.length === 0) return nobody(path);
   if (written.includes("*"))
     return written.length === 1
@@ -93,9 +96,9 @@ const compileSubjects = (written: readonly string[], path: string): Result<Notat
     subjects.push(parsed.identity);
   }
   return ok({ type: "subjects", subjects });
-};
+}
 
-const compileProfiles = (written: readonly string[], path: string): Result<NotationIdentities> => {
+function compileProfiles(written: readonly string[], path: string): Result<NotationIdentities> {
   if (written.length === 0) return nobody(path);
   const wrong = written.findIndex((arn) => regionOfProfile(arn) === undefined);
   return wrong === -1
@@ -105,7 +108,8 @@ const compileProfiles = (written: readonly string[], path: string): Result<Notat
         `${path}[${wrong}]`,
         `${JSON.stringify(written[wrong])} is no signing profile of AWS Signer, such as arn:aws:signer:us-east-1:111122223333:/signing-profiles/release`,
       );
-};
+}
 
-const nobody = (path: string): Result<never> =>
-  fault("InvalidSpec", path, "name at least one identity: without one nobody is trusted");
+function nobody(path: string): Result<never> {
+  return fault("InvalidSpec", path, "name at least one identity: without one nobody is trusted");
+}

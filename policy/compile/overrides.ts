@@ -11,8 +11,8 @@ import type { FieldFaults } from "./faults.ts";
 type Names = (namespace: string, labels: Subject["namespaceLabels"]) => "yes" | "no" | "unknown";
 
 /**
- * Compiles `spec.enforcementOverrides`: the first that names the namespace decides, else `action`. Where it is unknown whether one names
- * it, the stricter of both answers holds.
+ * Compiles `spec.enforcementOverrides`: the first that names the namespace decides, else `action`. Where it is unknown
+ * whether one names it, the stricter of both answers holds.
  */
 export function compileOverrides(
   overrides: readonly EnforcementOverride[],

@@ -17,8 +17,8 @@ import { readSpec } from "./spec.ts";
 export const LOOK_AGAIN = "imagesecurity.dev/look-again";
 
 /**
- * Compiles a policy. Never throws for what a policy says: what is wrong becomes a fault (`Ready=False`), the policy stays in force, and
- * what the faulty part would have judged is EvidenceUnavailable with the enforcement action.
+ * Compiles a policy. Never throws for what a policy says: what is wrong becomes a fault (`Ready=False`), the policy
+ * stays in force, and what the faulty part would have judged is EvidenceUnavailable with the enforcement action.
  */
 export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): CompiledPolicy {
   const { metadata } = object;

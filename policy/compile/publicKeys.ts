@@ -22,49 +22,35 @@ const ACCEPTED = "accepted are ECDSA P-256, P-384 and P-521, RSA of at least 204
 const fingerprints = new WeakMap<KeyObject, string>();
 
 /** `sha256:<hex>` over the DER SubjectPublicKeyInfo. */
-export const fingerprintOfKey = (key: KeyObject): string => {
+export function fingerprintOfKey(key: KeyObject): string {
   const known = fingerprints.get(key);
   if (known !== undefined) return known;
   const hash = createHash("sha256").update(key.export({ format: "der", type: "spki" }));
   const fingerprint = `sha256:${hash.digest("hex")}`;
   fingerprints.set(key, fingerprint);
   return fingerprint;
-};
+}
 
 /** Takes only the kinds of key that are strong enough today; the same rule holds for a certificate's key. */
-export const checkKey = (key: KeyObject): CheckedKey => {
+export function checkKey(key: KeyObject): CheckedKey {
   const weakness = weaknessOf(key);
   return weakness === undefined
     ? { status: "ok", key: { key, fingerprint: fingerprintOfKey(key) } }
     : { status: "refused", message: weakness };
-};
-
-const weaknessOf = (key: KeyObject): string | undefined => {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
-  if (type === "ed25519") return undefined;
-  if (type === "ec") {
-    const curve = details?.namedCurve ?? "unknown";
-    return CURVES.has(curve) ? undefined : `an ECDSA key on the curve ${curve}; ${ACCEPTED}`;
-  }
-  if (type === "rsa" || type === "rsa-pss") {
-    const bits = details?.modulusLength ?? 0;
-    if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) return `an RSA key of ${bits} bits; ${ACCEPTED}`;
-    // With the exponent 1 every message is its own signature.
-    const exponent = details?.publicExponent ?? 0n;
-    return exponent >= 3n && exponent % 2n === 1n ? undefined : `an RSA key with the exponent ${exponent}`;
-  }
-  return `a key of type ${type ?? "unknown"}; ${ACCEPTED}`;
-};
+}
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\n([A-Za-z0-9+/=\s]+)-----END \1-----/g;
-/** Spaces that templates and editors leave at the ends of lines, and every kind of line end (RFC 7468, section 2: parsers should ignore them). */
+/**
+ * Spaces that templates and editors leave at the ends of lines, and every kind of line end (RFC 7468, section 2:
+ * parsers should ignore them).
+ */
 const LINE_BREAK = /[ \t]*(?:\r\n?|\n)[ \t]*/g;
 
 /**
  * Reads every PEM block of `text`. One block that is not a good public key refuses the whole text: a key that was
  * dropped silently would be missed only when it is needed.
  */
-export const parsePublicKeys = (text: string): ParsedKeys => {
+export function parsePublicKeys(text: string): ParsedKeys {
   const lines = text.replaceAll(LINE_BREAK, "\n");
   const blocks = [...lines.matchAll(BLOCK)];
   const begun = lines.split("-----BEGIN").length - 1;
@@ -90,19 +76,38 @@ export const parsePublicKeys = (text: string): ParsedKeys => {
     keys.set(checked.key.fingerprint, checked.key);
   }
   return { status: "ok", keys: [...keys.values()] };
-};
+}
 
-const refused = (message: string): ParsedKeys => ({ status: "refused", message });
+function weaknessOf(key: KeyObject): string | undefined {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type === "ed25519") return undefined;
+  if (type === "ec") {
+    const curve = details?.namedCurve ?? "unknown";
+    return CURVES.has(curve) ? undefined : `an ECDSA key on the curve ${curve}; ${ACCEPTED}`;
+  }
+  if (type === "rsa" || type === "rsa-pss") {
+    const bits = details?.modulusLength ?? 0;
+    if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) return `an RSA key of ${bits} bits; ${ACCEPTED}`;
+    // With the exponent 1 every message is its own signature.
+    const exponent = details?.publicExponent ?? 0n;
+    return exponent >= 3n && exponent % 2n === 1n ? undefined : `an RSA key with the exponent ${exponent}`;
+  }
+  return `a key of type ${type ?? "unknown"}; ${ACCEPTED}`;
+}
 
-const misplaced = (label: string): string => {
+function refused(message: string): ParsedKeys {
+  return { status: "refused", message };
+}
+
+function misplaced(label: string): string {
   if (label.includes("PRIVATE KEY")) return `is a private key (${label}), which does not belong here`;
   return label === "CERTIFICATE" ? "is a certificate" : `is a PEM block ${label}`;
-};
+}
 
-const importKey = (pem: string): KeyObject | undefined => {
+function importKey(pem: string): KeyObject | undefined {
   try {
     return createPublicKey(pem);
   } catch {
     return undefined;
   }
-};
+}

@@ -9,8 +9,8 @@ interface QuorumSpec {
 }
 
 /**
- * Whose word a rule needs. Faults are those of its authorities. Without a count that is everybody's, where authorities of the same key
- * count once (design.md section 9): two names for one key ask for one signer, who must satisfy both.
+ * Whose word a rule needs. Faults are those of its authorities. Without a count that is everybody's, where authorities
+ * of the same key count once (design.md section 9): two names for one key ask for one signer, who must satisfy both.
  */
 export function compileQuorum(
   spec: QuorumSpec,

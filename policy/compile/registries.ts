@@ -13,7 +13,10 @@ export interface RegistriesRule {
   }[];
 }
 
-/** Compiles `spec.registries`. Patterns that cannot be read stay in the rule as such: what no other decides is not judged. */
+/**
+ * Compiles `spec.registries`. Patterns that cannot be read stay in the rule as such: what no other decides is not
+ * judged.
+ */
 export function compileRegistries(
   { allow, deny, namespaces }: Registries,
   { faults }: Pick<Compiling, "faults">,

@@ -5,9 +5,15 @@ export type Result<T> =
   | { readonly status: "ok"; readonly value: T }
   | { readonly status: "fault"; readonly fault: PolicyFault };
 
-export const ok = <T>(value: T): Result<T> => ({ status: "ok", value });
+/** What compiled. */
+export function ok<T>(value: T): Result<T> {
+  return { status: "ok", value };
+}
 
-export const fault = (reason: PolicyFault["reason"], path: string, message: string): Result<never> => ({
-  status: "fault",
-  fault: { reason, path, message },
-});
+/** What did not, with the path of the field. */
+export function fault(reason: PolicyFault["reason"], path: string, message: string): Result<never> {
+  return {
+    status: "fault",
+    fault: { reason, path, message },
+  };
+}

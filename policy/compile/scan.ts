@@ -40,7 +40,9 @@ export interface ScanRule {
 /** Where Trivy's JSON stands on an image, unless the policy names another annotation. */
 const DEFAULT_KEY = "trivy.scan.result";
 
-/** Compiles `spec.scan`. Without signatures everybody who can push can say what a scan found, which its author is told. */
+/**
+ * Compiles `spec.scan`. Without signatures everybody who can push can say what a scan found, which its author is told.
+ */
 export function compileScan(spec: Scan, compiling: Compiling): ScanRule {
   const { authorities, faults } = compiling;
   const sources = (spec.sources ?? [{ imageAnnotation: {} }]).flatMap((source, index) =>

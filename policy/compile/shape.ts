@@ -8,9 +8,10 @@ export interface ShapeFault {
 }
 
 /**
- * Reads a value by its schema, as the API server does on the way in: nulls are as if they were absent, defaults are filled in. What is
- * unknown or of another type is left out and a fault, an entry of a list with a fault in it is left out whole: half of an entry could mean
- * more than its author wrote. Policies come from files, and from a cluster whose CRDs are newer than this program.
+ * Reads a value by its schema, as the API server does on the way in: nulls are as if they were absent, defaults are
+ * filled in. What is unknown or of another type is left out and a fault, an entry of a list with a fault in it is left
+ * out whole: half of an entry could mean more than its author wrote. Policies come from files, and from a cluster whose
+ * CRDs are newer than this program.
  */
 export function readShape(
   schema: StructuralSchema,

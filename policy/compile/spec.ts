@@ -6,7 +6,10 @@ import { ruleOf } from "../rules/table.ts";
 import type { FieldFaults } from "./faults.ts";
 import { readShape } from "./shape.ts";
 
-/** What is wrong in these loosens nothing: the match then holds, the strictest default applies, an authority is missing to its users. */
+/**
+ * What is wrong in these loosens nothing: the match then holds, the strictest default applies, an authority is missing
+ * to its users.
+ */
 const HARMLESS: ReadonlySet<string> = new Set([
   "enforcementAction",
   "enforcementOverrides",
@@ -25,7 +28,10 @@ export interface ReadSpec {
   readonly overridesUnreadable: boolean;
 }
 
-/** Reads a specification by the CRD's schema, so that a file, an older object and what the API server gives compile alike. */
+/**
+ * Reads a specification by the CRD's schema, so that a file, an older object and what the API server gives compile
+ * alike.
+ */
 export function readSpec(written: unknown, told: FieldFaults): ReadSpec {
   const { value, faults } = readShape(POLICY_SCHEMA, written, told.path);
   const unjudged = new Map<RuleName, string>();
@@ -45,8 +51,8 @@ export function readSpec(written: unknown, told: FieldFaults): ReadSpec {
 }
 
 /**
- * A list of what a policy is about that could be read in part would be about less than its author wrote: without it the policy is about
- * everything. Exclusions that were left out exclude nothing.
+ * A list of what a policy is about that could be read in part would be about less than its author wrote: without it the
+ * policy is about everything. Exclusions that were left out exclude nothing.
  */
 function withWholeMatch(spec: PolicySpec, faults: readonly { readonly path: string }[]): PolicySpec {
   const broken = (part: string): boolean => faults.some(({ path }) => path.startsWith(`spec.match.${part}[`));

@@ -15,10 +15,10 @@ export const MAX_ROOT_BYTES: number = 1024 * 1024;
 const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
 
 /**
- * Says what is wrong with a `trusted_root.json`, or undefined where it can be trusted with. `TrustedRoot.fromJSON` takes
- * anything, `{}` and strings included, and would leave an authority that refuses everything without saying why.
+ * Says what is wrong with a `trusted_root.json`, or undefined where it can be trusted with. `TrustedRoot.fromJSON`
+ * takes anything, `{}` and strings included, and would leave an authority that refuses everything without saying why.
  */
-export const checkTrustRoot = (text: string, needs: TrustRootNeeds): string | undefined => {
+export function checkTrustRoot(text: string, needs: TrustRootNeeds): string | undefined {
   if (text.length > MAX_ROOT_BYTES) return `is larger than ${MAX_ROOT_BYTES} bytes`;
   const json = parse(text);
   if (typeof json !== "object" || json === null || Array.isArray(json)) return "is not a JSON object";
@@ -33,17 +33,17 @@ export const checkTrustRoot = (text: string, needs: TrustRootNeeds): string | un
   } catch (error) {
     return `does not parse: ${error instanceof Error ? error.message : String(error)}`;
   }
-};
+}
 
-const parse = (text: string): unknown => {
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
-};
+}
 
-const missing = (root: TrustedRoot, needs: TrustRootNeeds): string | undefined => {
+function missing(root: TrustedRoot, needs: TrustRootNeeds): string | undefined {
   const usable = (chains: TrustedRoot["certificateAuthorities"]): boolean =>
     chains.some((ca) => (ca.certChain?.certificates.length ?? 0) > 0);
   if (needs.certificateAuthorities && !usable(root.certificateAuthorities)) return "holds no certificateAuthorities";
@@ -53,10 +53,13 @@ const missing = (root: TrustedRoot, needs: TrustRootNeeds): string | undefined =
   if (needs.timestampAuthorities && !usable(root.timestampAuthorities))
     return "holds no timestampAuthorities, which keyless with transparencyLog: Ignored needs";
   return undefined;
-};
+}
 
-/** The library takes a missing beginning for the beginning of time, although the format demands one, and a time that is none for never. */
-const unbounded = (root: TrustedRoot): string | undefined => {
+/**
+ * The library takes a missing beginning for the beginning of time, although the format demands one, and a time that is
+ * none for never.
+ */
+function unbounded(root: TrustedRoot): string | undefined {
   const parts = [
     ...(["certificateAuthorities", "timestampAuthorities"] as const).flatMap((list) =>
       root[list].map(({ validFor }, index) => ({ name: `${list}[${index}]`, validFor })),
@@ -75,10 +78,10 @@ const unbounded = (root: TrustedRoot): string | undefined => {
         return `${name} has a validFor.${side} that is no time; write it as 2026-01-31T00:00:00Z`;
   }
   return undefined;
-};
+}
 
 /** The verifier takes the first certificate of a timestamp authority for the one that signs. */
-const unordered = (root: TrustedRoot): string | undefined => {
+function unordered(root: TrustedRoot): string | undefined {
   for (const [index, authority] of root.timestampAuthorities.entries()) {
     const first = authority.certChain?.certificates[0];
     if (first === undefined) continue;
@@ -87,4 +90,4 @@ const unordered = (root: TrustedRoot): string | undefined => {
       return `timestampAuthorities[${index}]: the first certificate must be the one that signs timestamps`;
   }
   return undefined;
-};
+}

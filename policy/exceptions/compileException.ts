@@ -6,6 +6,7 @@ import { FieldFaults } from "../compile/faults.ts";
 import { compilePatterns } from "../compile/patterns.ts";
 import { readShape } from "../compile/shape.ts";
 import { durationText } from "../duration.ts";
+import { digestFault } from "../image/digestForm.ts";
 import { compileGlobs } from "../image/glob.ts";
 import type { ImagePattern } from "../image/pattern.ts";
 import { parseRfc3339 } from "../rfc3339.ts";
@@ -23,11 +24,10 @@ export interface ExceptionBounds {
 
 /** Milliseconds. What an incident stopped may run on for a week at most (design.md section 11). */
 const REVOCATION_DURATION = 7 * 86_400_000;
-const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
 /**
- * Compiles an exception. Never throws for what it says. One with a fault silences nothing at all: what is left of it could be about more than
- * its author meant.
+ * Compiles an exception. Never throws for what it says. One with a fault silences nothing at all: what is left of it
+ * could be about more than its author meant.
  */
 export function compileException(
   { metadata, spec: written }: ImageSecurityException,
@@ -114,7 +114,10 @@ function subjectMatcher(
     (selector === undefined || (selector.status === "ok" && selector.matches(labels)));
 }
 
-/** A reference that does not parse could be anything, and so nothing that is excepted; one with a bad digest has a name all the same. */
+/**
+ * A reference that does not parse could be anything, and so nothing that is excepted; one with a bad digest has a name
+ * all the same.
+ */
 function imageMatcher(
   images: readonly ImagePattern[] | undefined,
   digests: ReadonlySet<string> | undefined,
@@ -129,10 +132,8 @@ function imageMatcher(
 
 function digestSet(digests: readonly string[] | undefined, faults: FieldFaults): ReadonlySet<string> | undefined {
   for (const [index, digest] of (digests ?? []).entries()) {
-    if (DIGEST.test(digest)) continue;
-    faults
-      .at(index)
-      .add("InvalidSpec", `${JSON.stringify(digest)} is no digest; write sha256:<64 hex digits in lower case>`);
+    const fault = digestFault(digest);
+    if (fault !== undefined) faults.at(index).add("InvalidSpec", `${JSON.stringify(digest)} ${fault}`);
   }
   return digests && new Set(digests);
 }

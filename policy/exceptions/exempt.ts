@@ -10,9 +10,9 @@ import { isInForce, type CompiledException } from "./compiledException.ts";
 export type Exempt = (finding: Finding, image: ImageUse, digest: string | undefined) => Finding;
 
 /**
- * Compares the findings about one object with the exceptions. A finding is silenced by one exception that covers its policy, rule, namespace,
- * labels and image; parts of two never combine. Of several that do, the one that ends last is named, so that what is told changes only
- * when the finding counts again.
+ * Compares the findings about one object with the exceptions. A finding is silenced by one exception that covers its
+ * policy, rule, namespace, labels and image; parts of two never combine. Of several that do, the one that ends last is
+ * named, so that what is told changes only when the finding counts again.
  *
  * @param now Milliseconds since the epoch.
  */
@@ -41,7 +41,9 @@ export function exemptionsOf(exceptions: readonly CompiledException[], subject: 
   };
 }
 
-/** A part of a policy, or of an object, that nobody could read or looked at: what it hides is not the parser's alone. */
+/**
+ * A part of a policy, or of an object, that nobody could read or looked at: what it hides is not the parser's alone.
+ */
 function standsForMore({ rule, reason }: Finding): boolean {
   return rule === "reference" && reason === "EvidenceUnavailable";
 }

@@ -11,8 +11,9 @@ export function namesRevocation(policy: string): boolean {
 }
 
 /**
- * Why an exception names a revocation otherwise than design.md section 11 allows: the rule revocation alone, one revocation by its exact name,
- * exact repositories or digests. undefined: it does not, or names none. What stops an incident must not be lifted by a wildcard, or in passing.
+ * Why an exception names a revocation otherwise than design.md section 11 allows: the rule revocation alone, one
+ * revocation by its exact name, exact repositories or digests. undefined: it does not, or names none. What stops an
+ * incident must not be lifted by a wildcard, or in passing.
  */
 export function notPermitted({ policies, rules, match }: ExceptionSpec): string | undefined {
   if (!policies.some(namesRevocation) && !rules.includes(REVOCATION)) return undefined;

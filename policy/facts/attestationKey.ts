@@ -1,3 +1,4 @@
 /** The key of `ImageFacts.attestations`: what one authority said of one predicate type. */
-export const attestationKey = (predicateType: string, authorityId: string): string =>
-  `${predicateType}\n${authorityId}`;
+export function attestationKey(predicateType: string, authorityId: string): string {
+  return `${predicateType}\n${authorityId}`;
+}

@@ -34,7 +34,10 @@ export interface ConfigFacts {
 export interface SignatureProof {
   /** Fingerprint of the key or of the leaf certificate. */
   readonly fingerprint: string;
-  /** Who signed: the key's fingerprint, or issuer and subject of the certificate. Authorities with the same signer count once. */
+  /**
+   * Who signed: the key's fingerprint, or issuer and subject of the certificate. Authorities with the same signer count
+   * once.
+   */
   readonly signer: string;
   /** RFC 3339, from the log or a timestamp authority. */
   readonly signedAt?: string;
@@ -56,15 +59,17 @@ export interface ProvedStatement {
   readonly predicateType: string;
   readonly statement: unknown;
   readonly predicate: unknown;
-  /** The statement's JSON, where it is large: `statement` and `predicate` are then parsed when they are first looked at. */
+  /**
+   * The statement's JSON, where it is large: `statement` and `predicate` are then parsed when they are first looked at.
+   */
   readonly text?: string;
   readonly proof: SignatureProof;
 }
 
 /**
- * All statements of one predicate type that one authority proved; never verified and empty. `buried`: there is so much beside the image that
- * it could not be looked through in time, or something that claims to be of this type cannot be used. What that hides may say worse than
- * anything else that is known.
+ * All statements of one predicate type that one authority proved; never verified and empty. `buried`: there is so much
+ * beside the image that it could not be looked through in time, or something that claims to be of this type cannot be
+ * used. What that hides may say worse than anything else that is known.
  */
 export type AttestationOutcome = Outcome<
   readonly ProvedStatement[],
@@ -72,8 +77,8 @@ export type AttestationOutcome = Outcome<
 > & {
   readonly buried?: true;
   /**
-   * Where all that was attested is asked for and there is more than is held: milliseconds since the epoch of the newest that was left out, by its
-   * own word; Infinity where it gives none. What is held is newer.
+   * Where all that was attested is asked for and there is more than is held: milliseconds since the epoch of the newest
+   * that was left out, by its own word; Infinity where it gives none. What is held is newer.
    */
   readonly leftOut?: number;
 };
@@ -95,7 +100,9 @@ export type ScanOutcome = Outcome<
   Extract<Reason, "ScanInvalid" | "ScanMismatch" | "ImageMalformed" | "DigestMismatch">
 >;
 
-/** What an image, or one platform child of it, says of the image it was built on (`org.opencontainers.image.base.*`). */
+/**
+ * What an image, or one platform child of it, says of the image it was built on (`org.opencontainers.image.base.*`).
+ */
 export interface BaseClaim {
   /** The reference as written; absent: this platform child says nothing, while another does. */
   readonly name?: string;
@@ -113,7 +120,10 @@ export interface ImageFacts {
   readonly digest?: Outcome<string>;
   /** What the written tag names now; asked for pinning, `verify` of a tag and drift. */
   readonly tag?: Outcome<string>;
-  /** The judged digest's manifest, served by the registry and hashed by us. `invalid` reasons: DigestMismatch, ImageMalformed. */
+  /**
+   * The judged digest's manifest, served by the registry and hashed by us. `invalid` reasons: DigestMismatch,
+   * ImageMalformed.
+   */
   readonly manifest?: Outcome<ManifestFacts>;
   readonly configs?: ReadonlyMap<string, Outcome<ConfigFacts>>;
   /** In audits: the digest that runs (design.md section 5). */

@@ -1,6 +1,6 @@
 /**
- * Why evidence could not be had; a closed set, it is a metric label. `unauthorised` (access is refused) and `overloaded` (bounds of ours) are
- * no outages: see `unavailable.ts`.
+ * Why evidence could not be had; a closed set, it is a metric label. `unauthorised` (access is refused) and
+ * `overloaded` (bounds of ours) are no outages: see `unavailable.ts`.
  */
 export type UnavailableCause =
   | "timeout"
@@ -14,12 +14,17 @@ export type UnavailableCause =
   | "trustRoot"
   | "cluster";
 
-/** Evidence that could not be had: network, service and time, and the two causes that `onUnavailable` does not settle. */
+/**
+ * Evidence that could not be had: network, service and time, and the two causes that `onUnavailable` does not settle.
+ */
 export interface Unavailable {
   readonly status: "unavailable";
   readonly cause: UnavailableCause;
   readonly message: string;
-  /** It will not pass by itself; the message says what to do. Nobody may gain by it, so `onUnavailable` does not settle it. */
+  /**
+   * It will not pass by itself; the message says what to do. Nobody may gain by it, so `onUnavailable` does not settle
+   * it.
+   */
   readonly lasting?: true;
 }
 

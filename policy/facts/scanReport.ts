@@ -31,21 +31,40 @@ export interface ScanReport {
 
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, high: 1, medium: 2, low: 3, unknown: 4 };
 
-const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+/**
+ * One entry for each vulnerability of a package and version: scanners repeat it for every path that it is found under.
+ */
+export function orderVulnerabilities(found: readonly Vulnerability[]): readonly Vulnerability[] {
+  const once = new Map<string, Vulnerability>();
+  for (const vulnerability of found) {
+    const key = keyOf(vulnerability);
+    const known = once.get(key);
+    once.set(key, known === undefined ? vulnerability : merged(known, vulnerability));
+  }
+  return [...once.values()].sort(worstFirst);
+}
 
-const worstFirst = (a: Vulnerability, b: Vulnerability): number =>
-  RANK[a.severity] - RANK[b.severity] ||
-  (b.cvss ?? 0) - (a.cvss ?? 0) ||
-  text(a.id, b.id) ||
-  text(a.package, b.package) ||
-  text(a.installedVersion, b.installedVersion);
+function text(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function worstFirst(a: Vulnerability, b: Vulnerability): number {
+  return (
+    RANK[a.severity] - RANK[b.severity] ||
+    (b.cvss ?? 0) - (a.cvss ?? 0) ||
+    text(a.id, b.id) ||
+    text(a.package, b.package) ||
+    text(a.installedVersion, b.installedVersion)
+  );
+}
 
 /** Package URLs tell packages of one name in two ecosystems apart; their qualifiers do not. */
-const keyOf = ({ id, package: name, installedVersion, purl = "" }: Vulnerability): string =>
-  `${id}\n${name}\n${installedVersion}\n${/^[^?#]*/.exec(purl)?.[0] ?? ""}`;
+function keyOf({ id, package: name, installedVersion, purl = "" }: Vulnerability): string {
+  return `${id}\n${name}\n${installedVersion}\n${/^[^?#]*/.exec(purl)?.[0] ?? ""}`;
+}
 
 /** What two entries of one vulnerability say together: the worse of both, and every fix and other name. */
-const merged = (a: Vulnerability, b: Vulnerability): Vulnerability => {
+function merged(a: Vulnerability, b: Vulnerability): Vulnerability {
   const [worse, other] = worstFirst(a, b) <= 0 ? [a, b] : [b, a];
   const fixedVersion = worse.fixedVersion ?? other.fixedVersion;
   const cvss = Math.max(worse.cvss ?? 0, other.cvss ?? 0);
@@ -56,15 +75,4 @@ const merged = (a: Vulnerability, b: Vulnerability): Vulnerability => {
     ...(cvss === 0 ? {} : { cvss }),
     ...(aliases.length === 0 ? {} : { aliases }),
   };
-};
-
-/** One entry for each vulnerability of a package and version: scanners repeat it for every path that it is found under. */
-export const orderVulnerabilities = (found: readonly Vulnerability[]): readonly Vulnerability[] => {
-  const once = new Map<string, Vulnerability>();
-  for (const vulnerability of found) {
-    const key = keyOf(vulnerability);
-    const known = once.get(key);
-    once.set(key, known === undefined ? vulnerability : merged(known, vulnerability));
-  }
-  return [...once.values()].sort(worstFirst);
-};
+}

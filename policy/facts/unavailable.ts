@@ -2,25 +2,29 @@ import type { RuleFinding } from "../finding/finding.ts";
 import type { Unavailable, UnavailableCause } from "./outcome.ts";
 
 /**
- * Causes that are nothing for `onUnavailable` to settle (design.md sections 2 and 9): whoever asks brings them about himself, by asking for more
- * than his share or by a pull secret that is refused, and must not gain by it.
+ * Causes that are nothing for `onUnavailable` to settle (design.md sections 2 and 9): whoever asks brings them about
+ * himself, by asking for more than his share or by a pull secret that is refused, and must not gain by it.
  */
 const OURS: ReadonlySet<UnavailableCause> = new Set(["overloaded", "unauthorised"]);
 
 /**
- * Whether it is no outage of a network or a service, but bounds of the operator itself, access that was refused, or what will not pass by itself.
- * It takes the enforcement action, as a fault of the configuration does.
+ * Whether it is no outage of a network or a service, but bounds of the operator itself, access that was refused, or
+ * what will not pass by itself. It takes the enforcement action, as a fault of the configuration does.
  */
-export const isOurs = (outcome: { readonly status: string } & Partial<Unavailable>): boolean =>
-  outcome.status === "unavailable" &&
-  (outcome.lasting === true || (outcome.cause !== undefined && OURS.has(outcome.cause)));
+export function isOurs(outcome: { readonly status: string } & Partial<Unavailable>): boolean {
+  return (
+    outcome.status === "unavailable" &&
+    (outcome.lasting === true || (outcome.cause !== undefined && OURS.has(outcome.cause)))
+  );
+}
 
 /** What settles evidence that could not be had. */
-export const settledBy = (outcome: Unavailable): NonNullable<RuleFinding["unavailable"]> =>
-  isOurs(outcome) ? "configuration" : "evidence";
+export function settledBy(outcome: Unavailable): NonNullable<RuleFinding["unavailable"]> {
+  return isOurs(outcome) ? "configuration" : "evidence";
+}
 
 /** The message with what to do: asking again helps where time alone does. */
-export const withAdvice = ({ cause, message, lasting }: Unavailable): string => {
+export function withAdvice({ cause, message, lasting }: Unavailable): string {
   if (lasting === true) return message;
   switch (cause) {
     case "unauthorised":
@@ -38,4 +42,4 @@ export const withAdvice = ({ cause, message, lasting }: Unavailable): string => 
     case "cluster":
       return `${message}; try again`;
   }
-};
+}

@@ -2,8 +2,8 @@ import type { Decision, Verdict } from "./decision.ts";
 import type { Finding } from "./finding.ts";
 
 /**
- * The decision over all findings of an object. Findings that an exception silenced stay listed and do not count. The order depends on
- * nothing but the findings.
+ * The decision over all findings of an object. Findings that an exception silenced stay listed and do not count. The
+ * order depends on nothing but the findings.
  */
 export function decide(findings: readonly Finding[], digests: ReadonlyMap<string, string>): Decision {
   let verdict: Verdict = "allow";

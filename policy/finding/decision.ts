@@ -10,6 +10,9 @@ export interface Decision {
   readonly findings: readonly Finding[];
   /** By image as written: the digest that was judged, for pinning and for Violations. */
   readonly digests: ReadonlyMap<string, string>;
-  /** The object was too large to be judged whole: a finding of every policy that matches it says so. What else is there nobody knows. */
+  /**
+   * The object was too large to be judged whole: a finding of every policy that matches it says so. What else is there
+   * nobody knows.
+   */
   readonly partial?: boolean;
 }

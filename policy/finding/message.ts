@@ -25,16 +25,16 @@ export function shown(text: string): string {
       );
 }
 
+/** A list of patterns or names, cut after `most`. */
+export function listed(items: readonly string[], most = 8, separator = ", "): string {
+  const rest = items.length - most;
+  return rest > 0 ? `${items.slice(0, most).join(separator)} and ${rest} more` : items.join(separator);
+}
+
 /** Our own words with a stranger's among them: on one line, with nothing invisible. */
 function oneLine(text: string): string {
   const cut = text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL)}...` : text;
   return /^[\x20-\x7e]*$/.test(cut)
     ? cut
     : cut.replaceAll(/[^\P{C}]|[^\P{Z} ]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
-}
-
-/** A list of patterns or names, cut after `most`. */
-export function listed(items: readonly string[], most = 8, separator = ", "): string {
-  const rest = items.length - most;
-  return rest > 0 ? `${items.slice(0, most).join(separator)} and ${rest} more` : items.join(separator);
 }

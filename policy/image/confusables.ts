@@ -1,8 +1,9 @@
 /**
- * Letters and digits that a reader takes for ASCII ones, by the ASCII text that they look like. Curated from Unicode's confusables
- * (UTS 39) and kept small on purpose: only what can stand in a host name after UTS 46 (lower-case letters and digits of living scripts),
- * where no maintained package exists (docs/adr/0002-dependencies.md). What is missing here is still caught by the edit distance, and
- * refused by the allowlist in any case: the table decides only which reason is told.
+ * Letters and digits that a reader takes for ASCII ones, by the ASCII text that they look like. Curated from Unicode's
+ * confusables (UTS 39) and kept small on purpose: only what can stand in a host name after UTS 46 (lower-case letters
+ * and digits of living scripts), where no maintained package exists (docs/adr/0002-dependencies.md). What is missing
+ * here is still caught by the edit distance, and refused by the allowlist in any case: the table decides only which
+ * reason is told.
  */
 const LOOKS_LIKE: Readonly<Record<string, string>> = {
   a: "аɑα",
@@ -38,8 +39,8 @@ const TO_ASCII: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * The shape of a host name: texts of one shape are hard to tell apart. Accents fall away; `i`, `l` and `1` are one stroke, `rn` reads as `m`,
- * `vv` as `w`, as in UTS 39.
+ * The shape of a host name: texts of one shape are hard to tell apart. Accents fall away; `i`, `l` and `1` are one
+ * stroke, `rn` reads as `m`, `vv` as `w`, as in UTS 39.
  */
 export function skeleton(text: string): string {
   const ascii = /^[!-~]*$/.test(text);

@@ -20,6 +20,7 @@ export function digestFault(digest: string): string | undefined {
     : "has characters in its digest that are not hex digits";
 }
 
+/** Whether it is a well-formed digest: SHA-256 or SHA-512, whole, in lower case. */
 export function isDigest(text: string): boolean {
   return digestFault(text) === undefined;
 }

@@ -1,7 +1,8 @@
 /**
- * The Damerau-Levenshtein distance (insertions, deletions, substitutions and swaps of neighbours, also of those that were edited) of two
- * texts by their letters; undefined where it is more than `most`, which is to be small: what both texts begin with takes a step a character,
- * and every edit a few ways to go on. Who writes an image chooses one of the texts, and there may be many.
+ * The Damerau-Levenshtein distance (insertions, deletions, substitutions and swaps of neighbours, also of those that
+ * were edited) of two texts by their letters; undefined where it is more than `most`, which is to be small: what both
+ * texts begin with takes a step a character, and every edit a few ways to go on. Who writes an image chooses one of the
+ * texts, and there may be many.
  */
 export function editDistance(one: ArrayLike<string>, other: ArrayLike<string>, most: number): number | undefined {
   for (let edits = 0; edits <= most; edits++) if (within(one, 0, other, 0, edits)) return edits;

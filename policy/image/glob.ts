@@ -1,6 +1,7 @@
 /**
- * `*` stands for any run of characters, also none; everything else for itself; the whole value must match. Looks for each part between
- * stars once, behind the one before it, so that no text makes it slow (no regular expressions: CVE-2023-7279).
+ * `*` stands for any run of characters, also none; everything else for itself; the whole value must match. Looks for
+ * each part between stars once, behind the one before it, so that no text makes it slow (no regular expressions:
+ * CVE-2023-7279).
  */
 export function compileGlob(glob: string): (value: string) => boolean {
   const star = glob.indexOf("*");

@@ -17,9 +17,9 @@ const MAX_NAME = 253;
 const MAX_LABEL = 63;
 
 /**
- * A registry host with its port, in the one spelling that policies compare: lower-case, punycode, IPv6 as RFC 5952 writes it,
- * `:443` dropped, Docker Hub's names as `docker.io`. What two resolvers could read differently (`127.1`, `0x7f.0.0.1`,
- * a port with leading zeros) is a fault.
+ * A registry host with its port, in the one spelling that policies compare: lower-case, punycode, IPv6 as RFC 5952
+ * writes it, `:443` dropped, Docker Hub's names as `docker.io`. What two resolvers could read differently (`127.1`,
+ * `0x7f.0.0.1`, a port with leading zeros) is a fault.
  */
 export function parseHost(written: string): ParsedHost {
   if (written.startsWith("[")) return parseIPv6(written);
@@ -53,7 +53,8 @@ function parseName(written: string): ParsedHost {
   if (labels.some((label) => label.length > MAX_LABEL || !LABEL.test(label))) {
     return fault(`${JSON.stringify(written)} is not a host name`);
   }
-  // glibc takes 127.1, 0177.0.0.1 and 0x7f000001 for addresses, Go's resolver does not (WHATWG URL, "ends in a number").
+  // glibc takes 127.1, 0177.0.0.1 and 0x7f000001 for addresses, Go's resolver does not (WHATWG URL, "ends in a
+  // number").
   if (/^(?:[0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? "") && !IPV4.test(host)) {
     return fault(`${JSON.stringify(written)} is not an IPv4 address in its usual form`);
   }
@@ -61,9 +62,9 @@ function parseName(written: string): ParsedHost {
 }
 
 /**
- * The runtimes refuse hosts that are not ASCII; they are read all the same (UTS 46, strict), so that a finding can name the registry that
- * they imitate. A spelling that maps to plain ASCII (full-width letters, the Kelvin sign,
- * an ideographic full stop) serves only to disguise, and is a fault.
+ * The runtimes refuse hosts that are not ASCII; they are read all the same (UTS 46, strict), so that a finding can name
+ * the registry that they imitate. A spelling that maps to plain ASCII (full-width letters, the Kelvin sign, an
+ * ideographic full stop) serves only to disguise, and is a fault.
  */
 function parseInternational(written: string): ParsedHost {
   const host = toASCII(written, {

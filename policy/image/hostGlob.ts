@@ -2,8 +2,8 @@ import { compileGlob } from "./glob.ts";
 import { HUB, HUB_ALIASES, isPort } from "./host.ts";
 
 /**
- * A host with wildcards: `*` within one label. Ports are literal; a glob without one means hosts without one. A glob that
- * fits any of Docker Hub's names fits docker.io, so that `*.docker.io` in a deny list means what it says.
+ * A host with wildcards: `*` within one label. Ports are literal; a glob without one means hosts without one. A glob
+ * that fits any of Docker Hub's names fits docker.io, so that `*.docker.io` in a deny list means what it says.
  */
 export function compileHostGlob(
   written: string,

@@ -30,9 +30,9 @@ const SHORT = 8;
 const REMEMBERED = 64;
 
 /**
- * Whether a host that is not allowed looks like one that is (design.md sections 3 and 9): an allowed host as the leading labels of
- * another domain, the same shape in other letters, or a slip of the keyboard away. Ports do not count, punycode is decoded. The closest
- * resemblance is told.
+ * Whether a host that is not allowed looks like one that is (design.md sections 3 and 9): an allowed host as the
+ * leading labels of another domain, the same shape in other letters, or a slip of the keyboard away. Ports do not
+ * count, punycode is decoded. The closest resemblance is told.
  */
 export function findLookalike(registry: string, allowed: readonly string[]): Lookalike | undefined {
   return compileLookalikes(allowed)(registry);
@@ -95,7 +95,9 @@ function closest({ host, letters }: Face, byLength: ReadonlyMap<number, readonly
   return { kind: "spelling", meant: best.meant, text: `is ${edits} away from ${best.meant}` };
 }
 
-const comparable = (host: string, meant: string): boolean => !(WELL_KNOWN.has(host) && WELL_KNOWN.has(meant));
+function comparable(host: string, meant: string): boolean {
+  return !(WELL_KNOWN.has(host) && WELL_KNOWN.has(meant));
+}
 
 function withoutPort(host: string): string {
   return host.replace(/:[0-9]+$/, "");

@@ -2,8 +2,8 @@ import { compileAutomaton } from "./pathAutomaton.ts";
 import { pathFault } from "./repositoryPath.ts";
 
 /**
- * The repository part of a pattern, segment by segment. `**` stands for any number of segments, at the end for one at least
- * (`a/**` is everything below `a`, not `a`); `*` for any characters within one segment.
+ * The repository part of a pattern, segment by segment. `**` stands for any number of segments, at the end for one at
+ * least (`a/**` is everything below `a`, not `a`); `*` for any characters within one segment.
  */
 export function compilePath(
   segments: readonly string[],

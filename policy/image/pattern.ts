@@ -32,9 +32,9 @@ const MAX_WRITTEN = 512;
 const EVERY_HOST: HostPart = { everyHost: true, matches: () => true };
 
 /**
- * Compiles an image pattern. It is normalised as a reference is and anchored at both ends; `*` stays within one segment (or one label of
- * the host), `**` stands for any number of segments, a glob over the tag may follow `:`. What could be read in two ways is a fault, whose
- * message has the form to write instead.
+ * Compiles an image pattern. It is normalised as a reference is and anchored at both ends; `*` stays within one segment
+ * (or one label of the host), `**` stands for any number of segments, a glob over the tag may follow `:`. What could be
+ * read in two ways is a fault, whose message has the form to write instead.
  */
 export function parsePattern(text: string): ParsedPattern {
   if (text === "") return fault("is empty");
@@ -127,8 +127,8 @@ function compileTag(glob: string): Part<(tag: string) => boolean> {
 }
 
 /**
- * `nginx` and `library/nginx` on Docker Hub are one image. A pattern that names Docker Hub has been normalised; one whose host is a glob may
- * mean either, so that a deny list of one holds for both.
+ * `nginx` and `library/nginx` on Docker Hub are one image. A pattern that names Docker Hub has been normalised; one
+ * whose host is a glob may mean either, so that a deny list of one holds for both.
  */
 function pathMatches(
   path: (repository: string) => boolean,

@@ -46,8 +46,9 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const parsed = new LRUCache<string, ParsedReference>({ max: 16_384 });
 
 /**
- * Reads an image as containerd and the kubelet do (github.com/distribution/reference, ParseNormalizedNamed), and stricter where
- * runtimes differ: what one of them could read in another way is malformed. Answers are frozen and shared.
+ * Reads an image as containerd and the kubelet do (github.com/distribution/reference, ParseNormalizedNamed), and
+ * stricter where runtimes differ: what one of them could read in another way is malformed. Answers are frozen and
+ * shared.
  */
 export function parseReference(text: string): ParsedReference {
   const known = parsed.get(text);
@@ -104,8 +105,8 @@ function parse(text: string): ParsedReference {
 }
 
 /**
- * containerd and cri-dockerd take `sha256:<hex>`, also cut short, for the ID of an image that the node already has, whatever registry it
- * came from (containerd LocalResolve); 64 bare hex digits are an ID as well.
+ * containerd and cri-dockerd take `sha256:<hex>`, also cut short, for the ID of an image that the node already has,
+ * whatever registry it came from (containerd LocalResolve); 64 bare hex digits are an ID as well.
  */
 function imageIdFault(named: string, path: string): string | undefined {
   if (path === named || named.startsWith(`${path}:`)) {

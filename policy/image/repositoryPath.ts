@@ -1,8 +1,8 @@
 import { HUB } from "./host.ts";
 
 /**
- * One part of a repository between slashes (github.com/distribution/reference): letters and digits, joined by `.`, `_`, `__` or
- * any number of `-`. Separators and letters share no character, so that matching takes linear time.
+ * One part of a repository between slashes (github.com/distribution/reference): letters and digits, joined by `.`, `_`,
+ * `__` or any number of `-`. Separators and letters share no character, so that matching takes linear time.
  */
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*$/;
 
@@ -23,7 +23,10 @@ export function withLibrary(registry: string, path: string): string {
   return registry === HUB && !path.includes("/") ? `library/${path}` : path;
 }
 
-/** How Docker Hub's own images are written mostly: `nginx` for `library/nginx` on Docker Hub; undefined for every other image. */
+/**
+ * How Docker Hub's own images are written mostly: `nginx` for `library/nginx` on Docker Hub; undefined for every other
+ * image.
+ */
 export function withoutLibrary(registry: string, repository: string): string | undefined {
   if (registry !== HUB || !repository.startsWith("library/")) return undefined;
   const name = repository.slice("library/".length);

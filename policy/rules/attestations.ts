@@ -19,26 +19,20 @@ export const attestations: Rule<"attestations", readonly AttestationRule[]> = de
   dependsOn: (rules) => ({ time: rules.some(({ maxAge }) => maxAge !== undefined) }),
 });
 
-/** How far a time may lie ahead of our clock, in milliseconds; the same tolerance as for scans (design.md section 9). */
+/**
+ * How far a time may lie ahead of our clock, in milliseconds; the same tolerance as for scans (design.md section 9).
+ */
 const SKEW = 5 * 60_000;
-
-const ballotOf = ({ predicateType }: AttestationRule): Ballot => ({
-  rule: "attestations",
-  what: `attestation ${predicateType}`,
-  remedy: "attest this digest (cosign attest) as the policy demands",
-  order: ["AttestationRejected", "AttestationUntrusted", "AttestationInvalid"],
-  missing: "AttestationMissing",
-});
 
 /**
  * Judges what was attested about an image: each counted authority must have signed a statement of the type that is
  * young enough and for which every condition holds. All conditions hold on one statement; parts of two never combine.
  */
-export const judgeAttestations = (
+export function judgeAttestations(
   rule: AttestationRule,
   facts: Pick<ImageFacts, "attestations" | "digest">,
   context: Pick<JudgingContext, "reference" | "now">,
-): readonly RuleFinding[] => {
+): readonly RuleFinding[] {
   const ballot = ballotOf(rule);
   if (rule.fault !== undefined) {
     const detail = `${ballot.what} cannot be judged: ${rule.fault}`;
@@ -51,7 +45,17 @@ export const judgeAttestations = (
     ({ id }) => facts.attestations.get(attestationKey(rule.predicateType, id)),
     (statements) => vote(rule, statements, image, context.now),
   );
-};
+}
+
+function ballotOf({ predicateType }: AttestationRule): Ballot {
+  return {
+    rule: "attestations",
+    what: `attestation ${predicateType}`,
+    remedy: "attest this digest (cosign attest) as the policy demands",
+    order: ["AttestationRejected", "AttestationUntrusted", "AttestationInvalid"],
+    missing: "AttestationMissing",
+  };
+}
 
 /** What `image` is in an expression; the fields are declared in `compile/condition.ts`. */
 interface ConditionImage {
@@ -63,21 +67,18 @@ interface ConditionImage {
   readonly digest: string;
 }
 
-const imageOf = (reference: Reference, digest: string | undefined): ConditionImage => ({
-  reference: reference.canonical,
-  name: reference.name,
-  registry: reference.registry,
-  repository: reference.repository,
-  tag: reference.tag ?? "",
-  digest: digest ?? reference.digest ?? "",
-});
+function imageOf(reference: Reference, digest: string | undefined): ConditionImage {
+  return {
+    reference: reference.canonical,
+    name: reference.name,
+    registry: reference.registry,
+    repository: reference.repository,
+    tag: reference.tag ?? "",
+    digest: digest ?? reference.digest ?? "",
+  };
+}
 
-const vote = (
-  rule: AttestationRule,
-  statements: readonly ProvedStatement[],
-  image: ConditionImage,
-  now: number,
-): Vote => {
+function vote(rule: AttestationRule, statements: readonly ProvedStatement[], image: ConditionImage, now: number): Vote {
   const signers = new Set<string>();
   const reasons = new Set<string>();
   for (const statement of statements) {
@@ -89,15 +90,15 @@ const vote = (
   const number = statements.length === 1 ? "" : `${statements.length} statements: `;
   const message = `${number}${[...reasons].toSorted().join("; ")}`;
   return { status: "against", reason: "AttestationRejected", message };
-};
+}
 
 /** Why a proved statement does not satisfy the rule; undefined where it does. */
-const rejection = (
+function rejection(
   rule: AttestationRule,
   proved: ProvedStatement,
   image: ConditionImage,
   now: number,
-): string | undefined => {
+): string | undefined {
   const age = rule.maxAge === undefined ? undefined : tooOld(rule.maxAge, proved, now);
   if (age !== undefined) return age;
   for (const condition of rule.conditions) {
@@ -105,13 +106,14 @@ const rejection = (
     if (failed !== undefined) return failed;
   }
   return undefined;
-};
+}
 
 /**
- * The older of the signed time and the predicate's own finishing time counts (design.md section 9): a timestamp authority stamps
- * whatever it is sent, so anybody can give an old statement a signed time of today, but nobody else can change what it says.
+ * The older of the signed time and the predicate's own finishing time counts (design.md section 9): a timestamp
+ * authority stamps whatever it is sent, so anybody can give an old statement a signed time of today, but nobody else
+ * can change what it says.
  */
-const tooOld = (maxAge: number, { proof, predicate }: ProvedStatement, now: number): string | undefined => {
+function tooOld(maxAge: number, { proof, predicate }: ProvedStatement, now: number): string | undefined {
   const finished = finishedAt(predicate);
   const written = [proof.signedAt, finished].filter((time) => time !== undefined);
   if (written.length === 0) return "has no signed time and no finishing time, and maxAge needs one";
@@ -122,13 +124,13 @@ const tooOld = (maxAge: number, { proof, predicate }: ProvedStatement, now: numb
   if (Math.max(...known) > now + SKEW) return "is dated in the future";
   if (Math.min(...known) + maxAge >= now) return undefined;
   return `is older than maxAge allows (${durationText(maxAge)}); attest anew, with a finishing time in the predicate`;
-};
+}
 
 /** A statement that was proved stays the same object while it is cached, and an expression's answer with it. */
 const answers = new WeakMap<CompiledCondition, WeakMap<ProvedStatement, Map<string, string | undefined>>>();
 const MAX_ANSWERS = 64;
 
-const checked = (condition: CompiledCondition, proved: ProvedStatement, image: ConditionImage): string | undefined => {
+function checked(condition: CompiledCondition, proved: ProvedStatement, image: ConditionImage): string | undefined {
   const byStatement = answers.get(condition) ?? new WeakMap<ProvedStatement, Map<string, string | undefined>>();
   const byImage = byStatement.get(proved) ?? new Map<string, string | undefined>();
   const key = `${image.reference}\n${image.digest}`;
@@ -139,4 +141,4 @@ const checked = (condition: CompiledCondition, proved: ProvedStatement, image: C
   byStatement.set(proved, byImage);
   answers.set(condition, byStatement);
   return answer;
-};
+}

@@ -17,20 +17,57 @@ export const baseImages: Rule<"baseImages", BaseImagesRule> = defineRule({
   name: "baseImages",
   compile: compileBaseImages,
   needs: () => "content",
-  judge: (rule, facts) => judgeBaseImages(rule, facts),
+  judge: judgeBaseImages,
   // Provenance may be attested that names another base.
   dependsOn: ({ authorities }) => ({ time: authorities !== undefined }),
 });
 
-const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding => ({
-  rule: "baseImages",
-  reason,
-  detail,
-  ...extra,
-});
+/**
+ * Judges what an image was built on: by its own declaration (`org.opencontainers.image.base.*`), or, where the rule
+ * names authorities, only by provenance that one of them attested. Every image among the materials counts: provenance
+ * does not say which stage became the base.
+ */
+export function judgeBaseImages(rule: BaseImagesRule, facts: ImageFacts): RuleFinding[] {
+  const { authorities } = rule;
+  if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
+  const outcome = authorities === undefined ? facts.bases : attestedBases(authorities, facts);
+  if (outcome?.status === "verified") return outcome.value.flatMap((claim) => judgeClaim(rule, claim));
+  if (authorities !== undefined && authorities.faulty.length > 0) {
+    const faults = authorities.faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
+    return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
+  }
+  if (outcome === undefined) {
+    // A defect of ours, which `onUnavailable` must not settle.
+    return [finding("EvidenceUnavailable", "the base image was not asked for", { unavailable: "configuration" })];
+  }
+  switch (outcome.status) {
+    case "unavailable":
+      return [finding("EvidenceUnavailable", withAdvice(outcome), { unavailable: settledBy(outcome) })];
+    case "invalid":
+      // Somebody buried the provenance, or the image itself could not be looked at: a claim that cannot be read is
+      // judged above.
+      return [
+        finding(
+          outcome.reason === "BaseImageUnknown" ? "BaseImageUnknown" : contentReason(outcome.reason),
+          outcome.message,
+        ),
+      ];
+    case "absent":
+      return unknown(rule, outcome.message);
+  }
+}
+
+function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding {
+  return {
+    rule: "baseImages",
+    reason,
+    detail,
+    ...extra,
+  };
+}
 
 /** What the authorities' verified provenance says the image was built from. One authority that says it is enough. */
-const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<readonly BaseClaim[]> => {
+function attestedBases({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<readonly BaseClaim[]> {
   const outcomes = trusted.flatMap(({ id }) =>
     PROVENANCE_PREDICATES.flatMap((type) => facts.allAttested?.get(attestationKey(type, id)) ?? []),
   );
@@ -52,16 +89,16 @@ const attestedBases = ({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<re
     status: "absent",
     message: `no provenance by a trusted authority${said.length > 0 ? ` (${said.join("; ")})` : ""}`,
   };
-};
+}
 
-const unknown = ({ required, authorities }: BaseImagesRule, why: string): RuleFinding[] => {
+function unknown({ required, authorities }: BaseImagesRule, why: string): RuleFinding[] {
   if (!required) return [];
   // What the image says of itself does not help where authorities are asked.
   const todo = authorities === undefined ? "set org.opencontainers.image.base.name" : "attest its provenance";
   return [finding("BaseImageUnknown", `${why}; ${todo}`)];
-};
+}
 
-const judgeClaim = (rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] => {
+function judgeClaim(rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] {
   if (claim.name === undefined)
     return unknown(rule, `${claim.platform ?? "the image"} does not say what it is built on`);
   const part = claim.platform === undefined ? "" : `${claim.platform}: `;
@@ -91,38 +128,4 @@ const judgeClaim = (rule: BaseImagesRule, claim: BaseClaim): RuleFinding[] => {
     findings.push(finding("BaseImageNotAllowed", `${part}built on ${shown(written)}; allowed are ${allowed}`));
   }
   return findings;
-};
-
-/**
- * Judges what an image was built on: by its own declaration (`org.opencontainers.image.base.*`), or, where the rule names
- * authorities, only by provenance that one of them attested. Every image among the materials counts: provenance
- * does not say which stage became the base.
- */
-export const judgeBaseImages = (rule: BaseImagesRule, facts: ImageFacts): RuleFinding[] => {
-  const { authorities } = rule;
-  if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
-  const outcome = authorities === undefined ? facts.bases : attestedBases(authorities, facts);
-  if (outcome?.status === "verified") return outcome.value.flatMap((claim) => judgeClaim(rule, claim));
-  if (authorities !== undefined && authorities.faulty.length > 0) {
-    const faults = authorities.faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
-    return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
-  }
-  if (outcome === undefined) {
-    // A defect of ours, which `onUnavailable` must not settle.
-    return [finding("EvidenceUnavailable", "the base image was not asked for", { unavailable: "configuration" })];
-  }
-  switch (outcome.status) {
-    case "unavailable":
-      return [finding("EvidenceUnavailable", withAdvice(outcome), { unavailable: settledBy(outcome) })];
-    case "invalid":
-      // Somebody buried the provenance, or the image itself could not be looked at: a claim that cannot be read is judged above.
-      return [
-        finding(
-          outcome.reason === "BaseImageUnknown" ? "BaseImageUnknown" : contentReason(outcome.reason),
-          outcome.message,
-        ),
-      ];
-    case "absent":
-      return unknown(rule, outcome.message);
-  }
-};
+}

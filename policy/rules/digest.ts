@@ -16,6 +16,11 @@ export const digest: Rule<"digest", DigestRule> = defineRule({
   dependsOn: ({ tagDrift }) => ({ tag: tagDrift !== "Ignore" }),
 });
 
+/** A manifest that hashes right and cannot be used is malformed, whatever else a reader calls it. */
+export function contentReason(reason: string): "DigestMismatch" | "ImageMalformed" {
+  return reason === "DigestMismatch" ? "DigestMismatch" : "ImageMalformed";
+}
+
 /** What the text of a reference tells: whether it has a digest, and a tag beside it. */
 function judgeForm(rule: DigestRule, reference: Reference, tags: ImageContext["tags"]): readonly RuleFinding[] {
   if (reference.digest !== undefined) {
@@ -38,7 +43,9 @@ function asks(
   return reference.tag !== undefined && rule.tagDrift !== "Ignore";
 }
 
-/** What the registry tells: that the digest or the tag is there, that its bytes hash to it, that the tag still names it. */
+/**
+ * What the registry tells: that the digest or the tag is there, that its bytes hash to it, that the tag still names it.
+ */
 function judgeContent(
   rule: DigestRule,
   facts: ImageFacts,
@@ -122,11 +129,6 @@ function digestRequired(reference: Reference): RuleFinding {
   const found = reference.tag === undefined ? "has neither tag nor digest" : "uses a tag";
   const write = `${reference.name}@sha256:...`;
   return finding("DigestRequired", `${found}; write ${write} (crane digest ${reference.original})`);
-}
-
-/** A manifest that hashes right and cannot be used is malformed, whatever else a reader calls it. */
-export function contentReason(reason: string): "DigestMismatch" | "ImageMalformed" {
-  return reason === "DigestMismatch" ? "DigestMismatch" : "ImageMalformed";
 }
 
 function tagName({ tag }: Reference): string {

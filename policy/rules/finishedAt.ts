@@ -1,8 +1,9 @@
 import { field } from "./field.ts";
 
 /**
- * Where predicates say when the work they tell of was finished. The first that is there counts: the end before the beginning, which
- * stands in for an end that nobody wrote (a build takes hours at most), and an update before the first issue.
+ * Where predicates say when the work they tell of was finished. The first that is there counts: the end before the
+ * beginning, which stands in for an end that nobody wrote (a build takes hours at most), and an update before the first
+ * issue.
  */
 const FINISHING_TIMES: readonly (readonly string[])[] = [
   // SLSA provenance v1; v0.1 and v0.2, in-toto runtime-trace.
@@ -30,10 +31,10 @@ const FINISHING_TIMES: readonly (readonly string[])[] = [
 const NO_TIME = "0001-01-01T00:00:00Z";
 
 /** The predicate's own finishing time as it is written; undefined where it has none. */
-export const finishedAt = (predicate: unknown): string | undefined => {
+export function finishedAt(predicate: unknown): string | undefined {
   for (const path of FINISHING_TIMES) {
     const value = path.reduce(field, predicate);
     if (typeof value === "string" && value !== "" && value !== NO_TIME) return value;
   }
   return undefined;
-};
+}

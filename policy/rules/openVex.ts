@@ -9,7 +9,10 @@ export interface VexComponent {
   readonly url?: PackageURL;
 }
 
-/** Parts of a product that a statement is about. undefined: it names none, so it is about all of it; empty: none that can be read. */
+/**
+ * Parts of a product that a statement is about. undefined: it names none, so it is about all of it; empty: none that
+ * can be read.
+ */
 type Subcomponents = readonly VexComponent[] | undefined;
 
 export interface VexProduct {
@@ -30,47 +33,9 @@ export interface VexStatement {
   readonly time: number;
 }
 
-const text = (value: unknown): string[] => (typeof value === "string" && value !== "" ? [value] : []);
-const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-/** OpenVEX 0.0.1 writes a plain string where 0.2.0 writes an object with `@id` and identifiers. */
-const namesOf = (component: unknown): VexComponent[] =>
-  [
-    ...text(component),
-    ...text(field(component, "@id")),
-    ...text(field(field(component, "identifiers"), "purl")),
-    ...text(field(field(component, "hashes"), "sha-256")).map((hex) => `sha256:${hex}`),
-  ].map((id) => {
-    const url = parsePackageUrl(id);
-    return { id, ...(url === undefined ? {} : { url }) };
-  });
-
-/** Of a list that names only what we cannot read (a CPE) the statement is about that, and not about everything. */
-const subcomponentsOf = (holder: unknown): Subcomponents => {
-  const listed = field(holder, "subcomponents") ?? [];
-  return Array.isArray(listed) && listed.length === 0 ? undefined : items(listed).flatMap(namesOf);
-};
-
-const product = (entry: unknown): VexProduct => ({
-  names: namesOf(entry),
-  subcomponents: subcomponentsOf(entry),
-});
-
-/** `not_affected` must say why (OpenVEX specification, "Status Justifications"): one that does not is no excuse. */
-const excuses = (statement: unknown): boolean => {
-  switch (field(statement, "status")) {
-    case "fixed":
-      return true;
-    case "not_affected":
-      return text(field(statement, "justification")).length + text(field(statement, "impact_statement")).length > 0;
-    default:
-      return false;
-  }
-};
-
 /** The statements of an OpenVEX document; of one that is none, nothing. */
-export const vexStatements = (document: unknown): VexStatement[] =>
-  items(field(document, "statements")).map((statement) => {
+export function vexStatements(document: unknown): VexStatement[] {
+  return items(field(document, "statements")).map((statement) => {
     const vulnerability = field(statement, "vulnerability");
     const products = field(statement, "products");
     const time = [statement, document].flatMap((holder) => [
@@ -91,3 +56,49 @@ export const vexStatements = (document: unknown): VexStatement[] =>
       time: parseRfc3339(time ?? "") ?? Number.NaN,
     };
   });
+}
+
+function text(value: unknown): string[] {
+  return typeof value === "string" && value !== "" ? [value] : [];
+}
+function items(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** OpenVEX 0.0.1 writes a plain string where 0.2.0 writes an object with `@id` and identifiers. */
+function namesOf(component: unknown): VexComponent[] {
+  return [
+    ...text(component),
+    ...text(field(component, "@id")),
+    ...text(field(field(component, "identifiers"), "purl")),
+    ...text(field(field(component, "hashes"), "sha-256")).map((hex) => `sha256:${hex}`),
+  ].map((id) => {
+    const url = parsePackageUrl(id);
+    return { id, ...(url === undefined ? {} : { url }) };
+  });
+}
+
+/** Of a list that names only what we cannot read (a CPE) the statement is about that, and not about everything. */
+function subcomponentsOf(holder: unknown): Subcomponents {
+  const listed = field(holder, "subcomponents") ?? [];
+  return Array.isArray(listed) && listed.length === 0 ? undefined : items(listed).flatMap(namesOf);
+}
+
+function product(entry: unknown): VexProduct {
+  return {
+    names: namesOf(entry),
+    subcomponents: subcomponentsOf(entry),
+  };
+}
+
+/** `not_affected` must say why (OpenVEX specification, "Status Justifications"): one that does not is no excuse. */
+function excuses(statement: unknown): boolean {
+  switch (field(statement, "status")) {
+    case "fixed":
+      return true;
+    case "not_affected":
+      return text(field(statement, "justification")).length + text(field(statement, "impact_statement")).length > 0;
+    default:
+      return false;
+  }
+}

@@ -8,7 +8,16 @@ export const PROVENANCE_PREDICATES: readonly string[] = [
   "https://slsa.dev/provenance/v0.1",
 ];
 
-const imageOf = (material: unknown): string | undefined => {
+/**
+ * The images among the materials of a SLSA provenance predicate: `buildDefinition.resolvedDependencies` in v1,
+ * `materials` before. Sources and packages are left out.
+ */
+export function imagesInProvenance(predicate: unknown): string[] {
+  const listed = field(field(predicate, "buildDefinition"), "resolvedDependencies") ?? field(predicate, "materials");
+  return (Array.isArray(listed) ? listed : []).flatMap((material) => imageOf(material) ?? []);
+}
+
+function imageOf(material: unknown): string | undefined {
   const uri = field(material, "uri");
   if (typeof uri !== "string") return undefined;
   const scheme = /^(?:oci|docker|docker-image):\/\/(.+)$/.exec(uri)?.[1];
@@ -18,13 +27,4 @@ const imageOf = (material: unknown): string | undefined => {
   return name !== undefined && !name.includes("@") && typeof hex === "string" && hex !== ""
     ? `${name}@sha256:${hex}`
     : name;
-};
-
-/**
- * The images among the materials of a SLSA provenance predicate: `buildDefinition.resolvedDependencies` in v1,
- * `materials` before. Sources and packages are left out.
- */
-export const imagesInProvenance = (predicate: unknown): string[] => {
-  const listed = field(field(predicate, "buildDefinition"), "resolvedDependencies") ?? field(predicate, "materials");
-  return (Array.isArray(listed) ? listed : []).flatMap((material) => imageOf(material) ?? []);
-};
+}

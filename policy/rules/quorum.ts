@@ -26,27 +26,27 @@ export interface Ballot {
 type NamedVote<V extends Vote = Vote> = V & { readonly authority: string };
 
 /**
- * Counts the authorities of a rule and settles it. Denied and could-not-tell stay apart: what is not known matters only where it
- * could still make up the number. A fault of the configuration takes the enforcement action, so that breaking a policy's
- * own reference never loosens it.
+ * Counts the authorities of a rule and settles it. Denied and could-not-tell stay apart: what is not known matters only
+ * where it could still make up the number. A fault of the configuration takes the enforcement action, so that breaking
+ * a policy's own reference never loosens it.
  *
  * @param outcomeOf what was found for an authority.
  * @param weigh what that is worth where something was proved.
  */
-export const countVotes = <T>(
+export function countVotes<T>(
   ballot: Ballot,
   quorum: Quorum,
   outcomeOf: (authority: CompiledAuthority) => Outcome<T, Reason> | undefined,
   weigh: (proved: T) => Vote,
-): readonly RuleFinding[] => {
+): readonly RuleFinding[] {
   const votes = quorum.authorities.trusted.map((authority): NamedVote => ({
     authority: authority.name,
     ...voteOf(ballot, outcomeOf(authority), weigh),
   }));
   return settle(ballot, quorum, votes);
-};
+}
 
-const voteOf = <T>({ missing }: Ballot, outcome: Outcome<T, Reason> | undefined, weigh: (proved: T) => Vote): Vote => {
+function voteOf<T>({ missing }: Ballot, outcome: Outcome<T, Reason> | undefined, weigh: (proved: T) => Vote): Vote {
   switch (outcome?.status) {
     case "verified":
       return weigh(outcome.value);
@@ -59,9 +59,9 @@ const voteOf = <T>({ missing }: Ballot, outcome: Outcome<T, Reason> | undefined,
     case undefined:
       return { status: "unknown", ours: false, message: "was not asked for" };
   }
-};
+}
 
-const settle = (ballot: Ballot, quorum: Quorum, votes: readonly NamedVote[]): readonly RuleFinding[] => {
+function settle(ballot: Ballot, quorum: Quorum, votes: readonly NamedVote[]): readonly RuleFinding[] {
   const { count, everyone, authorities } = quorum;
   const { faulty } = authorities;
   const proved = votes.filter((vote) => vote.status === "counts");
@@ -106,11 +106,13 @@ const settle = (ballot: Ballot, quorum: Quorum, votes: readonly NamedVote[]): re
   const reason = against[0]?.reason ?? ballot.missing;
   const said = against.length > 0 ? list(against) : sameSigner(votes);
   return [{ rule, reason, detail: `${found}: ${said}; ${ballot.remedy}` }];
-};
+}
 
 /** Only where every authority counts by itself, and fewer signers than authorities stand behind them. */
-const sameSigner = (votes: readonly NamedVote[]): string =>
-  `${votes.map(({ authority }) => authority).join(", ")} were proved by the same signer, who counts once`;
+function sameSigner(votes: readonly NamedVote[]): string {
+  return `${votes.map(({ authority }) => authority).join(", ")} were proved by the same signer, who counts once`;
+}
 
-const list = (entries: readonly { readonly authority: string; readonly message: string }[]): string =>
-  entries.map(({ authority, message }) => `${authority}: ${message}`).join("; ");
+function list(entries: readonly { readonly authority: string; readonly message: string }[]): string {
+  return entries.map(({ authority, message }) => `${authority}: ${message}`).join("; ");
+}

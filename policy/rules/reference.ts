@@ -2,8 +2,8 @@ import type { RuleFinding } from "../finding/finding.ts";
 import type { ParsedReference } from "../image/reference.ts";
 
 /**
- * What the parser found wrong. Every policy that could be about the image says so, also one without a `digest` rule: a runtime that takes
- * the text would take it for something that no rule here has judged.
+ * What the parser found wrong. Every policy that could be about the image says so, also one without a `digest` rule: a
+ * runtime that takes the text would take it for something that no rule here has judged.
  */
 export function judgeReference(parsed: ParsedReference): readonly RuleFinding[] {
   if (parsed.status === "ok") return [];

@@ -16,8 +16,8 @@ export const registries: Rule<"registries", RegistriesRule> = defineRule({
 });
 
 /**
- * Where an image comes from: `deny` wins over `allow`, an absent `allow` is no rule, an empty one allows nothing, and every entry of
- * `namespaces` that names the namespace must allow it as well.
+ * Where an image comes from: `deny` wins over `allow`, an absent `allow` is no rule, an empty one allows nothing, and
+ * every entry of `namespaces` that names the namespace must allow it as well.
  */
 export function judgeRegistries(rule: RegistriesRule, namespace: string, reference: Reference): readonly RuleFinding[] {
   const denied = rule.deny.patterns.find((pattern) => pattern.matches(reference));

@@ -5,8 +5,9 @@ import type { RuleFinding, RuleName } from "../finding/finding.ts";
 import type { ParsedReference, Reference } from "../image/reference.ts";
 
 /**
- * What becomes of an image's tag that has no digest beside it. `pinned`: the mutating webhook adds the digest. `excused`: it stands in a
- * template whose pods are pinned, so that content rules judge what it names now. `bare`: nobody pins it.
+ * What becomes of an image's tag that has no digest beside it. `pinned`: the mutating webhook adds the digest.
+ * `excused`: it stands in a template whose pods are pinned, so that content rules judge what it names now. `bare`:
+ * nobody pins it.
  */
 export type TagState = "bare" | "pinned" | "excused";
 
@@ -30,8 +31,9 @@ export interface JudgingContext extends ImageContext {
 }
 
 /**
- * What a rule needs to know before it can judge an image. `nothing`: its text is enough. `registry`: what the registry says of the reference,
- * a tag alone included. `content`: facts that bind to a digest, so that a tag alone cannot be judged.
+ * What a rule needs to know before it can judge an image. `nothing`: its text is enough. `registry`: what the registry
+ * says of the reference, a tag alone included. `content`: facts that bind to a digest, so that a tag alone cannot be
+ * judged.
  */
 export type Need = "nothing" | "registry" | "content";
 

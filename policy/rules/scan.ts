@@ -13,15 +13,17 @@ import { excusedByVex } from "./vex.ts";
 export const scan: Rule<"scan", ScanRule> = defineRule({
   name: "scan",
   compile: compileScan,
-  // trivy-operator scans what already exists, so no template is judged by it. What a rule with a fault asks besides is not known.
+  // trivy-operator scans what already exists, so no template is judged by it. What a rule with a fault asks besides is
+  // not known.
   needs: (rule, { template }) => (template && rule.fault === undefined && onlyReports(rule) ? "nothing" : "content"),
-  judge: (rule, facts, context) => judgeScan(rule, facts, context),
+  judge: judgeScan,
   dependsOn: ({ sources, maxAge, allowCVEs, vex }) => ({
     time:
       maxAge !== undefined ||
       vex !== undefined ||
       [...allowCVEs.values()].some(({ expires }) => expires !== undefined) ||
-      // Reports of trivy-operator expire by themselves, whatever the policy says; anybody who may can attest a newer one.
+      // Reports of trivy-operator expire by themselves, whatever the policy says; anybody who may can attest a newer
+      // one.
       sources.some(({ type }) => type === "vulnerabilityReport" || type === "attestation"),
     age: sources.some((source) => source.type === "vulnerabilityReport" && source.grace > 0),
     podAnnotations: sources.flatMap((source) => (source.type === "podAnnotation" ? [source.key] : [])),
@@ -31,38 +33,11 @@ export const scan: Rule<"scan", ScanRule> = defineRule({
 /** How far a scan's date may lie ahead of our clock (design.md section 9), in milliseconds. */
 const SKEW = 5 * 60_000;
 
-/** What the scan rule needs to know beside the facts. VEX statements may be about the image by the name that the object gives it. */
+/**
+ * What the scan rule needs to know beside the facts. VEX statements may be about the image by the name that the object
+ * gives it.
+ */
 export type ScanContext = Pick<JudgingContext, "mode" | "template" | "reference" | "now" | "createdAt">;
-
-const sourceName = (source: ScanSource): string => {
-  switch (source.type) {
-    case "attestation":
-      return `attestation by ${[...source.authorities.trusted, ...source.authorities.faulty].map(({ name }) => name).join(", ")}`;
-    case "imageAnnotation":
-      return `image annotation ${source.key}`;
-    case "vulnerabilityReport":
-      return "VulnerabilityReport";
-    case "podAnnotation":
-      return `pod annotation ${source.key}`;
-  }
-};
-
-const finding = (reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding => ({
-  rule: "scan",
-  reason,
-  detail,
-  ...extra,
-});
-
-/** The configuration faults of the authorities that a source trusts; they count only where nobody else proved a report. */
-const faultOf = ({ faulty }: AuthoritySet): RuleFinding | undefined =>
-  faulty.length === 0
-    ? undefined
-    : finding("EvidenceUnavailable", faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; "), {
-        unavailable: "configuration",
-      });
-
-const onlyReports = ({ sources }: ScanRule): boolean => sources.every(({ type }) => type === "vulnerabilityReport");
 
 interface Assessed {
   readonly excused: Excused | undefined;
@@ -75,81 +50,14 @@ interface Assessed {
 /** Assessments outlive a review: a report of 20,000 vulnerabilities is counted once for each rule that asks. */
 const assessments = new WeakMap<ScanReport, WeakMap<ScanRule, Assessed>>();
 
-const assess = (report: ScanReport, rule: ScanRule, excused: Excused | undefined, now: number): ScanAssessment => {
-  const byRule = assessments.get(report) ?? new WeakMap<ScanRule, Assessed>();
-  const known = byRule.get(rule);
-  if (known !== undefined && known.excused === excused && known.since <= now && now < known.until)
-    return known.assessment;
-  const assessment = assessScan(report, rule, excused, now);
-  let [since, until] = [-Infinity, Infinity];
-  for (const { expires } of rule.allowCVEs.values()) {
-    if (expires === undefined) continue;
-    if (expires > now) until = Math.min(until, expires);
-    else since = Math.max(since, expires);
-  }
-  assessments.set(report, byRule.set(rule, { excused, since, until, assessment }));
-  return assessment;
-};
-
-/** Faults of the dates of one part's reports; the newest says how fresh the knowledge is. */
-const dateFinding = ({ reports }: ScanCoverage, rule: ScanRule, now: number, part: string): RuleFinding | undefined => {
-  const dates = reports.map(({ scannedAt }) => (scannedAt === undefined ? undefined : Date.parse(scannedAt)));
-  if (dates.some((date) => date !== undefined && date > now + SKEW)) {
-    return finding("ScanInvalid", `${part}the scan is dated in the future; check the scanner's clock`);
-  }
-  if (rule.maxAge === undefined) return undefined;
-  const known = dates.filter((date) => date !== undefined);
-  if (known.length === 0) return finding("ScanInvalid", `${part}the scan has no date, and maxAge needs one`);
-  return Math.max(...known) + rule.maxAge < now
-    ? finding("ScanStale", `${part}the scan is older than ${durationText(rule.maxAge)} (maxAge); scan the image again`)
-    : undefined;
-};
-
-const judgeCoverage = (
-  coverage: ScanCoverage,
-  rule: ScanRule,
-  excused: Excused | undefined,
-  now: number,
-): RuleFinding[] => {
-  const part = coverage.platform === undefined ? "" : `${coverage.platform}: `;
-  const found = coverage.reports.map((report) => assess(report, rule, excused, now));
-  const findings: RuleFinding[] = [];
-  const date = dateFinding(coverage, rule, now, part);
-  if (date !== undefined) findings.push(date);
-  const vulnerable = [...new Set(found.flatMap((assessment) => assessment.vulnerable))];
-  if (vulnerable.length > 0) {
-    findings.push(finding("ScanVulnerable", `${part}${vulnerable.join("; ")}; update the packages or the base image`));
-  }
-  const score = Math.min(...found.map((assessment) => assessment.score));
-  if (rule.minScore !== undefined && score < rule.minScore) {
-    const detail = `scan score ${score}, at least ${rule.minScore} is required; update the packages or the base image`;
-    findings.push(finding("ScanScoreLow", `${part}${detail}`));
-  }
-  return findings;
-};
-
 /** Time alone must not refuse a node drain or a scale-out of what the namespace already runs. */
 const SOFTENED_BY_RUNNING: ReadonlySet<Reason> = new Set(["ScanStale", "ScanVulnerable", "ScanScoreLow"]);
-
-const judgeReports = (
-  rule: ScanRule,
-  coverage: readonly ScanCoverage[],
-  facts: ImageFacts,
-  context: ScanContext,
-): RuleFinding[] => {
-  const excused = rule.vex === undefined ? undefined : excusedByVex(rule.vex, facts, context.reference);
-  const findings = coverage.flatMap((part) => judgeCoverage(part, rule, excused, context.now));
-  const soften = rule.runningImages === "Warn" && context.mode === "admission" && facts.runsAlready === true;
-  return soften
-    ? findings.map((one) => (SOFTENED_BY_RUNNING.has(one.reason) ? { ...one, atMost: "warn" } : one))
-    : findings;
-};
 
 /**
  * Judges an image's vulnerability scan: sources are asked in their order, and the first that has a report decides.
  * A source that could not be asked ends the search: a later one might say less.
  */
-export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContext): RuleFinding[] => {
+export function judgeScan(rule: ScanRule, facts: ImageFacts, context: ScanContext): RuleFinding[] {
   if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
   // trivy-operator scans what already exists: a template's image may not have run yet.
   if (onlyReports(rule) && context.template) return [];
@@ -180,4 +88,108 @@ export const judgeScan = (rule: ScanRule, facts: ImageFacts, context: ScanContex
     `no vulnerability scan (${notes.join("; ")}); scan this digest and publish the report`,
   );
   return [context.now - context.createdAt < grace ? { ...missing, atMost: "warn" } : missing];
-};
+}
+
+function sourceName(source: ScanSource): string {
+  switch (source.type) {
+    case "attestation":
+      return `attestation by ${[...source.authorities.trusted, ...source.authorities.faulty].map(({ name }) => name).join(", ")}`;
+    case "imageAnnotation":
+      return `image annotation ${source.key}`;
+    case "vulnerabilityReport":
+      return "VulnerabilityReport";
+    case "podAnnotation":
+      return `pod annotation ${source.key}`;
+  }
+}
+
+function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding {
+  return {
+    rule: "scan",
+    reason,
+    detail,
+    ...extra,
+  };
+}
+
+/**
+ * The configuration faults of the authorities that a source trusts; they count only where nobody else proved a report.
+ */
+function faultOf({ faulty }: AuthoritySet): RuleFinding | undefined {
+  return faulty.length === 0
+    ? undefined
+    : finding("EvidenceUnavailable", faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; "), {
+        unavailable: "configuration",
+      });
+}
+
+function onlyReports({ sources }: ScanRule): boolean {
+  return sources.every(({ type }) => type === "vulnerabilityReport");
+}
+
+function assess(report: ScanReport, rule: ScanRule, excused: Excused | undefined, now: number): ScanAssessment {
+  const byRule = assessments.get(report) ?? new WeakMap<ScanRule, Assessed>();
+  const known = byRule.get(rule);
+  if (known !== undefined && known.excused === excused && known.since <= now && now < known.until)
+    return known.assessment;
+  const assessment = assessScan(report, rule, excused, now);
+  let [since, until] = [-Infinity, Infinity];
+  for (const { expires } of rule.allowCVEs.values()) {
+    if (expires === undefined) continue;
+    if (expires > now) until = Math.min(until, expires);
+    else since = Math.max(since, expires);
+  }
+  assessments.set(report, byRule.set(rule, { excused, since, until, assessment }));
+  return assessment;
+}
+
+/** Faults of the dates of one part's reports; the newest says how fresh the knowledge is. */
+function dateFinding({ reports }: ScanCoverage, rule: ScanRule, now: number, part: string): RuleFinding | undefined {
+  const dates = reports.map(({ scannedAt }) => (scannedAt === undefined ? undefined : Date.parse(scannedAt)));
+  if (dates.some((date) => date !== undefined && date > now + SKEW)) {
+    return finding("ScanInvalid", `${part}the scan is dated in the future; check the scanner's clock`);
+  }
+  if (rule.maxAge === undefined) return undefined;
+  const known = dates.filter((date) => date !== undefined);
+  if (known.length === 0) return finding("ScanInvalid", `${part}the scan has no date, and maxAge needs one`);
+  return Math.max(...known) + rule.maxAge < now
+    ? finding("ScanStale", `${part}the scan is older than ${durationText(rule.maxAge)} (maxAge); scan the image again`)
+    : undefined;
+}
+
+function judgeCoverage(
+  coverage: ScanCoverage,
+  rule: ScanRule,
+  excused: Excused | undefined,
+  now: number,
+): RuleFinding[] {
+  const part = coverage.platform === undefined ? "" : `${coverage.platform}: `;
+  const found = coverage.reports.map((report) => assess(report, rule, excused, now));
+  const findings: RuleFinding[] = [];
+  const date = dateFinding(coverage, rule, now, part);
+  if (date !== undefined) findings.push(date);
+  const vulnerable = [...new Set(found.flatMap((assessment) => assessment.vulnerable))];
+  if (vulnerable.length > 0) {
+    findings.push(finding("ScanVulnerable", `${part}${vulnerable.join("; ")}; update the packages or the base image`));
+  }
+  const score = Math.min(...found.map((assessment) => assessment.score));
+  if (rule.minScore !== undefined && score < rule.minScore) {
+    const detail = `scan score ${score}, at least ${rule.minScore} is required; update the packages or the base image`;
+    findings.push(finding("ScanScoreLow", `${part}${detail}`));
+  }
+  return findings;
+}
+
+function judgeReports(
+  rule: ScanRule,
+  coverage: readonly ScanCoverage[],
+  facts: ImageFacts,
+  context: ScanContext,
+): RuleFinding[] {
+  const excused = rule.vex === undefined ? undefined : excusedByVex(rule.vex, facts, context.reference);
+  const findings = coverage.flatMap((part) => judgeCoverage(part, rule, excused, context.now));
+  const soften = rule.runningImages === "Warn" && context.mode === "admission" && facts.runsAlready === true;
+  return soften
+    ? findings.map((one) => (SOFTENED_BY_RUNNING.has(one.reason) ? { ...one, atMost: "warn" } : one))
+    : findings;
+}

@@ -22,69 +22,28 @@ export interface ScanAssessment {
 /** Says whether VEX statements take a vulnerability off the count. */
 export type Excused = (vulnerability: Vulnerability) => boolean;
 
-/** Its own id first, then its aliases. */
-const namesOf = (v: Vulnerability): readonly string[] => [v.id, ...(v.aliases ?? [])];
-
-/** In upper case, as ids are compared. */
-const idsOf = (v: Vulnerability): readonly string[] =>
-  v.aliases === undefined ? [v.id.toUpperCase()] : namesOf(v).map((id) => id.toUpperCase());
-
-const isCve = (id: string): boolean => id.startsWith("CVE-");
-
 /**
- * The ids by which something may take a vulnerability off the count: one id of every list. Its names are as good as each other, but a
- * distribution's advisory (Grype's ALAS, ELSA) stands for several CVEs, and one of them excuses none of the others.
+ * The ids by which something may take a vulnerability off the count: one id of every list. Its names are as good as
+ * each other, but a distribution's advisory (Grype's ALAS, ELSA) stands for several CVEs, and one of them excuses none
+ * of the others.
  */
-export const excusableBy = (v: Vulnerability): readonly (readonly string[])[] => {
+export function excusableBy(v: Vulnerability): readonly (readonly string[])[] {
   const ids = idsOf(v);
   const cves = ids.filter(isCve);
   return cves.length > 1 ? cves.map((cve) => [...new Set([v.id.toUpperCase(), cve])]) : [ids];
-};
-
-/** The CVE where there is one: it is what people search for. Of an advisory of several it would be one among others. */
-const publicId = (v: Vulnerability): string => {
-  const [cve, ...others] = idsOf(v).filter(isCve);
-  return cve === undefined || others.length > 0 ? v.id : cve;
-};
-
-/** `CVE-2021-44228 log4j-core 2.14.1 -> 2.15.0`, as messages name a vulnerability. */
-const named = (v: Vulnerability, id: string): string => {
-  const parts = [id, v.package, v.installedVersion, ...(v.fixedVersion === undefined ? [] : ["->", v.fixedVersion])];
-  return parts
-    .filter((part) => part !== "")
-    .map((part) => shown(part.length > LONGEST_NAME ? `${part.slice(0, LONGEST_NAME)}...` : part))
-    .join(" ");
-};
-
-/** Lists vulnerabilities behind their counts, so many different ones in all. */
-const createNaming = (): ((
-  vulnerabilities: readonly Vulnerability[],
-  idOf?: (v: Vulnerability) => string,
-) => string) => {
-  const known = new Set<Vulnerability>();
-  return (vulnerabilities, idOf = publicId) => {
-    const names: string[] = [];
-    for (const v of vulnerabilities) {
-      if (!known.has(v) && known.size >= MOST_NAMED) break;
-      known.add(v);
-      names.push(named(v, idOf(v)));
-    }
-    if (names.length === 0) return "";
-    return ` (${[...names, ...(names.length < vulnerabilities.length ? ["..."] : [])].join(", ")})`;
-  };
-};
+}
 
 /**
  * Counts what a report finds against a rule's limits. `now` decides which allowances still hold.
  * denyCVEs is stronger than everything that takes a vulnerability off the count.
  * @param excused absent: no VEX statement says anything.
  */
-export const assessScan = (
+export function assessScan(
   { vulnerabilities }: ScanReport,
   rule: ScanRule,
   excused: Excused | undefined,
   now: number,
-): ScanAssessment => {
+): ScanAssessment {
   const inForce = new Set(
     [...rule.allowCVEs].flatMap(([id, { expires }]) => (expires === undefined || now < expires ? [id] : [])),
   );
@@ -120,4 +79,48 @@ export const assessScan = (
     counted.reduce((rest, v) => rest - POINTS[v.severity], 100),
   );
   return { vulnerable, score };
-};
+}
+
+/** Its own id first, then its aliases. */
+function namesOf(v: Vulnerability): readonly string[] {
+  return [v.id, ...(v.aliases ?? [])];
+}
+
+/** In upper case, as ids are compared. */
+function idsOf(v: Vulnerability): readonly string[] {
+  return v.aliases === undefined ? [v.id.toUpperCase()] : namesOf(v).map((id) => id.toUpperCase());
+}
+
+function isCve(id: string): boolean {
+  return id.startsWith("CVE-");
+}
+
+/** The CVE where there is one: it is what people search for. Of an advisory of several it would be one among others. */
+function publicId(v: Vulnerability): string {
+  const [cve, ...others] = idsOf(v).filter(isCve);
+  return cve === undefined || others.length > 0 ? v.id : cve;
+}
+
+/** `CVE-2021-44228 log4j-core 2.14.1 -> 2.15.0`, as messages name a vulnerability. */
+function named(v: Vulnerability, id: string): string {
+  const parts = [id, v.package, v.installedVersion, ...(v.fixedVersion === undefined ? [] : ["->", v.fixedVersion])];
+  return parts
+    .filter((part) => part !== "")
+    .map((part) => shown(part.length > LONGEST_NAME ? `${part.slice(0, LONGEST_NAME)}...` : part))
+    .join(" ");
+}
+
+/** Lists vulnerabilities behind their counts, so many different ones in all. */
+function createNaming(): (vulnerabilities: readonly Vulnerability[], idOf?: (v: Vulnerability) => string) => string {
+  const known = new Set<Vulnerability>();
+  return (vulnerabilities, idOf = publicId) => {
+    const names: string[] = [];
+    for (const v of vulnerabilities) {
+      if (!known.has(v) && known.size >= MOST_NAMED) break;
+      known.add(v);
+      names.push(named(v, idOf(v)));
+    }
+    if (names.length === 0) return "";
+    return ` (${[...names, ...(names.length < vulnerabilities.length ? ["..."] : [])].join(", ")})`;
+  };
+}

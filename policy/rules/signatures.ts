@@ -25,8 +25,8 @@ const BALLOT: Ballot = {
 const NOTATION_BALLOT: Ballot = { ...BALLOT, remedy: "sign this digest (notation sign) as the policy demands" };
 
 /**
- * Judges who signed an image: the rule's authorities, each by a signer of its own, must have been proved. What a level of notation only logs
- * is a warning, where the rule would not hold without it.
+ * Judges who signed an image: the rule's authorities, each by a signer of its own, must have been proved. What a level
+ * of notation only logs is a warning, where the rule would not hold without it.
  */
 export function judgeSignatures(rule: Quorum, facts: Pick<ImageFacts, "signatures">): readonly RuleFinding[] {
   const found = count(rule, facts, (proofs) => proofs);
@@ -57,8 +57,9 @@ function count(
   );
 }
 
-const isDoubtful = (outcome: SignatureOutcome | undefined): boolean =>
-  outcome?.status === "verified" && outcome.value.some(({ warnings }) => warnings !== undefined);
+function isDoubtful(outcome: SignatureOutcome | undefined): boolean {
+  return outcome?.status === "verified" && outcome.value.some(({ warnings }) => warnings !== undefined);
+}
 
 function warningsOf(name: string, outcome: SignatureOutcome | undefined): readonly RuleFinding[] {
   if (outcome?.status !== "verified" || !isDoubtful(outcome)) return [];

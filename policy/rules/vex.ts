@@ -8,14 +8,18 @@ import { parseReference, type Reference } from "../image/reference.ts";
 import { vexStatements, type VexComponent, type VexProduct, type VexStatement } from "./openVex.ts";
 import { excusableBy, type Excused } from "./scanAssessment.ts";
 
-/** Predicate types under which OpenVEX documents are attested: cosign's `--type openvex`, and the versioned contexts. */
+/**
+ * Predicate types under which OpenVEX documents are attested: cosign's `--type openvex`, and the versioned contexts.
+ */
 export const OPENVEX_PREDICATES: readonly string[] = [
   "https://openvex.dev/ns",
   "https://openvex.dev/ns/v0.2.0",
   "https://openvex.dev/ns/v0.0.1",
 ];
 
-/** Statements about one vulnerability that are weighed; what more say is not believed, so that judging stays bounded. */
+/**
+ * Statements about one vulnerability that are weighed; what more say is not believed, so that judging stays bounded.
+ */
 const MOST_ABOUT_ONE = 256;
 
 /** The image that is judged, as statements may name it. */
@@ -26,104 +30,6 @@ interface Image {
 
 /** Whether a name is of what is asked; undefined: it cannot be told. */
 type Match = boolean | undefined;
-
-const anyOf = (matches: readonly Match[]): Match =>
-  matches.includes(true) || (matches.includes(undefined) ? undefined : false);
-
-/** By a digest in it, of whatever it is, a name that is no package URL can be told from others. */
-const hasDigest = (id: string): boolean => /\bsha(256|512):/.test(id);
-
-const isOfImages = ({ type }: PackageURL): boolean => type === "oci" || type === "docker";
-
-/**
- * A product is the image where it holds the image's digest, or names its repository without one: the attestation's
- * subject has already said which image of that repository is meant.
- */
-const isImage = ({ id, url }: VexComponent, { digest, reference }: Image): Match => {
-  if (url === undefined) return id === digest || id.endsWith(`@${digest}`) || (hasDigest(id) ? false : undefined);
-  if (!isOfImages(url)) return false;
-  if (url.version !== undefined && hasDigest(url.version)) return url.version === digest;
-  if (!isRepository(url, reference)) return false;
-  // Which image a tag names is not known here.
-  return url.version === undefined ? true : undefined;
-};
-
-const isRepository = (url: PackageURL, { name }: Reference): boolean => {
-  if (url.type === "oci" && url.qualifiers?.["repository_url"] === undefined)
-    return url.name === name.split("/").at(-1);
-  const named = parseReference(imageOfPackageUrl(url) ?? "");
-  return named.status === "ok" && named.reference.name === name;
-};
-
-const isPackage = ({ id, url }: VexComponent, vulnerable: PackageURL | undefined): Match => {
-  if (url === undefined) return hasDigest(id) ? false : undefined;
-  if (isOfImages(url)) return false;
-  return vulnerable === undefined ? undefined : samePackage(url, vulnerable);
-};
-
-/**
- * Whether a statement is about a package of the image. What cannot be told (a package where the report has no package URLs, a CPE, a
- * product by a name of its author's own, an image by a tag) excuses nothing, and takes back what others excuse.
- */
-const concerns = (statement: VexStatement, vulnerable: PackageURL | undefined, image: Image): boolean => {
-  const among = (...named: readonly VexProduct["subcomponents"][]): Match => {
-    const lists = named.filter((list) => list !== undefined);
-    if (lists.length === 0) return true;
-    return anyOf(
-      lists.flatMap((list) => (list.length === 0 ? [undefined] : list.map((one) => isPackage(one, vulnerable)))),
-    );
-  };
-  const isAbout = ({ names, subcomponents }: VexProduct): Match => {
-    const named = names.length === 0 ? undefined : anyOf(names.map((name) => isImage(name, image)));
-    const parts = named === false ? false : among(subcomponents, statement.subcomponents);
-    if (named === true) return parts;
-    return anyOf([parts === false ? false : named, ...names.map((name) => isPackage(name, vulnerable))]);
-  };
-  const { products } = statement;
-  const match =
-    products === undefined
-      ? among(statement.subcomponents)
-      : products.length === 0
-        ? undefined
-        : anyOf(products.map(isAbout));
-  return match ?? !statement.excuses;
-};
-
-/** Newest first. A statement without a time excuses nothing, and takes back what others excuse. */
-const newestFirst = (statements: readonly VexStatement[]): VexStatement[] => {
-  const timeOf = ({ time }: VexStatement): number => (Number.isNaN(time) ? Infinity : time);
-  return statements
-    .filter(({ time, excuses }) => !Number.isNaN(time) || !excuses)
-    .toSorted((a, b) => timeOf(b) - timeOf(a) || Number(a.excuses) - Number(b.excuses));
-};
-
-const excusedBy = (statements: readonly VexStatement[], image: Image): Excused => {
-  const byId = new Map<string, VexStatement[]>();
-  const rank = new Map<VexStatement, number>();
-  for (const statement of newestFirst(statements)) {
-    rank.set(statement, rank.size);
-    for (const id of statement.vulnerabilities) {
-      const about = byId.get(id);
-      if (about === undefined) byId.set(id, [statement]);
-      else about.push(statement);
-    }
-  }
-  const rankOf = (statement: VexStatement): number => rank.get(statement) ?? 0;
-  const isExcused = (ids: readonly string[], url: PackageURL | undefined): boolean => {
-    const about = ids.flatMap((id) => byId.get(id) ?? []);
-    if (about.length === 0 || about.length > MOST_ABOUT_ONE) return false;
-    const decides = about
-      .filter((statement) => concerns(statement, url, image))
-      .reduce<VexStatement | undefined>((a, b) => (a === undefined || rankOf(b) < rankOf(a) ? b : a), undefined);
-    return decides?.excuses ?? false;
-  };
-  return (vulnerability) => {
-    const named = excusableBy(vulnerability);
-    if (named.every((ids) => ids.every((id) => !byId.has(id)))) return false;
-    const url = parsePackageUrl(vulnerability.purl ?? "");
-    return named.every((ids) => isExcused(ids, url));
-  };
-};
 
 interface Read extends Image {
   readonly outcomes: readonly AttestationOutcome[];
@@ -138,11 +44,11 @@ const read = new WeakMap<AuthoritySet, WeakMap<AttestationOutcome, Read>>();
  * decides, so a later `affected` puts it back; of two at the same time the one that does not excuse.
  * @returns the same function for the same evidence; undefined where there is none.
  */
-export const excusedByVex = (
+export function excusedByVex(
   authorities: AuthoritySet,
   { digest, allAttested }: ImageFacts,
   reference: Reference,
-): Excused | undefined => {
+): Excused | undefined {
   if (digest?.status !== "verified") return undefined;
   const all = authorities.trusted.flatMap(({ id }) =>
     OPENVEX_PREDICATES.map((type) => allAttested?.get(attestationKey(type, id))),
@@ -169,4 +75,108 @@ export const excusedByVex = (
   const excused = excusedBy(statements, image);
   kept.set(first, { ...image, outcomes, excused });
   return excused;
-};
+}
+
+function anyOf(matches: readonly Match[]): Match {
+  return matches.includes(true) || (matches.includes(undefined) ? undefined : false);
+}
+
+/** By a digest in it, of whatever it is, a name that is no package URL can be told from others. */
+function hasDigest(id: string): boolean {
+  return /\bsha(256|512):/.test(id);
+}
+
+function isOfImages({ type }: PackageURL): boolean {
+  return type === "oci" || type === "docker";
+}
+
+/**
+ * A product is the image where it holds the image's digest, or names its repository without one: the attestation's
+ * subject has already said which image of that repository is meant.
+ */
+function isImage({ id, url }: VexComponent, { digest, reference }: Image): Match {
+  if (url === undefined) return id === digest || id.endsWith(`@${digest}`) || (hasDigest(id) ? false : undefined);
+  if (!isOfImages(url)) return false;
+  if (url.version !== undefined && hasDigest(url.version)) return url.version === digest;
+  if (!isRepository(url, reference)) return false;
+  // Which image a tag names is not known here.
+  return url.version === undefined ? true : undefined;
+}
+
+function isRepository(url: PackageURL, { name }: Reference): boolean {
+  if (url.type === "oci" && url.qualifiers?.["repository_url"] === undefined)
+    return url.name === name.split("/").at(-1);
+  const named = parseReference(imageOfPackageUrl(url) ?? "");
+  return named.status === "ok" && named.reference.name === name;
+}
+
+function isPackage({ id, url }: VexComponent, vulnerable: PackageURL | undefined): Match {
+  if (url === undefined) return hasDigest(id) ? false : undefined;
+  if (isOfImages(url)) return false;
+  return vulnerable === undefined ? undefined : samePackage(url, vulnerable);
+}
+
+/**
+ * Whether a statement is about a package of the image. What cannot be told (a package where the report has no package
+ * URLs, a CPE, a product by a name of its author's own, an image by a tag) excuses nothing, and takes back what others
+ * excuse.
+ */
+function concerns(statement: VexStatement, vulnerable: PackageURL | undefined, image: Image): boolean {
+  const among = (...named: readonly VexProduct["subcomponents"][]): Match => {
+    const lists = named.filter((list) => list !== undefined);
+    if (lists.length === 0) return true;
+    return anyOf(
+      lists.flatMap((list) => (list.length === 0 ? [undefined] : list.map((one) => isPackage(one, vulnerable)))),
+    );
+  };
+  const isAbout = ({ names, subcomponents }: VexProduct): Match => {
+    const named = names.length === 0 ? undefined : anyOf(names.map((name) => isImage(name, image)));
+    const parts = named === false ? false : among(subcomponents, statement.subcomponents);
+    if (named === true) return parts;
+    return anyOf([parts === false ? false : named, ...names.map((name) => isPackage(name, vulnerable))]);
+  };
+  const { products } = statement;
+  const match =
+    products === undefined
+      ? among(statement.subcomponents)
+      : products.length === 0
+        ? undefined
+        : anyOf(products.map(isAbout));
+  return match ?? !statement.excuses;
+}
+
+/** Newest first. A statement without a time excuses nothing, and takes back what others excuse. */
+function newestFirst(statements: readonly VexStatement[]): VexStatement[] {
+  const timeOf = ({ time }: VexStatement): number => (Number.isNaN(time) ? Infinity : time);
+  return statements
+    .filter(({ time, excuses }) => !Number.isNaN(time) || !excuses)
+    .toSorted((a, b) => timeOf(b) - timeOf(a) || Number(a.excuses) - Number(b.excuses));
+}
+
+function excusedBy(statements: readonly VexStatement[], image: Image): Excused {
+  const byId = new Map<string, VexStatement[]>();
+  const rank = new Map<VexStatement, number>();
+  for (const statement of newestFirst(statements)) {
+    rank.set(statement, rank.size);
+    for (const id of statement.vulnerabilities) {
+      const about = byId.get(id);
+      if (about === undefined) byId.set(id, [statement]);
+      else about.push(statement);
+    }
+  }
+  const rankOf = (statement: VexStatement): number => rank.get(statement) ?? 0;
+  const isExcused = (ids: readonly string[], url: PackageURL | undefined): boolean => {
+    const about = ids.flatMap((id) => byId.get(id) ?? []);
+    if (about.length === 0 || about.length > MOST_ABOUT_ONE) return false;
+    const decides = about
+      .filter((statement) => concerns(statement, url, image))
+      .reduce<VexStatement | undefined>((a, b) => (a === undefined || rankOf(b) < rankOf(a) ? b : a), undefined);
+    return decides?.excuses ?? false;
+  };
+  return (vulnerability) => {
+    const named = excusableBy(vulnerability);
+    if (named.every((ids) => ids.every((id) => !byId.has(id)))) return false;
+    const url = parsePackageUrl(vulnerability.purl ?? "");
+    return named.every((ids) => isExcused(ids, url));
+  };
+}

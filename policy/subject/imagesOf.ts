@@ -12,9 +12,10 @@ const CONTAINERS: readonly (readonly [field: Exclude<ImageField, "volumes">, sta
 ];
 
 /**
- * Every image that a pod specification names: containers of all three kinds and image volumes. Never throws, and takes one look at each
- * entry of specification and status. What should hold an image and cannot be read is ImageMalformed, never left out; only a template's
- * image volume may be empty, as the API server allows. What nobody will judge (MOST_USES) is named but not read.
+ * Every image that a pod specification names: containers of all three kinds and image volumes. Never throws, and takes
+ * one look at each entry of specification and status. What should hold an image and cannot be read is ImageMalformed,
+ * never left out; only a template's image volume may be empty, as the API server allows. What nobody will judge
+ * (MOST_USES) is named but not read.
  *
  * @param path JSON pointer to the specification.
  * @param status of the pod, for what the runtime reports; undefined for templates.
@@ -36,6 +37,21 @@ export function imagesOf(spec: JsonObject, path: string, status: JsonObject | un
   if (spec["volumes"] !== undefined && spec["volumes"] !== null)
     addVolumes(uses, asList(spec["volumes"]), path, status);
   return uses;
+}
+
+const NOT_TEXT: ParsedReference = { status: "malformed", reason: "ImageMalformed", message: "is not a string" };
+/** An object of 3 MiB names tens of thousands: reading them all takes as long as a hundred reviews. */
+const UNREAD: ParsedReference = {
+  status: "malformed",
+  reason: "ImageMalformed",
+  message: `is one of more than ${MOST_USES} images of the object, and was not read; use fewer containers`,
+};
+const NONE: ReadonlyMap<string, string> = new Map();
+
+/** undefined: it is none. */
+export function asObject(value: unknown): JsonObject | undefined {
+  // Checked: an object that is neither null nor a list has string keys.
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
 }
 
 function addVolumes(uses: ImageUse[], volumes: readonly unknown[], path: string, status: JsonObject | undefined): void {
@@ -80,16 +96,10 @@ function parsedOf(image: unknown, written: string, place: number): ParsedReferen
   return typeof image === "string" || image === undefined || image === null ? parseReference(written) : NOT_TEXT;
 }
 
-const NOT_TEXT: ParsedReference = { status: "malformed", reason: "ImageMalformed", message: "is not a string" };
-/** An object of 3 MiB names tens of thousands: reading them all takes as long as a hundred reviews. */
-const UNREAD: ParsedReference = {
-  status: "malformed",
-  reason: "ImageMalformed",
-  message: `is one of more than ${MOST_USES} images of the object, and was not read; use fewer containers`,
-};
-const NONE: ReadonlyMap<string, string> = new Map();
-
-/** By container: status entries are matched by name, as their order is the kubelet's. Of two with one name the first counts. */
+/**
+ * By container: status entries are matched by name, as their order is the kubelet's. Of two with one name the first
+ * counts.
+ */
 function imageIdsOf(statuses: unknown): ReadonlyMap<string, string> {
   if (!Array.isArray(statuses) || statuses.length === 0) return NONE;
   const first = new Map<string, unknown>();
@@ -101,10 +111,14 @@ function imageIdsOf(statuses: unknown): ReadonlyMap<string, string> {
   return textsOf(first);
 }
 
-const textsOf = (values: ReadonlyMap<string, unknown>): ReadonlyMap<string, string> =>
-  new Map([...values].filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+function textsOf(values: ReadonlyMap<string, unknown>): ReadonlyMap<string, string> {
+  return new Map([...values].filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+}
 
-/** By volume: what an image volume really holds is reported with its mounts (KEP-5365), by those containers that mount it. */
+/**
+ * By volume: what an image volume really holds is reported with its mounts (KEP-5365), by those containers that mount
+ * it.
+ */
 function mountedImagesOf(status: JsonObject | undefined): ReadonlyMap<string, string> {
   const first = new Map<string, string>();
   for (const [, statusField] of CONTAINERS) {
@@ -120,7 +134,9 @@ function mountedImagesOf(status: JsonObject | undefined): ReadonlyMap<string, st
   return first;
 }
 
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
 
 function nameOf(entry: JsonObject | undefined, field: ImageField, index: number): string {
   const name = entry?.["name"];
@@ -130,9 +146,4 @@ function nameOf(entry: JsonObject | undefined, field: ImageField, index: number)
 /** What is not a list counts as one entry that cannot be read. */
 function asList(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [value];
-}
-
-export function asObject(value: unknown): JsonObject | undefined {
-  // Checked: an object that is neither null nor a list has string keys.
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
 }

@@ -15,8 +15,9 @@ export type CompiledSelector =
   | { readonly status: "fault"; readonly message: string };
 
 /**
- * Compiles a label selector as Kubernetes reads it (metav1.LabelSelectorAsSelector): all requirements must hold, `NotIn` also holds
- * where the label is absent. An unknown operator, values where there must be none and none where there must be some are faults.
+ * Compiles a label selector as Kubernetes reads it (metav1.LabelSelectorAsSelector): all requirements must hold,
+ * `NotIn` also holds where the label is absent. An unknown operator, values where there must be none and none where
+ * there must be some are faults.
  */
 export function compileSelector(selector: LabelSelectorLike): CompiledSelector {
   const requirements: ((labels: Labels) => boolean)[] = Object.entries(selector.matchLabels ?? {}).map(

@@ -4,8 +4,8 @@ import type { ParsedReference } from "../image/reference.ts";
 export type ImageField = "containers" | "initContainers" | "ephemeralContainers" | "volumes";
 
 /**
- * Places of one object whose text is judged, in the order of the object. Each costs time under every policy, and nobody else's request is
- * answered meanwhile.
+ * Places of one object whose text is judged, in the order of the object. Each costs time under every policy, and nobody
+ * else's request is answered meanwhile.
  */
 export const MOST_USES = 1_024;
 
@@ -23,7 +23,9 @@ export interface ImageUse {
   readonly imageID?: string;
 }
 
-/** What a policy can see of one Kubernetes object. Made by `subjectOf` from an admission object, a cached pod or a file. */
+/**
+ * What a policy can see of one Kubernetes object. Made by `subjectOf` from an admission object, a cached pod or a file.
+ */
 export interface Subject {
   readonly kind: string;
   readonly namespace: string;

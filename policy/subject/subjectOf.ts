@@ -28,8 +28,8 @@ const NO_NAMES: readonly string[] = Object.freeze([]);
 const NAME_LABEL = "kubernetes.io/metadata.name";
 
 /**
- * What policies can see of a Kubernetes object, whole or projected to the fields that are read here. Never throws: an object that is not
- * of its kind's shape has no images, or malformed ones.
+ * What policies can see of a Kubernetes object, whole or projected to the fields that are read here. Never throws: an
+ * object that is not of its kind's shape has no images, or malformed ones.
  */
 export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }: SubjectPlace): Subject {
   const whole = asObject(object) ?? NOTHING;
@@ -57,8 +57,9 @@ export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }:
   };
 }
 
-const hasController = (owners: unknown): boolean =>
-  Array.isArray(owners) && owners.some((owner: unknown) => asObject(owner)?.["controller"] === true);
+function hasController(owners: unknown): boolean {
+  return Array.isArray(owners) && owners.some((owner: unknown) => asObject(owner)?.["controller"] === true);
+}
 
 /** The API server labels every namespace with its name; manifests do not. */
 function withName(labels: Subject["namespaceLabels"], namespace: string): Subject["namespaceLabels"] {
