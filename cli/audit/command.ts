@@ -1,5 +1,4 @@
 import { Command, Option } from "commander";
-import { createReview } from "../../engine/review.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 import { clusterEvidence } from "../cluster/clusterEvidence.ts";
 import { clusterManifests } from "../cluster/clusterManifests.ts";
@@ -83,7 +82,8 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
         policies: denying,
         exceptions,
         inForce: new Map(policies.map((policy) => [policy.name, policy])),
-        review: createReview(evidence.gather, (error) => void defects.push(error)),
+        gather: evidence.gather,
+        report: (error) => void defects.push(error),
         resolveDigest: evidence.resolveDigest,
         namespaceLabels: (name) => namespaces.get(name) ?? {},
         now: Date.now,

@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
 import { Gate } from "../../async/gate.ts";
-import { createReview } from "../../engine/review.ts";
 import { storedReport, type StoredReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
 import { field, textField } from "../../json/fields.ts";
+import type { ImageSecurityPolicy } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
 import { clusterManifests } from "../cluster/clusterManifests.ts";
@@ -14,6 +14,7 @@ import { readFiles } from "../input/yamlFiles.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
 import { userEvidence, type UserEvidenceOptions } from "../userEvidence.ts";
 import { keysOfPointer } from "./applyPatch.ts";
+import { explainImage } from "./explain.ts";
 import { isJudged, judgeManifest, type JudgeOptions } from "./judgeManifest.ts";
 import { jsonReport } from "./jsonReport.ts";
 import { junitReport } from "./junitReport.ts";
@@ -30,6 +31,7 @@ interface CheckFlags extends RegistryFlags, ClusterFlags {
   readonly namespaceLabels: readonly string[];
   readonly output: "text" | "json" | "sarif" | "junit";
   readonly failOn: "deny" | "warn";
+  readonly explain: boolean;
 }
 
 /** Milliseconds for one object: longer than admission may take, for there is nobody who waits. */
@@ -54,6 +56,7 @@ export const checkCommand = (): Command =>
         .addOption(
           new Option("--output <format>", "how it is told").choices(["text", "json", "sarif", "junit"]).default("text"),
         )
+        .option("--explain", "tell what led to each verdict: policies, digests, signers, attestations, scans", false)
         .addOption(
           new Option("--fail-on <action>", "end with 1 from this on").choices(["deny", "warn"]).default("deny"),
         ),
@@ -98,7 +101,8 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     const options: JudgeOptions = {
       policies,
       exceptions,
-      review: createReview(evidence.gather, (error) => void defects.push(error)),
+      gather: evidence.gather,
+      report: (error) => void defects.push(error),
       resolveDigest: evidence.resolveDigest,
       namespaceLabels: (name) => namespaces.get(name) ?? {},
       now: Date.now,
@@ -109,7 +113,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     for (const [index, manifest] of judged.entries())
       await gate.run(async () => {
         try {
-          results[index] = await checked(manifest, namespaceOf(manifest), options);
+          results[index] = await checked(manifest, namespaceOf(manifest), options, flags.explain ? objects : undefined);
         } catch (error) {
           defects.push(error);
         }
@@ -138,11 +142,16 @@ const fromCluster = async (flags: ClusterFlags, instead: readonly Manifest[]): P
   }
 };
 
-const checked = async (manifest: Manifest, namespace: string, options: JudgeOptions): Promise<CheckedObject> => {
-  const { verdict, findings, pinned, judged } = await judgeManifest(manifest, namespace, options);
+const checked = async (
+  manifest: Manifest,
+  namespace: string,
+  options: JudgeOptions,
+  explained: readonly ImageSecurityPolicy[] | undefined,
+): Promise<CheckedObject> => {
+  const { verdict, findings, pinned, judged, facts } = await judgeManifest(manifest, namespace, options);
   const { path, kind, name } = manifest;
-  const place = { kind, namespace, namespaceLabels: {} };
-  const uses = subjectOf(judged, place).images;
+  const subject = subjectOf(judged, { kind, namespace, namespaceLabels: options.namespaceLabels(namespace) });
+  const uses = subject.images;
   return {
     path,
     kind,
@@ -155,6 +164,11 @@ const checked = async (manifest: Manifest, namespace: string, options: JudgeOpti
       return { finding, line: manifest.lineOf(use === undefined ? [] : keysOfPointer(use.path)) };
     }),
     pinned: [...pinned.values()],
+    ...(explained === undefined
+      ? {}
+      : {
+          explained: uses.map((use) => explainImage(subject, use, options.policies, explained, facts.get(use.image))),
+        }),
   };
 };
 

@@ -12,7 +12,7 @@ export const jsonReport = ({ objects, passedOver, notes }: CheckResult): string 
       passedOver,
     },
     notes,
-    objects: objects.map(({ path, line, kind, namespace, name, verdict, findings, pinned }) => ({
+    objects: objects.map(({ path, line, kind, namespace, name, verdict, findings, pinned, explained }) => ({
       path,
       line,
       kind,
@@ -20,6 +20,7 @@ export const jsonReport = ({ objects, passedOver, notes }: CheckResult): string 
       name,
       verdict,
       pinned,
+      ...(explained === undefined ? {} : { explained }),
       findings: findings.map(({ finding, line: at }) => ({ line: at, ...finding })),
     })),
   };

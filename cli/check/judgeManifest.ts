@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { chain } from "../../async/maybe.ts";
-import type { Review } from "../../engine/review.ts";
-import type { ResolveDigest } from "../../evidence/provider.ts";
+import { createReview, type Review } from "../../engine/review.ts";
+import type { Gather, ResolveDigest } from "../../evidence/provider.ts";
 import { SILENT } from "../../kube/log.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import { exemptionsOf } from "../../policy/exceptions/exempt.ts";
+import type { ImageFacts } from "../../policy/facts/facts.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import { WORKLOAD_KINDS } from "../../policy/subject/subjectOf.ts";
 import type { AdmissionRequest } from "../../webhook/admissionReview.ts";
@@ -24,12 +25,16 @@ export interface Verdict {
   readonly pinned: ReadonlyMap<string, string>;
   /** What the validating webhook judged: the object after pinning. */
   readonly judged: object;
+  /** What was learnt, by the image as the judged object writes it. */
+  readonly facts: ReadonlyMap<string, ImageFacts>;
 }
 
 export interface JudgeOptions {
   readonly policies: readonly CompiledPolicy[];
   readonly exceptions: readonly CompiledException[];
-  readonly review: Review;
+  readonly gather: Gather;
+  /** Told of defects of the engine: a verdict that has one is none. */
+  readonly report: (error: unknown) => void;
   readonly resolveDigest: ResolveDigest;
   /** Of a namespace; undefined: not known, so that every policy with a namespace selector matches. */
   readonly namespaceLabels: (name: string) => Readonly<Record<string, string>> | undefined;
@@ -62,8 +67,15 @@ export const judgeManifest = async (manifest: Manifest, namespace: string, optio
   const object = applyPatch(manifest.object, patch);
 
   let findings: readonly Finding[] = [];
+  const facts = new Map<string, ImageFacts>();
+  const gather: Gather = (asked) =>
+    chain(options.gather(asked), (found) => {
+      facts.set(asked.image.image, found);
+      return found;
+    });
+  const inner = createReview(gather, options.report);
   const review: Review = (asked) =>
-    chain(options.review(asked), (decision) => {
+    chain(inner(asked), (decision) => {
       ({ findings } = decision);
       return decision;
     });
@@ -79,7 +91,7 @@ export const judgeManifest = async (manifest: Manifest, namespace: string, optio
   const answer = await validate({ ...request, object }, signal);
   if (answer.status?.reason === "BadRequest") throw new Error(answer.status.message);
   const verdict = !answer.allowed ? "deny" : (answer.warnings ?? []).length > 0 ? "warn" : "allow";
-  return { verdict, findings, pinned: new Map(patch.map(({ path, value }) => [path, value])), judged: object };
+  return { verdict, findings, pinned: new Map(patch.map(({ path, value }) => [path, value])), judged: object, facts };
 };
 
 const requestOf = ({ object, apiVersion, kind, name }: Manifest, namespace: string): AdmissionRequest => {

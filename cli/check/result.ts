@@ -1,3 +1,4 @@
+import type { Explained } from "./explain.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 
 /** In place of a file: an image that `--image` gave. */
@@ -22,6 +23,8 @@ export interface CheckedObject {
   readonly findings: readonly PlacedFinding[];
   /** Images that a policy pins, as they would run. */
   readonly pinned: readonly string[];
+  /** With `--explain`: what led to the verdict, image by image. */
+  readonly explained?: readonly Explained[];
 }
 
 export interface CheckResult {

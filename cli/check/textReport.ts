@@ -1,4 +1,5 @@
 import { terminalText } from "../terminalText.ts";
+import { explainLines } from "./explain.ts";
 import { LEVELS, type CheckedObject, type CheckResult } from "./result.ts";
 
 /** Colours of a terminal, or none. */
@@ -18,13 +19,13 @@ export const COLOURED: Palette = {
 /** Objects with something to say, each with its findings, and what all of them come to. */
 export const textReport = (result: CheckResult, palette: Palette): string => {
   const lines = result.objects
-    .filter(({ findings }) => findings.length > 0)
+    .filter(({ findings, explained }) => findings.length > 0 || explained !== undefined)
     .flatMap((object) => linesOf(object, palette));
   return `${[...lines, summaryOf(result, palette)].join("\n")}\n`;
 };
 
 const linesOf = (object: CheckedObject, palette: Palette): readonly string[] => {
-  const { path, line, kind, name, namespace, findings } = object;
+  const { path, line, kind, name, namespace, findings, explained = [] } = object;
   const title = terminalText(`${path}:${line}: ${kind}/${name} in namespace ${namespace}`);
   return [
     `${title}: ${verdictOf(object, palette)}`,
@@ -34,6 +35,7 @@ const linesOf = (object: CheckedObject, palette: Palette): readonly string[] => 
       const said = `  ${path}:${at}: ${level}: ${finding.message}${silenced}`;
       return colour(terminalText(said), level, palette);
     }),
+    ...explained.flatMap((image) => explainLines(image, 1)).map((text) => palette.dim(terminalText(text))),
   ];
 };
 

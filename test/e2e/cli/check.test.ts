@@ -108,6 +108,24 @@ describe("image-security check", function () {
     assert.equal((await check(["pod.yaml", "--policy=policy.yaml", "--policy=ise.yaml"])).code, 1, "is too long");
   });
 
+  it("tells what led to a verdict", async () => {
+    await place({
+      "pin.yaml": policy("pin", "{match: {namespaces: [default]}, digest: {pin: Pods, verify: true}}"),
+      "other.yaml": policy("other", "{match: {namespaces: [elsewhere]}, digest: {}}"),
+      "pod.yaml": pod(tagged),
+    });
+    const { code, stdout } = await check(["pod.yaml", "--policy=pin.yaml", "--policy=other.yaml", "--explain"]);
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`^  containers "web": ${tagged}@${nginx.image.digest}$`, "m"));
+    assert.match(
+      stdout,
+      /^ {6}pin: applies \(namespaces: \["default"\], workloads: "All"\), action deny, rules digest$/m,
+    );
+    assert.match(stdout, /^ {6}other: does not apply \(namespaces: \["elsewhere"\], workloads: "All"\)$/m);
+    assert.match(stdout, new RegExp(`^    digest: ${nginx.image.digest}$`, "m"));
+    assert.match(stdout, /^ {4}manifest: application\/vnd\.oci\.image\.manifest\.v1\+json, \d+ bytes$/m);
+  });
+
   it("reads keys and pull secrets from the files", async () => {
     await place({
       "signed.yaml": policy(
