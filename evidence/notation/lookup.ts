@@ -29,14 +29,14 @@ export interface LookupTools {
 }
 
 /** Answers by candidate: a repetition, also after a deadline in the middle of much junk, costs no second proof. */
-const MEMO = 20_000;
+const MEMO_BYTES = 16 * 1024 * 1024;
 /** What time changes in them shows after that, as everywhere (design.md section 9). */
 const MEMO_TIME = 60_000;
 
 /** Finds candidates, has them examined, and asks whether what they rest on was revoked. Each candidate is fetched once for all signers. */
 export class Lookup {
   readonly #tools: LookupTools;
-  readonly #memo = new LRUCache<string, { readonly answer: Answer; readonly at: number }>({ max: MEMO });
+  readonly #memo = new LRUCache<string, { readonly answer: Answer; readonly at: number }>({ maxSize: MEMO_BYTES });
 
   constructor(tools: LookupTools) {
     this.#tools = tools;
@@ -99,7 +99,7 @@ export class Lookup {
       tally.trouble({ status: "unavailable", cause, message: "a signature could not be checked in time" });
       return undefined;
     }
-    this.#memo.set(key, { answer, at: now });
+    this.#memo.set(key, { answer, at: now }, { size: 2 * key.length + sizeOf(answer) });
     return answer;
   }
 
@@ -120,6 +120,15 @@ const counted = ({ proof, warnings, until }: Proved, more: readonly string[]): C
   const all = [...warnings, ...more];
   const value: SignatureProof = { ...proof, ...(all.length === 0 ? {} : { warnings: all }) };
   return { proof: value, ...(until === undefined ? {} : { until }) };
+};
+
+/** Bytes in memory: most of them are the certificates that a proof rests on. */
+const sizeOf = (answer: Answer): number => {
+  if (answer.status === "malformed") return 600;
+  const chains = [...answer.verdicts.values()].flatMap((verdict) =>
+    verdict.status === "proved" ? verdict.revocations.flatMap(({ chain }) => chain) : [],
+  );
+  return chains.reduce((sum, der) => sum + der.byteLength + 200, 600 + 1_000 * answer.verdicts.size);
 };
 
 const isInForce = (answer: Answer, now: number): boolean =>

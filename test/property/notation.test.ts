@@ -22,7 +22,9 @@ import {
 import { makeAnswer, makeList, makeToken } from "../unit/evidence/notation/support/signing.ts";
 import { inWords, signerOf, verdictOf } from "../unit/evidence/notation/support/verifying.ts";
 
+/** `FUZZ_RUNS` for a long run. */
 const RUNS = { numRuns: Number(process.env["FUZZ_RUNS"] ?? 2_000) };
+const LIMIT = process.env["FUZZ_RUNS"] === undefined ? 60_000 : 7_200_000;
 
 /** Changes that somebody without a key can make to bytes. */
 type Change = (bytes: Buffer) => Buffer;
@@ -161,7 +163,7 @@ describe("notation, whatever bytes there are", () => {
       }),
       { numRuns: Math.ceil(RUNS.numRuns / 2) },
     );
-  }).timeout(60_000);
+  }).timeout(LIMIT);
   it("a subject that was written is read as it was meant", () => {
     const text = fc
       .string({ unit: "binary", minLength: 1, maxLength: 20 })
@@ -188,4 +190,4 @@ describe("notation, whatever bytes there are", () => {
       RUNS,
     );
   });
-}).timeout(120_000);
+}).timeout(LIMIT);

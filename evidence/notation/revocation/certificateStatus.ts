@@ -33,6 +33,7 @@ export interface StatusTools {
 const MOST_GET = 255;
 const OCSP_BYTES = 20_480;
 const OCSP_TIME = 2_000;
+const MOST_LISTS = 8;
 
 /** Asks the certificate's responders, and its lists where those do not tell (trust policy specification, "Certificate Revocation Evaluation"). */
 export const certificateStatus = async (
@@ -50,6 +51,9 @@ export const certificateStatus = async (
   const { responders, lists } = places;
   // Who can be asked nowhere counts as good (the same section).
   if (responders.length + lists.length === 0) return { status: "good", nextUpdate: Infinity };
+  // Each list may cover a part, so that none can be left out.
+  if (lists.length > MOST_LISTS)
+    return unknown("network", `it names ${lists.length} lists; at most ${MOST_LISTS} are read`, true);
   const answered =
     responders.length === 0 ? undefined : await askResponders(certificate, issuer, places, tools, signal);
   if (answered !== undefined && answered.status !== "unknown") return answered;
@@ -108,7 +112,7 @@ const questionFor = (
   request: Buffer,
 ): { readonly url: string; readonly body?: { type: string; bytes: Buffer } } => {
   const encoded = encodeURIComponent(request.toString("base64"));
-  return encoded.length < MOST_GET
+  return encoded.length < MOST_GET && !responder.includes("?")
     ? { url: `${responder.replace(/\/$/, "")}/${encoded}` }
     : { url: responder, body: { type: "application/ocsp-request", bytes: request } };
 };

@@ -7,8 +7,8 @@ const OCSP = "1.3.6.1.5.5.7.48.1";
 const DISTRIBUTION_POINTS = "2.5.29.31";
 const FRESHEST_CRL = "2.5.29.46";
 const URI = 6;
-/** Of one kind in one certificate: more than any authority has. */
-const MOST_PLACES = 8;
+/** In one certificate: any one of them will do. */
+const MOST_RESPONDERS = 8;
 
 /** Where a certificate says that its revocation can be asked for. */
 export interface Places {
@@ -33,7 +33,7 @@ export const placesOf = ({ extensions }: Certificate): Places => {
             : [],
         );
   return {
-    responders: responders.slice(0, MOST_PLACES),
+    responders: responders.slice(0, MOST_RESPONDERS),
     lists: points === undefined ? [] : distributionPoints(parseDer(points.value)),
     changes: extensions.has(FRESHEST_CRL),
   };

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { checkKey } from "../../../policy/compile/publicKeys.ts";
 import { algorithmOf } from "./algorithm.ts";
 import { isIssuedBy, isSelfSigned, type Certificate } from "./certificate.ts";
@@ -26,11 +27,23 @@ const FORBIDDEN_PURPOSES: ReadonlySet<string> = new Set([
 
 export type Purpose = "codeSigning" | "timestamping";
 
+/** By purpose and certificates: their bytes decide, and the chains of a policy's signers come again and again. */
+const known = new LRUCache<string, { readonly fault: string | undefined }>({ max: 1_000 });
+
 /**
  * Why a chain is not what the specification demands ("Certificate Requirements"), leaf first and its self-signed root last; undefined where
  * it is. Only basic constraints, key usage and extended key usage are looked at. Times are not: they depend on what is proved of the time.
  */
 export const faultOfChain = (chain: readonly Certificate[], purpose: Purpose): string | undefined => {
+  const key = [purpose, ...chain.map(({ fingerprint }) => fingerprint)].join(" ");
+  const before = known.get(key);
+  if (before !== undefined) return before.fault;
+  const fault = lookForFault(chain, purpose);
+  known.set(key, { fault });
+  return fault;
+};
+
+const lookForFault = (chain: readonly Certificate[], purpose: Purpose): string | undefined => {
   const [leaf] = chain;
   const root = chain.at(-1);
   if (leaf === undefined || root === undefined) return "there is no certificate";
@@ -63,9 +76,10 @@ const faultOfLeaf = (leaf: Certificate, purpose: Purpose): string | undefined =>
       return "its first certificate is not for timestamps alone, critically";
   } else if (purposes?.some((one) => FORBIDDEN_PURPOSES.has(one)) === true)
     return "its first certificate is for another purpose than signing code";
-  return algorithmOf(leaf.key) === undefined
-    ? "its first certificate has a key that is none of RSA 2048, 3072, 4096 and ECDSA P-256, P-384, P-521"
-    : undefined;
+  if (algorithmOf(leaf.key) === undefined)
+    return "its first certificate has a key that is none of RSA 2048, 3072, 4096 and ECDSA P-256, P-384, P-521";
+  const checked = checkKey(leaf.key);
+  return checked.status === "refused" ? `its first certificate has ${checked.message}` : undefined;
 };
 
 const faultOfAuthority = (certificate: Certificate, below: number, purpose: Purpose): string | undefined => {

@@ -1,5 +1,6 @@
 import type { ASN1Obj } from "@sigstore/core";
 import { constants, verify, type KeyObject } from "node:crypto";
+import { checkKey } from "../../../policy/compile/publicKeys.ts";
 import { algorithmOf, type Hash } from "./algorithm.ts";
 
 /** How certificates, revocation lists and answers are signed; SHA-1 and MD5 are not among them. */
@@ -64,8 +65,6 @@ export const isSigned = (
   }
 };
 
-const MIN_RSA_BITS = 2048;
-
 const check = ({ type, hash }: Scheme, key: KeyObject, data: Buffer, signature: Buffer): boolean => {
   const kind = key.asymmetricKeyType;
   switch (type) {
@@ -79,10 +78,13 @@ const check = ({ type, hash }: Scheme, key: KeyObject, data: Buffer, signature: 
       return isRsa(key) && verify(hash, data, { key, padding: constants.RSA_PKCS1_PADDING }, signature);
     case "pss": {
       const padding = constants.RSA_PKCS1_PSS_PADDING;
-      return isRsa(key) && verify(hash, data, { key, padding, saltLength: constants.RSA_PSS_SALTLEN_AUTO }, signature);
+      return (
+        isRsa(key) && verify(hash, data, { key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }, signature)
+      );
     }
   }
 };
 
-const isRsa = ({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): boolean =>
-  (type === "rsa" || type === "rsa-pss") && (details?.modulusLength ?? 0) >= MIN_RSA_BITS;
+/** With the exponent 1, which `checkKey` refuses, everything is signed. */
+const isRsa = (key: KeyObject): boolean =>
+  (key.asymmetricKeyType === "rsa" || key.asymmetricKeyType === "rsa-pss") && checkKey(key).status === "ok";

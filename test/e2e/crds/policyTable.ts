@@ -64,6 +64,14 @@ export const goodSpecs: readonly (readonly [why: string, spec: string])[] = [
     '{digest: {}, authorities: [{name: notary, notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, identities: ["*"]}}]}',
   ],
   [
+    "a signing profile of AWS Signer, and a version of one",
+    '{digest: {}, authorities: [{name: aws, notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, awsSigner: {}, identities: ["arn:aws:signer:us-east-1:111122223333:/signing-profiles/release", "arn:aws-cn:signer:cn-north-1:111122223333:/signing-profiles/a_b/OF8IVUsPJq"]}}]}',
+  ],
+  [
+    "a subject with more than it needs",
+    '{digest: {}, authorities: [{name: notary, notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, level: audit, revocation: Skip, timestampCertificates: {pem: "-----BEGIN CERTIFICATE-----"}, identities: ["x509.subject: CN=a, C=US, ST=WA, O=b"]}}]}',
+  ],
+  [
     "every operator of selectors",
     "{digest: {}, match: {objectSelector: {matchExpressions: [{key: a.io/b, operator: In, values: [x, '']}, {key: a, operator: NotIn, values: [z]}, {key: c, operator: Exists}, {key: d, operator: DoesNotExist}]}}}",
   ],
@@ -651,6 +659,68 @@ export const badPolicies: readonly BadPolicy[] = [
     spec: authority('notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, identities: ["C=US"]}'),
     path: "spec.authorities[0].notation.identities[0]",
     says: "x509.subject:",
+  },
+  {
+    why: "signing profiles without awsSigner",
+    spec: authority(
+      'notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, identities: ["arn:aws:signer:us-east-1:111122223333:/signing-profiles/release"]}',
+    ),
+    path: "spec.authorities[0].notation.identities",
+    says: "belong to awsSigner",
+  },
+  {
+    why: "a subject with awsSigner",
+    spec: authority(
+      'notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, awsSigner: {}, identities: ["x509.subject: C=US"]}',
+    ),
+    path: "spec.authorities[0].notation.identities",
+    says: "belong to awsSigner",
+  },
+  {
+    why: "anybody with awsSigner",
+    spec: authority('notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, awsSigner: {}, identities: ["*"]}'),
+    path: "spec.authorities[0].notation.identities",
+    says: "belong to awsSigner",
+  },
+  {
+    why: "a profile of another service",
+    spec: authority(
+      'notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, awsSigner: {}, identities: ["arn:aws:kms:us-east-1:111122223333:key/1"]}',
+    ),
+    path: "spec.authorities[0].notation.identities[0]",
+    says: "not an identity",
+  },
+  {
+    why: "a signing job for a profile",
+    spec: authority(
+      'notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, awsSigner: {}, identities: ["arn:aws:signer:us-east-1:111122223333:/signing-jobs/1"]}',
+    ),
+    path: "spec.authorities[0].notation.identities[0]",
+    says: "not an identity",
+  },
+  {
+    why: "timestamps with awsSigner",
+    spec: authority(
+      'notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, awsSigner: {}, timestampCertificates: {pem: "-----BEGIN CERTIFICATE-----"}, identities: ["arn:aws:signer:us-east-1:111122223333:/signing-profiles/release"]}',
+    ),
+    path: "spec.authorities[0].notation.timestampCertificates",
+    says: "AWS Signer says itself",
+  },
+  {
+    why: "timestamp certificates that are none",
+    spec: authority(
+      'notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, timestampCertificates: {pem: x}, identities: ["*"]}',
+    ),
+    path: "spec.authorities[0].notation.timestampCertificates.pem",
+    says: "not a certificate in PEM",
+  },
+  {
+    why: "a way of revocation that there is not",
+    spec: authority(
+      'notation: {certificates: {pem: "-----BEGIN CERTIFICATE-----"}, revocation: Maybe, identities: ["*"]}',
+    ),
+    path: "spec.authorities[0].notation.revocation",
+    says: '"Check", "Skip"',
   },
   {
     why: "certificates from nowhere",

@@ -41,6 +41,8 @@ export const PLAN: readonly (readonly [file: string, first: string, how: How])[]
   ],
   ["config/README.md", "kubectl annotate", { by: "test/e2e/docs/docs.test.ts" }],
   ["docs/policies.md", "cosign generate-key-pair", { by: "test/e2e/registry-tools/cosign.test.ts" }],
+  ["docs/signatures.md", "cosign generate-key-pair", { by: "test/e2e/registry-tools/cosign.test.ts" }],
+  ["docs/signatures.md", "kubectl create configmap notary-ca", { by: "test/e2e/notation/signatures.test.ts" }],
   ["docs/scans.md", "IMAGE=", { not: NO_REGISTRY }],
   ["docs/scans.md", "trivy image", { not: NO_REGISTRY }],
   ["docs/command-line.md", "image-security check", { by: "test/e2e/cli/check.test.ts" }],

@@ -2,8 +2,10 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import assert from "node:assert/strict";
-import type { KeyObject } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { NotationSigner } from "../../../../evidence/notation/proof.ts";
+import { readCertificate } from "../../../../evidence/notation/verify/certificate.ts";
+import { faultOfChain } from "../../../../evidence/notation/verify/chain.ts";
 import { makeEnvelope, type EnvelopeOptions } from "./support/envelopes.ts";
 import {
   authorityExtensions,
@@ -182,6 +184,27 @@ describe("certificates of notation signatures", () => {
     const rsa = await makeRoot({ kind: "RSA-2048" });
     const leaf = await makeLeaf(rsa, { hash: "SHA-1" });
     assert.match(say(leaf, {}, {}, [rsa]), /certificate 1 is not issued by the next one$/);
+  });
+  it("a key by which everything is signed", async () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const { n = "" } = privateKey.export({ format: "jwk" });
+    const spki = createPublicKey({ key: { kty: "RSA", n, e: "AQ" }, format: "jwk" }).export({
+      format: "der",
+      type: "spki",
+    });
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: "01",
+      subject: "CN=release",
+      issuer: root.certificate.subjectName.toJSON(),
+      notBefore: new Date(NOW - DAY),
+      notAfter: new Date(NOW + DAY),
+      signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+      publicKey: new x509.PublicKey(spki),
+      signingKey: root.keys.privateKey,
+      extensions: [usage(digitalSignature)],
+    });
+    const chain = [certificate, root.certificate].map((one) => readCertificate(derOf(one)));
+    assert.equal(faultOfChain(chain, "codeSigning"), "its first certificate has an RSA key with the exponent 1");
   });
   it("bytes after a certificate make it another one", async () => {
     const leaf = await makeLeaf(authority);
