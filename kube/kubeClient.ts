@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import type { RequestOptions } from "node:https";
 import { HttpMethod, RequestContext, type KubeConfig } from "@kubernetes/client-node";
 import { Agent, ProxyAgent, request as send, type Dispatcher } from "undici";
-import { asObject, asText } from "./object.ts";
 import { KubeError, messageOf } from "./kubeError.ts";
 
 export interface KubeRequest {
@@ -53,7 +52,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /**
  * Requests through undici, with the kubeconfig's own authentication. client-node's typed API is not used: it reads lists whole,
- * and opens a new connection for every request.
+ * has no limit of time, and opens a new connection for every request.
  */
 export function createKubeClient(config: KubeConfig): KubeClient {
   const cluster = config.getCurrentCluster();
@@ -197,11 +196,4 @@ function parse(text: string, status: number): unknown {
     if (status >= 400) return undefined;
     throw new KubeError("malformed", `the API server's answer is no JSON (${text.length} bytes)`, status, "", error);
   }
-}
-
-/** The error that a Status object stands for. */
-export function statusError(method: string, path: string, response: Pick<KubeResponse, "status" | "body">): KubeError {
-  const body = asObject(response.body);
-  const message = asText(body["message"]) || `HTTP ${response.status}`;
-  return new KubeError("status", `${method} ${path}: ${message}`, response.status, asText(body["reason"]));
 }

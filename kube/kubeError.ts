@@ -1,3 +1,5 @@
+import { asObject, asText } from "./object.ts";
+
 /**
  * `network`: no answer (refused, reset, name not found, TLS). `timeout`: none in time. `malformed`: an answer that is no JSON.
  * `tooLarge`: one of more bytes than were to be read. `status`: the API server said no; `status` and `reason` are its own.
@@ -11,14 +13,28 @@ export class KubeError extends Error {
   readonly status: number;
   /** The API server's own word, such as `Expired` or `Forbidden`. */
   readonly reason: string;
+  /** The API server's own sentence, without what was asked; the message where it said none. */
+  readonly told: string;
 
-  constructor(code: KubeErrorCode, message: string, status = 0, reason = "", cause?: unknown) {
+  constructor(code: KubeErrorCode, message: string, status = 0, reason = "", cause?: unknown, told: string = message) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "KubeError";
     this.code = code;
     this.status = status;
     this.reason = reason;
+    this.told = told;
   }
+}
+
+/** The error that a Status object stands for. */
+export function statusError(
+  method: string,
+  path: string,
+  { status, body }: { readonly status: number; readonly body: unknown },
+): KubeError {
+  const said = asObject(body);
+  const told = asText(said["message"]) || `HTTP ${status}`;
+  return new KubeError("status", `${method} ${path}: ${told}`, status, asText(said["reason"]), undefined, told);
 }
 
 /** The text of anything that was thrown. */

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { ResolveDigest } from "../evidence/provider.ts";
 import type { Review } from "../engine/review.ts";
 import { Callers, type CallersOptions } from "../webhook/callers/callers.ts";
@@ -26,7 +25,6 @@ import type { Settings } from "./settings/settings.ts";
 
 export interface AdmissionOptions {
   readonly settings: Settings;
-  readonly kubeConfig: KubeConfig;
   readonly client: KubeClient;
   readonly review: Review;
   readonly resolveDigest: ResolveDigest;
@@ -62,10 +60,10 @@ const LEAVE_MS = 3_000;
 
 /** Starts the admission server and has it installed. Rejects where its address or the file of client authorities cannot be had. */
 export async function startAdmission(options: AdmissionOptions): Promise<Admission> {
-  const { settings, kubeConfig, metrics, log, now } = options;
+  const { settings, client, metrics, log, now } = options;
   const policies = () => options.policies()?.policies;
   const exceptions = () => options.policies()?.exceptions ?? [];
-  const namespaceLabels = labelsFrom(options.namespaces, options.client);
+  const namespaceLabels = labelsFrom(options.namespaces, client);
   const callers = await callersOf(settings, { logger: log, now });
   if (callers !== undefined) metrics.observeCallers(callers.record);
   else if (!settings.acceptAnyWebhookCaller)
@@ -105,18 +103,18 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     namespace: settings.namespace,
     excludeNamespaces: [...new Set([settings.namespace, ...settings.excludeNamespaces])],
     store: new CertificateStore({
-      api: kubeConfig.makeApiClient(CoreV1Api),
+      client,
       namespace: settings.namespace,
       name: settings.certificateSecret,
       names: certificateNames(target),
       now,
     }),
-    configurations: kubeConfig.makeApiClient(AdmissionregistrationV1Api),
+    client,
     manage: settings.manageWebhooks,
     pins: () => pins(options.policies()),
     serves: options.ready,
-    leaving: () => isLeaving(options.client, settings.namespace),
-    probe: createReachProbe(options.client, settings.namespace),
+    leaving: () => isLeaving(client, settings.namespace),
+    probe: createReachProbe(client, settings.namespace),
     onGuard: (state) => {
       const before = guard;
       guard = state;
@@ -130,7 +128,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   });
   installation.start();
   const watch = createWebhookWatch({
-    client: options.client,
+    client,
     log,
     onAlive: metrics.watchAlive,
     onChange: () => installation.poke(),

@@ -72,8 +72,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   const now = options.now ?? Date.now;
   await using stack = new AsyncDisposableStack();
 
-  const kubeConfig = loadKubeConfig(settings.kubeconfig);
-  const client = createKubeClient(kubeConfig);
+  const client = createKubeClient(loadKubeConfig(settings.kubeconfig));
   stack.defer(() => client.close());
   const metrics = createMetrics();
   metrics.buildInfo(options.version ?? "unknown");
@@ -153,7 +152,6 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   );
   const admission = await startAdmission({
     settings,
-    kubeConfig,
     client,
     review,
     resolveDigest: evidence.resolveDigest,

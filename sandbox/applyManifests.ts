@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
 import type { KubeClient } from "../kube/kubeClient.ts";
-import { statusError } from "../kube/kubeClient.ts";
+import { expectStatus } from "../kube/expectStatus.ts";
 import { asList, asObject, asText, metadataOf, type JsonObject } from "../kube/object.ts";
 
 /** What the others need comes first; the rest in the order of the files. */
@@ -27,13 +27,12 @@ export const readManifests = async (folder: string): Promise<readonly JsonObject
 export const applyManifests = async (client: KubeClient, objects: readonly JsonObject[]): Promise<void> => {
   for (const object of objects) {
     const path = `${await resourcePath(client, object)}/${metadataOf(object).name}`;
-    const answer = await client.request("PATCH", path, {
+    await expectStatus(client, [200, 201], "PATCH", path, {
       body: object,
       // JSON is YAML.
       contentType: "application/apply-patch+yaml",
       query: { fieldManager: "image-security-sandbox", force: "true" },
     });
-    if (answer.status >= 300) throw statusError("PATCH", path, answer);
   }
 };
 
@@ -58,8 +57,7 @@ const resourcePath = async (client: KubeClient, object: JsonObject): Promise<str
   const version = asText(object["apiVersion"]);
   const kind = asText(object["kind"]);
   const root = version.includes("/") ? `/apis/${version}` : `/api/${version}`;
-  const answer = await client.request("GET", root);
-  if (answer.status !== 200) throw statusError("GET", root, answer);
+  const answer = await expectStatus(client, [200], "GET", root);
   const resource = asList(asObject(answer.body)["resources"])
     .map(asObject)
     .find((one) => asText(one["kind"]) === kind && !asText(one["name"]).includes("/"));

@@ -1,5 +1,5 @@
-import { ApiException } from "@kubernetes/client-node";
-import { apiMessageOf } from "../kube/apiError.ts";
+import type { KubeClient } from "../kube/kubeClient.ts";
+import { KubeError } from "../kube/kubeError.ts";
 import type { CertificateStore } from "./certificates/certificateStore.ts";
 import type { Material } from "./certificates/material.ts";
 import { Serving, type ServingOptions } from "./certificates/serving.ts";
@@ -7,7 +7,6 @@ import { guardEntries, pinningEntries, probeEntry, type GenerateOptions } from "
 import {
   readConfigurations,
   writeConfigurations,
-  type ConfigurationsApi,
   type LiveConfigurations,
   type WantedEntries,
 } from "./configurations/webhookConfigurations.ts";
@@ -20,7 +19,7 @@ import { trusts, weaknesses } from "./guard/weaknesses.ts";
 
 export interface InstallationOptions extends Omit<GenerateOptions, "caBundle">, ServingOptions {
   readonly store: Pick<CertificateStore, "sync">;
-  readonly configurations: ConfigurationsApi;
+  readonly client: Pick<KubeClient, "request">;
   /** false: someone else writes the configurations, with the authority that stands in the Secret. They are looked at all the same. */
   readonly manage: boolean;
   /** Whether a Ready policy pins; undefined while that is not known. */
@@ -93,20 +92,20 @@ export class WebhookInstallation {
   }
 
   async #farewell(): Promise<void> {
-    const { configurations, leaving } = this.#options;
-    if (await leaving()) await writeConfigurations(configurations, await readConfigurations(configurations), NOTHING);
+    const { client, leaving } = this.#options;
+    if (await leaving()) await writeConfigurations(client, await readConfigurations(client), NOTHING);
   }
 
   /** One round; gives the milliseconds after which the next one has something to do, at the latest, and whether it wrote. */
   async #round(signal: AbortSignal): Promise<{ readonly pause: number; readonly wrote: boolean }> {
-    const { store, configurations, manage, leaving } = this.#options;
+    const { store, client, manage, leaving } = this.#options;
     if (!manage) return await this.#watchOver();
     // In this order: whoever renewed the Secret after we read it also wrote a configuration that is newer than ours, so
     // that our write conflicts and no bundle ever goes back.
     const live = await this.#read();
     if (await leaving()) {
       this.#complete = false;
-      const written = await writeConfigurations(configurations, live, NOTHING);
+      const written = await writeConfigurations(client, live, NOTHING);
       this.#tell({ stays: "leaving" }, written);
       return { pause: Infinity, wrote: differs(live, written) };
     }
@@ -129,10 +128,10 @@ export class WebhookInstallation {
   /** Rejects where they cannot be read; where the API server does not let us, policies say that nobody knows. */
   async #read(): Promise<LiveConfigurations> {
     try {
-      return await readConfigurations(this.#options.configurations);
+      return await readConfigurations(this.#options.client);
     } catch (error) {
-      if (error instanceof ApiException && error.code === 403) {
-        this.#tell({ stays: "unseen", why: apiMessageOf(error) }, { validating: undefined, mutating: undefined });
+      if (error instanceof KubeError && error.status === 403) {
+        this.#tell({ stays: "unseen", why: error.told }, { validating: undefined, mutating: undefined });
         // What may be there already is to be answered.
         this.#serving.use(await this.#options.store.sync());
       }
@@ -208,15 +207,15 @@ export class WebhookInstallation {
 
   async #write(live: LiveConfigurations, wanted: WantedEntries, material: Material): Promise<LiveConfigurations> {
     try {
-      return await writeConfigurations(this.#options.configurations, live, wanted);
+      return await writeConfigurations(this.#options.client, live, wanted);
     } catch (error) {
-      if (error instanceof ApiException) {
+      if (error instanceof KubeError && error.code === "status") {
         // We have no right to write it, most often: without a certificate the probes of this replica would fail for nothing.
         this.#serving.use(material);
         this.#installed.resolve();
         await this.#reach.look();
-        const now = await readConfigurations(this.#options.configurations);
-        this.#tell({ authority: material.authority.cert, refused: apiMessageOf(error) }, now);
+        const now = await readConfigurations(this.#options.client);
+        this.#tell({ authority: material.authority.cert, refused: error.told }, now);
       }
       throw error;
     }

@@ -1,4 +1,5 @@
-import { statusError, type KubeClient } from "../kubeClient.ts";
+import { expectStatus, getObject } from "../expectStatus.ts";
+import type { KubeClient } from "../kubeClient.ts";
 import { messageOf } from "../kubeError.ts";
 import { asObject, asText, metadataOf, type JsonObject } from "../object.ts";
 import { pause } from "../../async/backoff.ts";
@@ -112,13 +113,11 @@ export class Elector implements Leadership {
     const { client, retry } = this.#options;
     // Who leads knows the Lease as it is: one request renews it, unless someone else has written.
     if (this.mayWrite() && this.#lease !== undefined && (await this.#write("PUT", this.#lease, signal))) return;
-    const response = await client.request("GET", this.#path(), { signal, timeout: this.#patience(retry) });
-    if (response.status === 404) {
+    const lease = await getObject(client, this.#path(), { signal, timeout: this.#patience(retry) });
+    if (lease === undefined) {
       await this.#write("POST", undefined, signal);
       return;
     }
-    if (response.status !== 200) throw statusError("GET", this.#path(), response);
-    const lease = response.body;
     const holder = asText(specOf(lease)["holderIdentity"]);
     if (holder === this.#options.identity || holder === "" || this.#hasExpired(lease))
       await this.#write("PUT", lease, signal);
@@ -145,13 +144,14 @@ export class Elector implements Leadership {
     // Leading is counted from before the request: the API server may have taken it long before its answer arrives.
     const begun = { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() };
     const path = method === "POST" ? this.#collection() : this.#path();
-    const response = await client.request(method, path, {
+    // A 404 to a POST is a namespace that is not there.
+    const statuses = method === "POST" ? [200, 201, 409] : [200, 201, 404, 409];
+    const response = await expectStatus(client, statuses, method, path, {
       body: this.#body(before, identity),
       signal,
       timeout: this.#patience(retry),
     });
-    if (response.status === 409 || (response.status === 404 && method === "PUT")) return false;
-    if (response.status !== 200 && response.status !== 201) throw statusError(method, path, response);
+    if (response.status >= 400) return false;
     this.#lease = response.body;
     this.#until = { monotonic: begun.monotonic + renewDeadline, wall: begun.wall + renewDeadline };
     this.#sighting = undefined;
@@ -185,8 +185,7 @@ export class Elector implements Leadership {
   async #release(held: unknown): Promise<void> {
     try {
       const body = this.#body(held, "");
-      const response = await this.#options.client.request("PUT", this.#path(), { body, timeout: 2_000 });
-      if (response.status !== 200) throw statusError("PUT", this.#path(), response);
+      await expectStatus(this.#options.client, [200], "PUT", this.#path(), { body, timeout: 2_000 });
     } catch (error) {
       this.#options.log.info("the Lease could not be given back; it will run out", { error: messageOf(error) });
     }

@@ -1,5 +1,5 @@
-import { statusError, type KubeClient, type KubeResponse } from "../kubeClient.ts";
-import { KubeError } from "../kubeError.ts";
+import type { KubeClient, KubeResponse } from "../kubeClient.ts";
+import { KubeError, statusError } from "../kubeError.ts";
 import { asObject, asText } from "../object.ts";
 import { LARGEST_OBJECT } from "./largestObject.ts";
 

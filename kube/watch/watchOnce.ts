@@ -1,4 +1,5 @@
-import { statusError, type KubeClient } from "../kubeClient.ts";
+import type { KubeClient } from "../kubeClient.ts";
+import { statusError } from "../kubeError.ts";
 import { asObject, asText } from "../object.ts";
 import { jsonLines } from "./jsonLines.ts";
 

@@ -1,5 +1,5 @@
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { statusError } from "../../kube/kubeClient.ts";
+import { getObject } from "../../kube/expectStatus.ts";
 import type { Log } from "../../kube/log.ts";
 import { projectNamespace, sameLabels, type NamespaceRecord } from "./namespaces.ts";
 import {
@@ -114,8 +114,5 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
 /** Whether a custom resource's definition is truly not there; its own 404 does not say so (`ListWatchOptions.absent`). */
 async function isDefinitionAbsent(client: KubeClient, name: string, signal: AbortSignal): Promise<boolean> {
   const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
-  const response = await client.request("GET", path, { signal });
-  if (response.status === 404) return true;
-  if (response.status === 200) return false;
-  throw statusError("GET", path, response);
+  return (await getObject(client, path, { signal })) === undefined;
 }

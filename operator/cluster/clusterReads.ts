@@ -1,27 +1,22 @@
 import type { ClusterReads } from "../../evidence/registry/auth/clusterReads.ts";
-import { statusError, type KubeClient } from "../../kube/kubeClient.ts";
+import { getObject } from "../../kube/expectStatus.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
 import { asList, asObject, asText } from "../../kube/object.ts";
 
 /** Reads pull secrets live, each when an image needs it: Secrets of all namespaces are nothing to keep in memory. */
 export function createClusterReads(client: KubeClient): ClusterReads {
-  const read = async (path: string, signal: AbortSignal): Promise<unknown> => {
-    const response = await client.request("GET", path, { signal });
-    if (response.status === 404) return undefined;
-    if (response.status !== 200) throw statusError("GET", path, response);
-    return response.body;
-  };
   const path = (namespace: string, resource: string, name: string): string =>
     `/api/v1/namespaces/${encodeURIComponent(namespace)}/${resource}/${encodeURIComponent(name)}`;
 
   return {
     readSecret: async (namespace, name, signal) => {
-      const secret = await read(path(namespace, "secrets", name), signal);
+      const secret = await getObject(client, path(namespace, "secrets", name), { signal });
       if (secret === undefined) return undefined;
       const data = Object.entries(asObject(asObject(secret)["data"]));
       return Object.fromEntries(data.map(([key, value]) => [key, asText(value)]));
     },
     readServiceAccount: async (namespace, name, signal) => {
-      const account = await read(path(namespace, "serviceaccounts", name), signal);
+      const account = await getObject(client, path(namespace, "serviceaccounts", name), { signal });
       if (account === undefined) return undefined;
       return asList(asObject(account)["imagePullSecrets"])
         .map((reference) => asText(asObject(reference)["name"]))

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { younger } from "../../async/younger.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { statusError } from "../../kube/kubeClient.ts";
+import { statusError } from "../../kube/kubeError.ts";
 import { asObject } from "../../kube/object.ts";
 import { projectNamespace, type NamespaceRecord } from "./namespaces.ts";
 

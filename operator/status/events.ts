@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { statusError, type KubeClient } from "../../kube/kubeClient.ts";
+import { expectStatus, MERGE_PATCH } from "../../kube/expectStatus.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
 import { asObject } from "../../kube/object.ts";
 import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
 import type { Log } from "../../kube/log.ts";
@@ -68,13 +69,12 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     const time = timestamp(now());
     entry.attempts += 1;
     try {
-      const made = await client.request("POST", collection, {
+      const made = await expectStatus(client, [201, 409], "POST", collection, {
         body: eventBody(note, eventName(note), namespace, count, time, instance),
         signal,
         timeout: WRITE_TIMEOUT,
       });
       if (made.status === 409) await again(`${collection}/${eventName(note)}`, count, time, signal);
-      else if (made.status !== 201) throw statusError("POST", collection, made);
       entry.count -= count;
       if (entry.count <= 0) notes.delete(key);
     } catch (error) {
@@ -90,16 +90,14 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   };
 
   const again = async (path: string, count: number, time: string, signal: AbortSignal): Promise<void> => {
-    const known = await client.request("GET", path, { signal, timeout: WRITE_TIMEOUT });
-    if (known.status !== 200) throw statusError("GET", path, known);
+    const known = await expectStatus(client, [200], "GET", path, { signal, timeout: WRITE_TIMEOUT });
     const before = asObject(known.body)["count"];
-    const patched = await client.request("PATCH", path, {
+    await expectStatus(client, [200], "PATCH", path, {
       body: { count: (typeof before === "number" ? before : 0) + count, lastTimestamp: time },
-      contentType: "application/merge-patch+json",
+      contentType: MERGE_PATCH,
       signal,
       timeout: WRITE_TIMEOUT,
     });
-    if (patched.status !== 200) throw statusError("PATCH", path, patched);
   };
 
   const queue = new WorkQueue({ name: "writing an Event", concurrency: 2, process: write, log });

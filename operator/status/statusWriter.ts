@@ -2,7 +2,8 @@ import type { ExceptionStatus, PolicyStatus } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
-import { statusError, type KubeClient } from "../../kube/kubeClient.ts";
+import { expectStatus, getObject, MERGE_PATCH } from "../../kube/expectStatus.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
 import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
 import type { Log } from "../../kube/log.ts";
 import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecord } from "../policies/policies.ts";
@@ -48,7 +49,6 @@ export interface StatusWriterOptions {
 }
 
 const API = "/apis/imagesecurity.dev/v1";
-const MERGE_PATCH = "application/merge-patch+json";
 
 /** Writes the statuses of policies and exceptions, each only when it changed, and none more than once a second. */
 export class StatusWriter {
@@ -159,18 +159,15 @@ export class StatusWriter {
   ): Promise<{ readonly body: unknown; readonly written: boolean } | undefined> {
     const { client, leadership } = this.#options;
     if (!leadership.mayWrite()) throw new NotLeadingError();
-    const response = await client.request("PATCH", `${path}/status`, {
+    const response = await expectStatus(client, [200, 404, 409], "PATCH", `${path}/status`, {
       body: { metadata: { resourceVersion }, status },
       contentType: MERGE_PATCH,
       signal,
       timeout: WRITE_TIMEOUT,
     });
     if (response.status === 200) return { body: response.body, written: true };
-    if (response.status !== 409 && response.status !== 404) throw statusError("PATCH", path, response);
-    const current = await client.request("GET", path, { signal, timeout: WRITE_TIMEOUT });
-    if (current.status === 404) return undefined;
-    if (current.status !== 200) throw statusError("GET", path, current);
-    return { body: current.body, written: false };
+    const body = await getObject(client, path, { signal, timeout: WRITE_TIMEOUT });
+    return body === undefined ? undefined : { body, written: false };
   }
 }
 

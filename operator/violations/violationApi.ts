@@ -1,5 +1,6 @@
 import type { Violation } from "../../crds/types.ts";
-import { statusError, type KubeClient, type KubeMethod, type KubeResponse } from "../../kube/kubeClient.ts";
+import { expectStatus, getObject } from "../../kube/expectStatus.ts";
+import type { KubeClient, KubeMethod } from "../../kube/kubeClient.ts";
 import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
 
 /** `done` has the object as it stands now. `stale`: what the write was based on is no longer so; read it again. */
@@ -33,10 +34,9 @@ export function createViolationApi(client: KubeClient, leadership: Leadership): 
     done: readonly number[],
   ): Promise<WriteResult> => {
     if (!leadership.mayWrite()) throw new NotLeadingError();
-    const response: KubeResponse = await client.request(method, path, { body, signal, timeout: WRITE_TIMEOUT });
-    if (done.includes(response.status)) return { status: "done", body: response.body };
-    if (stale.includes(response.status)) return { status: "stale" };
-    throw statusError(method, path, response);
+    const options = { body, signal, timeout: WRITE_TIMEOUT };
+    const response = await expectStatus(client, [...done, ...stale], method, path, options);
+    return stale.includes(response.status) ? { status: "stale" } : { status: "done", body: response.body };
   };
 
   return {
@@ -50,12 +50,7 @@ export function createViolationApi(client: KubeClient, leadership: Leadership): 
       const options = { kind: "DeleteOptions", apiVersion: "v1", preconditions: { uid } };
       return send("DELETE", pathOf(key), options, signal, [409], [200, 202, 404]);
     },
-    read: async (key, signal) => {
-      const response = await client.request("GET", pathOf(key), { signal, timeout: WRITE_TIMEOUT });
-      if (response.status === 404) return undefined;
-      if (response.status !== 200) throw statusError("GET", pathOf(key), response);
-      return response.body;
-    },
+    read: (key, signal) => getObject(client, pathOf(key), { signal, timeout: WRITE_TIMEOUT }),
   };
 }
 

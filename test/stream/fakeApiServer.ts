@@ -57,6 +57,7 @@ export class FakeApiServer {
     readonly query: string;
     readonly body: unknown;
   }[] = [];
+  readonly #writes = new Map<string, number>();
   #port = 0;
 
   constructor() {
@@ -163,6 +164,11 @@ export class FakeApiServer {
     for (const watch of this.#watches) if (watch.place.collection === path) watch.response.destroy();
   }
 
+  /** Writes of requests to a collection that were taken. */
+  writes(path: string): number {
+    return this.#writes.get(path) ?? 0;
+  }
+
   watching(path: string): number {
     return [...this.#watches].filter((watch) => watch.place.collection === path).length;
   }
@@ -208,6 +214,7 @@ export class FakeApiServer {
     const before = collection.items.get(key);
     if (method === "POST") {
       if (before !== undefined) return status(response, 409, "AlreadyExists");
+      this.#count(place.collection);
       const uid = `uid-${(this.#version += 1)}`;
       return json(response, 201, this.put(place.collection, { ...sent, metadata: { ...sent.metadata, uid } }));
     }
@@ -221,9 +228,14 @@ export class FakeApiServer {
     const version = sent.metadata?.resourceVersion;
     if (version !== undefined && version !== before.metadata.resourceVersion) return status(response, 409, "Conflict");
     const metadata = { ...before.metadata, ...sent.metadata };
+    this.#count(place.collection);
     // Merge patches come as far as they are used: whole fields, and names that are taken away by null.
     const after = method === "PUT" ? { ...sent, metadata } : { ...before, ...withoutNulls(sent), metadata };
     return json(response, 200, this.put(place.collection, after));
+  }
+
+  #count(collection: string): void {
+    this.#writes.set(collection, this.writes(collection) + 1);
   }
 
   #list(url: URL, place: Place, collection: Collection, response: ServerResponse): void {

@@ -1,11 +1,12 @@
-import { ApiException, type CoreV1Api, type V1Secret } from "@kubernetes/client-node";
-import { within } from "../../async/within.ts";
+import type { V1Secret } from "@kubernetes/client-node";
+import { expectStatus, getObject } from "../../kube/expectStatus.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
 import type { Material } from "./material.ts";
 import { renew } from "./renew.ts";
 import { materialOf, secretWith } from "./secret.ts";
 
 export interface CertificateStoreOptions {
-  readonly api: Pick<CoreV1Api, "readNamespacedSecret" | "createNamespacedSecret" | "replaceNamespacedSecret">;
+  readonly client: Pick<KubeClient, "request">;
   readonly namespace: string;
   /** Of the Secret. */
   readonly name: string;
@@ -17,6 +18,8 @@ export interface CertificateStoreOptions {
 
 /** How often another replica may be faster before the next round has to do. */
 const ATTEMPTS = 5;
+/** Milliseconds of one request. */
+const TIMEOUT = 10_000;
 
 /**
  * The webhook's certificates in a Secret that all replicas share. Whoever sees that something is due renews it, with the
@@ -54,31 +57,30 @@ export class CertificateStore {
   }
 
   async #read(): Promise<V1Secret | undefined> {
-    const { api, namespace, name } = this.#options;
-    try {
-      return await within(api.readNamespacedSecret({ namespace, name }));
-    } catch (error) {
-      if (error instanceof ApiException && error.code === 404) return undefined;
-      throw error;
-    }
+    // The API server holds Secrets to their schema; what stands in them is checked by who reads it.
+    return (await getObject(this.#options.client, this.#path(), { timeout: TIMEOUT })) as V1Secret | undefined;
   }
 
   /** false: another replica was faster. */
   async #write(secret: V1Secret | undefined, material: Material): Promise<boolean> {
-    const { api, namespace, name } = this.#options;
-    try {
-      if (secret === undefined) {
-        const labels = { "app.kubernetes.io/name": "image-security", "app.kubernetes.io/component": "admission" };
-        const body = secretWith({ type: "kubernetes.io/tls", metadata: { namespace, name, labels } }, material);
-        await within(api.createNamespacedSecret({ namespace, body }));
-      } else {
-        await within(api.replaceNamespacedSecret({ namespace, name, body: secretWith(secret, material) }));
-      }
-      return true;
-    } catch (error) {
-      // 409: created or changed meanwhile; 404: deleted meanwhile.
-      if (error instanceof ApiException && (error.code === 409 || error.code === 404)) return false;
-      throw error;
-    }
+    const { client, namespace, name } = this.#options;
+    const labels = { "app.kubernetes.io/name": "image-security", "app.kubernetes.io/component": "admission" };
+    const made = { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata: { namespace, name, labels } };
+    const body = secretWith(secret ?? made, material);
+    // 409: created or changed meanwhile; 404: deleted meanwhile.
+    const statuses = [200, 201, 404, 409];
+    const { status } =
+      secret === undefined
+        ? await expectStatus(client, statuses, "POST", this.#collection(), { body, timeout: TIMEOUT })
+        : await expectStatus(client, statuses, "PUT", this.#path(), { body, timeout: TIMEOUT });
+    return status < 400;
+  }
+
+  #collection(): string {
+    return `/api/v1/namespaces/${this.#options.namespace}/secrets`;
+  }
+
+  #path(): string {
+    return `${this.#collection()}/${this.#options.name}`;
   }
 }

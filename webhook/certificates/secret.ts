@@ -1,4 +1,4 @@
-import { V1ObjectMeta, type V1Secret } from "@kubernetes/client-node";
+import type { V1Secret } from "@kubernetes/client-node";
 import { isCertificate, splitPem, type Material } from "./material.ts";
 
 const SINCE = "imagesecurity.dev/authority-since";
@@ -23,11 +23,9 @@ export const materialOf = (secret: V1Secret): Material | undefined => {
 export const secretWith = (base: V1Secret, { authority, bundle, serving, authoritySince }: Material): V1Secret => {
   const data = { "ca.crt": bundle.join(""), "ca.key": authority.key, "tls.crt": serving.cert, "tls.key": serving.key };
   const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")] as const);
-  const { metadata, ...rest } = base;
-  const annotations = { ...metadata?.annotations, [SINCE]: new Date(authoritySince).toISOString() };
-  return {
-    ...rest,
-    metadata: Object.assign(new V1ObjectMeta(), metadata, { annotations }),
+  const annotations = { ...base.metadata?.annotations, [SINCE]: new Date(authoritySince).toISOString() };
+  return Object.assign({}, base, {
+    metadata: Object.assign({}, base.metadata, { annotations }),
     data: { ...base.data, ...Object.fromEntries(encoded) },
-  };
+  });
 };

@@ -1,27 +1,15 @@
-import {
-  ApiException,
-  PatchStrategy,
-  setHeaderOptions,
-  type AdmissionregistrationV1Api,
-  type V1LabelSelector,
-  type V1MutatingWebhook,
-  type V1MutatingWebhookConfiguration,
-  type V1ValidatingWebhook,
-  type V1ValidatingWebhookConfiguration,
+import type {
+  V1LabelSelector,
+  V1MutatingWebhook,
+  V1MutatingWebhookConfiguration,
+  V1ValidatingWebhook,
+  V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
-import { within } from "../../async/within.ts";
+import { expectStatus, getObject, MERGE_PATCH } from "../../kube/expectStatus.ts";
+import type { KubeClient, KubeRequest } from "../../kube/kubeClient.ts";
+import { KubeError } from "../../kube/kubeError.ts";
 import { CONFIGURATION_NAME, isOwnEntry, LABELS } from "./generate.ts";
 import { isSame, isSameSelector } from "./sameEntry.ts";
-
-export type ConfigurationsApi = Pick<
-  AdmissionregistrationV1Api,
-  | "readValidatingWebhookConfiguration"
-  | "createValidatingWebhookConfiguration"
-  | "patchValidatingWebhookConfiguration"
-  | "readMutatingWebhookConfiguration"
-  | "createMutatingWebhookConfiguration"
-  | "patchMutatingWebhookConfiguration"
->;
 
 /** Both configurations as they are in the cluster. */
 export interface LiveConfigurations {
@@ -40,14 +28,16 @@ export class ConfigurationConflict extends Error {
   override readonly name = "ConfigurationConflict";
 }
 
-/** Reads both configurations. */
-export const readConfigurations = async (api: ConfigurationsApi): Promise<LiveConfigurations> => {
-  const name = CONFIGURATION_NAME;
+type Client = Pick<KubeClient, "request">;
+
+/** Reads both configurations. Rejects with KubeError. */
+export const readConfigurations = async (client: Client): Promise<LiveConfigurations> => {
   const [validating, mutating] = await Promise.all([
-    orNothing(within(api.readValidatingWebhookConfiguration({ name }))),
-    orNothing(within(api.readMutatingWebhookConfiguration({ name }))),
+    getObject(client, pathOf(VALIDATING), { timeout: TIMEOUT }),
+    getObject(client, pathOf(MUTATING), { timeout: TIMEOUT }),
   ]);
-  return { validating, mutating };
+  // The API server holds them to their schema.
+  return { validating, mutating } as LiveConfigurations;
 };
 
 /**
@@ -55,107 +45,83 @@ export const readConfigurations = async (api: ConfigurationsApi): Promise<LiveCo
  * if nobody wrote since `live` was read: else a ConfigurationConflict.
  */
 export const writeConfigurations = async (
-  api: ConfigurationsApi,
+  client: Client,
   live: LiveConfigurations,
   wanted: WantedEntries,
 ): Promise<LiveConfigurations> => {
-  const validating = writeOf(live.validating, wanted.validating);
-  const mutating = writeOf(live.mutating, wanted.mutating);
-  return {
-    validating:
-      validating === undefined
-        ? live.validating
-        : await orConflict(
-            within(
-              validating.type === "create"
-                ? api.createValidatingWebhookConfiguration({
-                    body: { ...named("ValidatingWebhookConfiguration"), webhooks: validating.webhooks },
-                    fieldManager: MANAGER,
-                  })
-                : api.patchValidatingWebhookConfiguration(validating.patch, MERGE),
-            ),
-          ),
-    mutating:
-      mutating === undefined
-        ? live.mutating
-        : await orConflict(
-            within(
-              mutating.type === "create"
-                ? api.createMutatingWebhookConfiguration({
-                    body: { ...named("MutatingWebhookConfiguration"), webhooks: mutating.webhooks },
-                    fieldManager: MANAGER,
-                  })
-                : api.patchMutatingWebhookConfiguration(mutating.patch, MERGE),
-            ),
-          ),
-  };
+  const validating = await write(client, VALIDATING, live.validating, wanted.validating);
+  const mutating = await write(client, MUTATING, live.mutating, wanted.mutating);
+  return { validating, mutating };
 };
 
-const MANAGER = "image-security";
-const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+const VALIDATING = "ValidatingWebhookConfiguration";
+const MUTATING = "MutatingWebhookConfiguration";
+type Kind = typeof VALIDATING | typeof MUTATING;
 
-const named = (
-  kind: string,
-): { apiVersion: string; kind: string; metadata: { name: string; labels: Record<string, string> } } => ({
-  apiVersion: "admissionregistration.k8s.io/v1",
-  kind,
-  metadata: { name: CONFIGURATION_NAME, labels: { ...LABELS } },
-});
+const API_VERSION = "admissionregistration.k8s.io/v1";
+/** Milliseconds of one request. */
+const TIMEOUT = 10_000;
+const QUERY = { fieldManager: "image-security" };
 
+const collectionOf = (kind: Kind): string => `/apis/${API_VERSION}/${kind.toLowerCase()}s`;
+const pathOf = (kind: Kind): string => `${collectionOf(kind)}/${CONFIGURATION_NAME}`;
+
+/** A configuration of either kind, whose entries are of its kind. */
 interface Configuration<Entry> {
   readonly metadata?: { readonly resourceVersion?: string };
   readonly webhooks?: readonly Entry[];
 }
 
-type Write<Entry> =
-  | { readonly type: "create"; readonly webhooks: Entry[] }
-  | { readonly type: "patch"; readonly patch: { name: string; fieldManager: string; body: object } };
-
-/** What has to be written; undefined where nothing has. */
-const writeOf = <Entry extends { name: string; namespaceSelector?: V1LabelSelector }>(
-  live: Configuration<Entry> | undefined,
+/** What stands in the cluster afterwards. */
+const write = async <Entry extends OwnEntry, Live extends Configuration<Entry>>(
+  client: Client,
+  kind: Kind,
+  live: Live | undefined,
   wanted: readonly Entry[] | undefined,
-): Write<Entry> | undefined => {
-  if (wanted === undefined) return undefined;
-  if (live === undefined) return wanted.length === 0 ? undefined : { type: "create", webhooks: [...wanted] };
+): Promise<Live | undefined> => {
+  if (wanted === undefined) return live;
+  if (live === undefined) {
+    if (wanted.length === 0) return undefined;
+    const metadata = { name: CONFIGURATION_NAME, labels: LABELS };
+    const body = { apiVersion: API_VERSION, kind, metadata, webhooks: wanted };
+    return orConflict(client, "POST", collectionOf(kind), { body, query: QUERY, timeout: TIMEOUT });
+  }
   const present = live.webhooks ?? [];
   const ours = present.filter(isOwnEntry);
   const holds = (entry: Entry): boolean => ours.some((one) => one.name === entry.name && isSameEntry(one, entry));
-  if (ours.length === wanted.length && wanted.every(holds)) return undefined;
-  return {
-    type: "patch",
-    patch: {
-      name: CONFIGURATION_NAME,
-      fieldManager: MANAGER,
-      // The whole list: a merge by name could not take away a selector or a condition that somebody added. The version makes the API server
-      // refuse a patch of what has changed since it was read, so that the entries of others are as they were.
-      body: {
-        metadata: { resourceVersion: live.metadata?.resourceVersion },
-        webhooks: [...wanted, ...present.filter((entry) => !isOwnEntry(entry))],
-      },
-    },
+  if (ours.length === wanted.length && wanted.every(holds)) return live;
+  // The whole list: a merge by name could not take away a selector or a condition that somebody added. The version makes the API server
+  // refuse a patch of what has changed since it was read, so that the entries of others are as they were.
+  const body = {
+    metadata: { resourceVersion: live.metadata?.resourceVersion },
+    webhooks: [...wanted, ...present.filter((entry) => !isOwnEntry(entry))],
   };
+  const options = { body, contentType: MERGE_PATCH, query: QUERY, timeout: TIMEOUT };
+  return orConflict(client, "PATCH", pathOf(kind), options);
 };
+
+interface OwnEntry {
+  readonly name: string;
+  readonly namespaceSelector?: V1LabelSelector;
+}
 
 const isSameEntry = (
-  { namespaceSelector: one, ...live }: { namespaceSelector?: V1LabelSelector },
-  { namespaceSelector: other, ...wanted }: { namespaceSelector?: V1LabelSelector },
+  { namespaceSelector: one, ...live }: OwnEntry,
+  { namespaceSelector: other, ...wanted }: OwnEntry,
 ): boolean => isSameSelector(one, other) && isSame(live, wanted);
 
-const orNothing = async <T>(call: Promise<T>): Promise<T | undefined> => {
+/** What the API server has made of a write. */
+const orConflict = async <Live>(
+  client: Client,
+  method: "POST" | "PATCH",
+  path: string,
+  options: KubeRequest,
+): Promise<Live> => {
   try {
-    return await call;
+    // The API server holds it to its schema.
+    return (await expectStatus(client, [200, 201], method, path, options)).body as Live;
   } catch (error) {
-    if (error instanceof ApiException && error.code === 404) return undefined;
-    throw error;
-  }
-};
-
-const orConflict = async <T>(call: Promise<T>): Promise<T> => {
-  try {
-    return await call;
-  } catch (error) {
-    if (error instanceof ApiException && (error.code === 409 || error.code === 404))
+    if (error instanceof KubeError && (error.status === 409 || error.status === 404))
       throw new ConfigurationConflict("the webhook configuration was changed by someone else", { cause: error });
     throw error;
   }

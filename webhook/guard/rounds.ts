@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { apiMessageOf } from "../../kube/apiError.ts";
+import { messageOf } from "../../kube/kubeError.ts";
 import { ConfigurationConflict } from "../configurations/webhookConfigurations.ts";
 import type { AdmissionLogger } from "../logger.ts";
 
@@ -77,7 +77,7 @@ export class Rounds {
 
   /** The same failure is told of once. */
   #log(error: unknown): void {
-    const message = apiMessageOf(error);
+    const message = messageOf(error);
     const level = error instanceof ConfigurationConflict || message === this.#told ? "debug" : "warn";
     if (!(error instanceof ConfigurationConflict)) this.#told = message;
     this.#options.logger[level]("the webhook could not be installed; it is tried again", { error: message });

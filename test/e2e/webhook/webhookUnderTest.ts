@@ -100,13 +100,13 @@ export const startWebhook = async (cluster: Cluster, options: WebhookOptions = {
   const port = await server.listen("127.0.0.1", 0);
   const installation = new WebhookInstallation({
     store: new CertificateStore({
-      api: core,
+      client,
       namespace: "kube-system",
       name: options.secret ?? "image-security-webhook",
       names: ["127.0.0.1", "localhost"],
       now: options.now ?? Date.now,
     }),
-    configurations: admission,
+    client,
     manage: true,
     namespace: "kube-system",
     serves: () => true,

@@ -4,7 +4,7 @@ import { CertificateStore } from "../../../webhook/certificates/certificateStore
 import { issueAuthority, issueServing } from "../../../webhook/certificates/issue.ts";
 import { expiryOf, isServing, sameCertificate, type Material } from "../../../webhook/certificates/material.ts";
 import { OVERLAP, renew } from "../../../webhook/certificates/renew.ts";
-import { fakeApi } from "./support/fakeApi.ts";
+import { webhookObjects, type WebhookObjects } from "./support/webhookObjects.ts";
 
 const DAY = 86_400_000;
 const START = Date.UTC(2026, 0, 1);
@@ -77,30 +77,33 @@ describe("renew", () => {
 });
 
 describe("CertificateStore", () => {
-  const store = (api: ReturnType<typeof fakeApi>, now = (): number => START): CertificateStore =>
-    new CertificateStore({ api: api.secrets, namespace: "ns", name: "cert", names: NAMES, now });
+  let api: WebhookObjects;
+  beforeEach(async () => {
+    api = await webhookObjects();
+  });
+  afterEach(() => api.stop());
+
+  const store = (now = (): number => START): CertificateStore =>
+    new CertificateStore({ client: api.client, namespace: "ns", name: "cert", names: NAMES, now });
 
   it("makes the Secret once and reads it afterwards", async () => {
-    const api = fakeApi();
-    const one = await store(api).sync();
+    const one = await store().sync();
     assert.equal(api.secret.value?.type, "kubernetes.io/tls");
     assert.deepEqual(Object.keys(api.secret.value?.data ?? {}).toSorted(), ["ca.crt", "ca.key", "tls.crt", "tls.key"]);
-    assert.deepEqual(await store(api).sync(), one);
+    assert.deepEqual(await store().sync(), one);
     assert.equal(api.secret.writes, 1);
   });
 
   it("lets two replicas that start together end up with the same certificates", async () => {
-    const api = fakeApi();
-    const replicas = await Promise.all([store(api).sync(), store(api).sync(), store(api).sync()]);
+    const replicas = await Promise.all([store().sync(), store().sync(), store().sync()]);
     assert.equal(new Set(replicas.map(({ authority }) => authority.cert)).size, 1);
     assert.equal(new Set(replicas.map(({ serving }) => serving.cert)).size, 1);
     assert.equal(api.secret.writes, 1);
   });
 
   it("lets two replicas that renew together end up with the same certificates", async () => {
-    const api = fakeApi();
     let now = START;
-    const [a, b] = [store(api, () => now), store(api, () => now)];
+    const [a, b] = [store(() => now), store(() => now)];
     const before = await a.sync();
     await b.sync();
     now = START + 280 * DAY;
@@ -112,9 +115,8 @@ describe("CertificateStore", () => {
   });
 
   it("makes a new authority when the Secret is deleted, and trusts the one before for a day", async () => {
-    const api = fakeApi();
     let now = START;
-    const replica = store(api, () => now);
+    const replica = store(() => now);
     const before = await replica.sync();
     api.secret.delete();
     const after = await replica.sync();
@@ -135,33 +137,26 @@ describe("CertificateStore", () => {
   ];
   for (const [why, keeps, spoil] of broken) {
     it(`writes a Secret anew that ${why}, and keeps what else it holds`, async () => {
-      const api = fakeApi();
-      const before = await store(api).sync();
+      const before = await store().sync();
       const { value } = api.secret;
       assert.ok(value?.data);
       spoil(value.data);
       value.data["note"] = "mine";
-      const material = await store(api).sync();
+      const material = await store().sync();
       assert.ok(isServing(material.serving, material.authority.cert, NAMES));
       assert.equal(api.secret.value?.data?.["note"], "mine");
       assert.equal(material.authority.cert === before.authority.cert, keeps);
-      assert.deepEqual(await store(api).sync(), material);
+      assert.deepEqual(await store().sync(), material);
     });
   }
 
   it("gives up a round where the Secret changes under its hands each time", async () => {
-    const api = fakeApi();
-    api.beforeWrite = async () => {
-      await api.secret.create({ metadata: {}, data: {} }).catch(() => undefined);
-      await api.secret.replace({ metadata: {}, data: {} });
-    };
-    await assert.rejects(store(api).sync(), /changes faster/);
+    api.beforeWrite = () => api.secret.put({ data: {} });
+    await assert.rejects(store().sync(), /changes faster/);
   });
 
   it("rejects where the API server refuses", async () => {
-    const api = fakeApi();
-    const refused = { ...api.secrets, readNamespacedSecret: () => Promise.reject(new Error("forbidden")) };
-    const one = new CertificateStore({ api: refused, namespace: "ns", name: "cert", names: NAMES, now: () => START });
-    await assert.rejects(one.sync(), /forbidden/);
+    api.refuse = () => "forbidden";
+    await assert.rejects(store().sync(), /forbidden/);
   });
 });

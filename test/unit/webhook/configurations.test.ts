@@ -13,7 +13,7 @@ import {
   writeConfigurations,
   type LiveConfigurations,
 } from "../../../webhook/configurations/webhookConfigurations.ts";
-import { fakeApi } from "./support/fakeApi.ts";
+import { webhookObjects, type WebhookObjects } from "./support/webhookObjects.ts";
 
 const options: GenerateOptions = {
   target: { type: "service", namespace: "sec", name: "hook", port: 443 },
@@ -90,13 +90,15 @@ describe("generated configurations", () => {
 });
 
 describe("writeConfigurations", () => {
-  const write = async (
-    api: ReturnType<typeof fakeApi>,
-    changes: Partial<GenerateOptions>,
-    pins: boolean | undefined,
-  ): Promise<LiveConfigurations> => {
+  let api: WebhookObjects;
+  beforeEach(async () => {
+    api = await webhookObjects();
+  });
+  afterEach(() => api.stop());
+
+  const write = async (changes: Partial<GenerateOptions>, pins: boolean | undefined): Promise<LiveConfigurations> => {
     const all = { ...options, ...changes };
-    return await writeConfigurations(api.configurations, await readConfigurations(api.configurations), {
+    return await writeConfigurations(api.client, await readConfigurations(api.client), {
       validating: guardEntries(all),
       mutating: pins === undefined ? undefined : pins ? pinningEntries(all) : [],
     });
@@ -109,39 +111,35 @@ describe("writeConfigurations", () => {
   });
 
   it("creates the validating one; the mutating one only where a policy pins", async () => {
-    const api = fakeApi();
-    await write(api, {}, false);
+    await write({}, false);
     assert.deepEqual(api.validating.value?.webhooks, JSON.parse(JSON.stringify(guardEntries(options))));
     assert.equal(api.mutating.writes, 0);
-    await write(api, {}, true);
+    await write({}, true);
     assert.equal(api.mutating.value?.webhooks?.length, 3);
   });
 
   it("writes nothing where nothing differs, or only by what the API server fills in", async () => {
-    const api = fakeApi();
-    await api.validating.create(asStored());
-    await write(api, {}, true);
-    await write(api, {}, true);
-    await write(api, {}, undefined);
-    assert.deepEqual([api.validating.writes, api.mutating.writes], [1, 1]);
+    api.validating.put(asStored());
+    await write({}, true);
+    await write({}, true);
+    await write({}, undefined);
+    assert.deepEqual([api.validating.writes, api.mutating.writes], [0, 1]);
   });
 
   it("leaves an expression that a platform added and that leaves out nothing more", async () => {
-    const api = fakeApi();
-    await api.validating.create(asStored());
+    api.validating.put(asStored());
     const expressions = api.validating.value!.webhooks![0]!.namespaceSelector!.matchExpressions!;
     expressions.push({ key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system"] });
-    await write(api, {}, false);
-    assert.equal(api.validating.writes, 1);
+    await write({}, false);
+    assert.equal(api.validating.writes, 0);
     expressions.push({ key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["tenant"] });
-    await write(api, {}, false);
-    assert.equal(api.validating.writes, 2);
+    await write({}, false);
+    assert.equal(api.validating.writes, 1);
   });
 
   it("fills what was installed empty, and keeps its labels", async () => {
-    const api = fakeApi();
-    await api.validating.create({ metadata: { name: "image-security", labels: { team: "platform" } } });
-    await write(api, {}, false);
+    api.validating.put({ metadata: { name: "image-security", labels: { team: "platform" } } });
+    await write({}, false);
     assert.equal(api.validating.value?.webhooks?.length, 3);
     assert.deepEqual(api.validating.value?.metadata?.labels, { team: "platform" });
   });
@@ -167,19 +165,17 @@ describe("writeConfigurations", () => {
   ];
   for (const [what, harm] of harms)
     it(`puts right what someone changed: ${what}`, async () => {
-      const api = fakeApi();
-      await api.validating.create(asStored());
+      api.validating.put(asStored());
       harm(api.validating.value!.webhooks![0]!);
-      await write(api, {}, false);
+      await write({}, false);
       assert.deepEqual(api.validating.value?.webhooks, JSON.parse(JSON.stringify(guardEntries(options))));
     });
 
   it("leaves the entries of others as they are, and takes away those of another version of its own", async () => {
-    const api = fakeApi();
     const foreign = Object.assign(guardEntries(options)[0]!, { name: "other.example.com" });
     const older = Object.assign(guardEntries(options)[0]!, { name: "jobs.validate.imagesecurity.dev" });
-    await api.validating.create({ metadata: { name: "image-security" }, webhooks: [foreign, older] });
-    await write(api, {}, false);
+    api.validating.put({ metadata: { name: "image-security" }, webhooks: [foreign, older] });
+    await write({}, false);
     assert.deepEqual(
       api.validating.value?.webhooks?.map(({ name }) => name),
       [...guardEntries(options).map(({ name }) => name), "other.example.com"],
@@ -187,8 +183,7 @@ describe("writeConfigurations", () => {
   });
 
   it("removes the mutating entries, and only its own, when no policy pins any more", async () => {
-    const api = fakeApi();
-    await write(api, {}, true);
+    await write({}, true);
     const foreign = {
       name: "other.example.com",
       clientConfig: {},
@@ -196,30 +191,28 @@ describe("writeConfigurations", () => {
       admissionReviewVersions: ["v1"],
     };
     api.mutating.value?.webhooks?.push(foreign);
-    await write(api, {}, undefined);
+    await write({}, undefined);
     assert.equal(api.mutating.value?.webhooks?.length, 4, "not known yet: left alone");
-    await write(api, {}, false);
+    await write({}, false);
     assert.deepEqual(api.mutating.value?.webhooks, [foreign]);
   });
 
   it("follows a URL that moved, whatever stood there", async () => {
-    const api = fakeApi();
-    await write(api, {}, false);
-    await write(api, { target: { type: "url", url: "https://127.0.0.1:1234" } }, false);
+    await write({}, false);
+    await write({ target: { type: "url", url: "https://127.0.0.1:1234" } }, false);
     const config = api.validating.value?.webhooks?.[0]?.clientConfig;
     assert.equal(config?.url, "https://127.0.0.1:1234/validate");
     assert.ok(!config.service);
-    await write(api, { target: { type: "url", url: "https://127.0.0.1:1234" } }, false);
+    await write({ target: { type: "url", url: "https://127.0.0.1:1234" } }, false);
     assert.equal(api.validating.writes, 2);
   });
 
   it("conflicts with whoever wrote since it read", async () => {
-    const api = fakeApi();
-    await write(api, {}, false);
-    const live = await readConfigurations(api.configurations);
-    await write(api, { caBundle: "NEWER" }, false);
+    await write({}, false);
+    const live = await readConfigurations(api.client);
+    await write({ caBundle: "NEWER" }, false);
     await assert.rejects(
-      writeConfigurations(api.configurations, live, {
+      writeConfigurations(api.client, live, {
         validating: guardEntries({ ...options, caBundle: "OLDER" }),
         mutating: [],
       }),
@@ -229,14 +222,13 @@ describe("writeConfigurations", () => {
   });
 
   it("conflicts with whoever created or deleted it since", async () => {
-    const api = fakeApi();
-    const nothing = await readConfigurations(api.configurations);
-    await write(api, {}, false);
+    const nothing = await readConfigurations(api.client);
+    await write({}, false);
     const wanted = { validating: guardEntries({ ...options, caBundle: "X" }), mutating: [] };
-    await assert.rejects(writeConfigurations(api.configurations, nothing, wanted), ConfigurationConflict);
-    const live = await readConfigurations(api.configurations);
+    await assert.rejects(writeConfigurations(api.client, nothing, wanted), ConfigurationConflict);
+    const live = await readConfigurations(api.client);
     api.validating.delete();
-    await assert.rejects(writeConfigurations(api.configurations, live, wanted), ConfigurationConflict);
+    await assert.rejects(writeConfigurations(api.client, live, wanted), ConfigurationConflict);
   });
 });
 

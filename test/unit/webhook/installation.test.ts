@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApiException } from "@kubernetes/client-node";
 import { CertificateStore } from "../../../webhook/certificates/certificateStore.ts";
 import { sameCertificate, splitPem } from "../../../webhook/certificates/material.ts";
-import type { ConfigurationsApi } from "../../../webhook/configurations/webhookConfigurations.ts";
 import type { GuardState, Reach } from "../../../webhook/guard/guardState.ts";
 import { WebhookInstallation, type InstallationOptions } from "../../../webhook/installation.ts";
-import { fakeApi } from "./support/fakeApi.ts";
+import { webhookObjects, type WebhookObjects } from "./support/webhookObjects.ts";
 import { recordLogger } from "./support/recorders.ts";
 
 const DAY = 86_400_000;
@@ -23,7 +21,7 @@ interface Replica {
 }
 
 describe("WebhookInstallation", () => {
-  let api: ReturnType<typeof fakeApi>;
+  let api: WebhookObjects;
   let now: number;
   let pins: boolean | undefined;
   let serves: boolean;
@@ -32,22 +30,25 @@ describe("WebhookInstallation", () => {
   let reach: Reach;
   const running: WebhookInstallation[] = [];
 
-  beforeEach(() => {
-    api = fakeApi();
+  beforeEach(async () => {
+    api = await webhookObjects();
     now = Date.now();
     pins = false;
     serves = true;
     leaving = false;
     reach = { status: "reached" };
   });
-  afterEach(async () => await Promise.all(running.splice(0).map((one) => one.stop())));
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((one) => one.stop()));
+    await api.stop();
+  });
 
   const replica = (changes: Partial<InstallationOptions> = {}): Replica => {
     const served: string[] = [];
     const expiries: number[] = [];
     const seen: GuardState[] = [];
     const store = new CertificateStore({
-      api: api.secrets,
+      client: api.client,
       namespace: "ns",
       name: "cert",
       names: ["localhost"],
@@ -55,7 +56,7 @@ describe("WebhookInstallation", () => {
     });
     const installation = new WebhookInstallation({
       store,
-      configurations: api.configurations,
+      client: api.client,
       manage: true,
       namespace: "ns",
       serves: () => serves,
@@ -207,19 +208,12 @@ describe("WebhookInstallation", () => {
 
   for (const manage of [true, false])
     it(`says that nobody knows where the configurations may not be read, and serves all the same, --manage-webhooks=${manage}`, async () => {
-      let refused = true;
-      const configurations: ConfigurationsApi = {
-        ...api.configurations,
-        readMutatingWebhookConfiguration: (request) =>
-          refused
-            ? Promise.reject(new ApiException(403, "x", { message: "may not get them" }, {}))
-            : api.configurations.readMutatingWebhookConfiguration(request),
-      };
-      const { installation, served, guard } = replica({ manage, configurations });
+      api.refuse = (_, path) => (path.includes("/mutating") ? "may not get them" : undefined);
+      const { installation, served, guard } = replica({ manage });
       await until(() => guard()?.status === "gap");
       assert.match(JSON.stringify(guard()), /NotSeen.*could not be read \(may not get them\)/);
       await until(() => served.length === 1);
-      refused = false;
+      api.refuse = () => undefined;
       await installation.ready;
       await until(() => !JSON.stringify(guard()).includes("NotSeen"));
     });
@@ -227,7 +221,7 @@ describe("WebhookInstallation", () => {
   describe("cannot stop a cluster:", () => {
     it("nothing refuses images before this replica could judge", async () => {
       serves = false;
-      api.validating.value = { metadata: { name: "image-security" } };
+      api.validating.put({});
       const { installation, served, guard } = replica({ interval: 60_000 });
       await until(() => guard() !== undefined && served.length === 1);
       assert.equal(api.validating.writes, 0);
@@ -311,10 +305,8 @@ describe("WebhookInstallation", () => {
     const logger = recordLogger();
     const { installation, guard } = replica({ logger });
     await installation.ready;
-    const forbidden = { message: 'validatingwebhookconfigurations is forbidden: User "x" cannot create', code: 403 };
-    api.beforeWrite = () => {
-      throw new ApiException(403, "Unknown API Status Code!", JSON.stringify(forbidden), { audit: "id" });
-    };
+    api.refuse = (method) =>
+      method === "GET" ? undefined : 'validatingwebhookconfigurations is forbidden: User "x" cannot create';
     api.validating.delete();
     await until(() => guard()?.status === "gap");
     assert.match(JSON.stringify(guard()), /ConfigurationMissing.*is missing.*could not put it right .*cannot create/);
@@ -322,7 +314,7 @@ describe("WebhookInstallation", () => {
     const lines = logger.lines.filter(([, message]) => message.includes("could not be installed"));
     assert.equal(lines.filter(([level]) => level === "warn").length, 1, "told of once");
     assert.doesNotMatch(JSON.stringify(lines), /HTTP-Code|Headers/);
-    api.beforeWrite = () => undefined;
+    api.refuse = () => undefined;
     await until(() => guard()?.status === "enforced");
   });
 
