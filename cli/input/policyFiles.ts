@@ -68,7 +68,7 @@ export const policiesIn = (manifests: readonly Manifest[], resolve: Resolve, now
 const LONGEST_EXCEPTION = defaultSettings().maxExceptionDuration;
 
 /** Faults that come from what the files do not hold; the verdict says so where it matters. */
-const WITHOUT_CLUSTER: ReadonlySet<string> = new Set(["ReferenceNotFound", "NamespaceNotTrusted", "NotSupported"]);
+const WITHOUT_CLUSTER: ReadonlySet<string> = new Set(["ReferenceNotFound", "NamespaceNotTrusted"]);
 
 const placeOf = (manifest: Manifest, keys: readonly (string | number)[]): string =>
   `${manifest.path}:${manifest.lineOf(keys)}`;

@@ -226,11 +226,11 @@ describe("the audit of existing pods", () => {
     assert.equal(found[0]?.policy, "untrusted");
   });
 
-  it("says of an exception that it is not supported", async () => {
+  it("says of an exception that lasts too long that it is not in force", async () => {
     const input = JSON.stringify({
       apiVersion: "imagesecurity.dev/v1",
       kind: "ImageSecurityException",
-      metadata: { name: "later" },
+      metadata: { name: "long" },
       spec: {
         policies: ["*"],
         rules: ["All"],
@@ -241,11 +241,11 @@ describe("the audit of existing pods", () => {
     });
     await apply({ input });
     await eventually(async () => {
-      const { stdout } = await cluster.kubectl("get", "ise", "later", "-o", "json");
+      const { stdout } = await cluster.kubectl("get", "ise", "long", "-o", "json");
       const [condition] = (
         JSON.parse(stdout) as { status: { conditions: { type: string; status: string; reason: string }[] } }
       ).status.conditions;
-      assert.deepEqual([condition?.type, condition?.status, condition?.reason], ["Active", "False", "NotSupported"]);
+      assert.deepEqual([condition?.type, condition?.status, condition?.reason], ["Active", "False", "TooLong"]);
     });
   });
 

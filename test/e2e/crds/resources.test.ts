@@ -183,11 +183,11 @@ describe("the custom resources", function () {
     ["no rules", { ...exception, rules: [] }, /spec\.rules: .*at least 1 items/],
     ["an unknown rule", { ...exception, rules: ["registry"] }, /spec\.rules\[0\]: Unsupported value: "registry"/],
     ["no match", { ...exception, match: undefined }, /spec\.match: Required value/],
-    ["an empty match", { ...exception, match: {} }, /spec\.match: .*at least one of namespaces and images/],
+    ["an empty match", { ...exception, match: {} }, /spec\.match: .*at least one of namespaces, images and digests/],
     [
       "labels alone, which a tenant can write",
       { ...exception, match: { objectSelector: { matchLabels: { a: "b" } } } },
-      /spec\.match: .*at least one of namespaces and images/,
+      /spec\.match: .*at least one of namespaces, images and digests/,
     ],
     [
       "an ambiguous image",
