@@ -5,6 +5,7 @@ import type { Exempt } from "./exceptions/exempt.ts";
 import type { ImageFacts } from "./facts/facts.ts";
 import type { EnforcementAction, Finding, FindingAction, RuleFinding, RuleName } from "./finding/finding.ts";
 import { message } from "./finding/message.ts";
+import { digestAdvice } from "./image/digestAdvice.ts";
 import type { Reference } from "./image/reference.ts";
 import { contentReason } from "./rules/digest.ts";
 import { judgeReference } from "./rules/reference.ts";
@@ -183,7 +184,7 @@ function contentRules(
 /** The verdict would hold for bytes that the node may never pull. */
 function tagNotPinned(rule: RuleName, reference: Reference): RuleFinding {
   const found = reference.tag === undefined ? "has neither tag nor digest" : "uses a tag";
-  const detail = `${found}, and ${rule} can only judge a digest; write ${reference.name}@sha256:... (crane digest ${reference.original})`;
+  const detail = `${found}, and ${rule} can only judge a digest; ${digestAdvice({ status: "ok", reference })}`;
   return { rule, reason: "TagNotPinned", detail };
 }
 

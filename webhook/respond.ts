@@ -1,4 +1,5 @@
 import type { Finding } from "../policy/finding/finding.ts";
+import { linesOf } from "../policy/finding/lines.ts";
 import { shown } from "../policy/finding/message.ts";
 import { asObject } from "../policy/subject/imagesOf.ts";
 import { allowed, denied, type AdmissionResponse } from "./admissionResponse.ts";
@@ -21,6 +22,12 @@ const MOST_LOGGED = 64;
  */
 const LONGEST_DENIAL = 1024 * 1024;
 
+/** Findings that become lines. */
+const MOST_READ = 4_096;
+
+/** A warning has 256 characters for all it says. */
+const POLICIES_IN_WARNING = 3;
+
 /** Whether a finding refuses the request. */
 export const isDenial = ({ action, exempted }: Finding): boolean => action === "deny" && exempted === undefined;
 
@@ -33,7 +40,8 @@ export const respond = (
   if (findings.length === 0) return allowed(request.uid);
   const standing = findings.filter(({ exempted }) => exempted === undefined);
   const denials = standing.filter(isDenial);
-  const warnings = fitWarnings(standing.filter(({ action }) => action === "warn").map(({ message }) => message));
+  const mild = standing.filter(({ action }) => action === "warn");
+  const warnings = fitWarnings(read(mild, standing, POLICIES_IN_WARNING));
   const decision = denials.length > 0 ? "deny" : warnings.length > 0 ? "warn" : "allow";
 
   if (!request.dryRun) metrics.findings(standing);
@@ -50,16 +58,28 @@ export const respond = (
     ...(warnings.length > 0 ? { warnings } : {}),
     ...(annotations === undefined ? {} : { auditAnnotations: annotations }),
   };
-  return denials.length > 0 ? denied(request.uid, linesOf(denials), extras) : allowed(request.uid, extras);
+  return denials.length > 0
+    ? denied(request.uid, denialOf(read(denials, standing)), extras)
+    : allowed(request.uid, extras);
 };
 
-/** Every finding on a line of its own. */
-const linesOf = (denials: readonly Finding[]): string => {
+/** As lines; those of the first findings where there are more than anybody reads, or an event loop should wait for. */
+const read = (findings: readonly Finding[], standing: readonly Finding[], mostPolicies?: number): readonly string[] => {
+  const lines = linesOf(findings.slice(0, MOST_READ), standing.slice(0, MOST_READ), mostPolicies);
+  const rest = findings.length - MOST_READ;
+  const texts = lines.map(({ text }) => text);
+  return rest > 0 ? [...texts, `image-security: ${rest} more findings are left out`] : texts;
+};
+
+/** Several lines begin below the words that the API server puts before them. */
+const denialOf = (lines: readonly string[]): string => {
   let length = 0;
-  const beyond = denials.findIndex(({ message }) => (length += message.length + 1) > LONGEST_DENIAL);
-  const lines = (beyond < 0 ? denials : denials.slice(0, beyond)).map(({ message }) => message);
-  if (beyond >= 0) lines.push(`image-security: ${denials.length - beyond} more findings are left out`);
-  return lines.join("\n");
+  const beyond = lines.findIndex((line) => (length += line.length + 1) > LONGEST_DENIAL);
+  const said =
+    beyond < 0
+      ? lines
+      : [...lines.slice(0, beyond), `image-security: ${lines.length - beyond} more lines are left out`];
+  return said.length > 1 ? `\n${said.join("\n")}` : said.join("");
 };
 
 /** What a request is about, for the log. */

@@ -7,7 +7,10 @@ const LONGEST = 256;
  */
 const TOTAL = 3_072;
 
-/** A full digest takes 71 of 256 characters, and the message repeats it: 12 hex digits still tell it apart. */
+/**
+ * A full digest takes 71 of 256 characters, and the message repeats it: 12 hex digits still tell it apart, in every
+ * warning, so that nobody takes the same digest for two.
+ */
 const LONG_DIGEST = /(sha(?:256|512):[0-9a-f]{12})[0-9a-f]{52,116}/g;
 
 /** Warnings as kubectl will print them: each once, none cut by the API server, and a last one that counts what is left out. */
@@ -32,7 +35,8 @@ const leftOut = (count: number): string =>
   `image-security: ${count} more warnings are left out; kubectl get violations lists them once the pods exist`;
 
 const fit = (line: string): string => {
-  if (line.length <= LONGEST) return line;
-  const shorter = Array.from(line.replace(LONG_DIGEST, "$1..."));
-  return shorter.length <= LONGEST ? shorter.join("") : `${shorter.slice(0, LONGEST - 3).join("")}...`;
+  const shorter = line.replace(LONG_DIGEST, "$1...");
+  if (shorter.length <= LONGEST) return shorter;
+  const characters = Array.from(shorter);
+  return characters.length <= LONGEST ? shorter : `${characters.slice(0, LONGEST - 3).join("")}...`;
 };

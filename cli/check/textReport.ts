@@ -1,3 +1,4 @@
+import { linesOf } from "../../policy/finding/lines.ts";
 import { terminalText } from "../terminalText.ts";
 import { explainLines } from "./explain.ts";
 import { LEVELS, type CheckedObject, type CheckResult } from "./result.ts";
@@ -20,24 +21,54 @@ export const COLOURED: Palette = {
 export const textReport = (result: CheckResult, palette: Palette): string => {
   const lines = result.objects
     .filter(({ findings, explained }) => findings.length > 0 || explained !== undefined)
-    .flatMap((object) => linesOf(object, palette));
+    .flatMap((object) => reportOf(object, palette));
   return `${[...lines, summaryOf(result, palette)].join("\n")}\n`;
 };
 
-const linesOf = (object: CheckedObject, palette: Palette): readonly string[] => {
+const reportOf = (object: CheckedObject, palette: Palette): readonly string[] => {
   const { path, line, kind, name, namespace, findings, explained = [] } = object;
   const title = terminalText(`${path}:${line}: ${kind}/${name} in namespace ${namespace}`);
   return [
     `${title}: ${verdictOf(object, palette)}`,
-    ...findings.map(({ finding, line: at }) => {
-      const silenced = finding.exempted === undefined ? "" : ` (exempted by ${finding.exempted.by})`;
-      const level = finding.exempted === undefined ? LEVELS[finding.action] : "exempted";
-      const said = `  ${path}:${at}: ${level}: ${finding.message}${silenced}`;
-      return colour(terminalText(said), level, palette);
-    }),
+    ...saidOf(findings).map(({ level, at, text }) =>
+      colour(terminalText(`  ${path}:${at}: ${level}: ${text}`), level, palette),
+    ),
     ...explained.flatMap((image) => explainLines(image, 1)).map((text) => palette.dim(terminalText(text))),
   ];
 };
+
+interface Said {
+  readonly level: string;
+  /** The line of the image in its file. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** The lines that admission would answer, and what it would not say: dryrun, allowed and exempted findings. */
+const saidOf = (placed: CheckedObject["findings"]): readonly Said[] => {
+  const lineOf = new Map(placed.map(({ finding, line }) => [finding, line]));
+  const findings = placed.map(({ finding }) => finding);
+  const standing = findings.filter(({ exempted }) => exempted === undefined);
+  const said = ACTIONS.flatMap((action) => {
+    const lines = linesOf(
+      standing.filter((finding) => finding.action === action),
+      standing,
+    );
+    return lines.map(({ text, finding }) => ({ level: LEVELS[action], at: lineOf.get(finding) ?? 0, text }));
+  });
+  const exceptions = new Set(findings.flatMap(({ exempted }) => exempted?.by ?? []));
+  const silenced = [...exceptions].toSorted().flatMap((by) => {
+    const lines = linesOf(findings.filter(({ exempted }) => exempted?.by === by));
+    return lines.map(({ text, finding }) => ({
+      level: "exempted",
+      at: lineOf.get(finding) ?? 0,
+      text: `${text} (exempted by ${by})`,
+    }));
+  });
+  return [...said, ...silenced];
+};
+
+const ACTIONS = ["deny", "warn", "dryrun", "allow"] as const;
 
 const colour = (text: string, level: string, palette: Palette): string =>
   level === "denied" ? palette.denied(text) : level === "warning" ? palette.warning(text) : palette.dim(text);

@@ -1,9 +1,11 @@
 import { compileDigest, type DigestRule } from "../compile/digest.ts";
 import type { ImageFacts } from "../facts/facts.ts";
 import { settledBy, withAdvice } from "../facts/unavailable.ts";
+import { ADVICE_ON_DRIFT } from "../finding/lines.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import type { Outcome, Unavailable } from "../facts/outcome.ts";
 import type { Reference } from "../image/reference.ts";
+import { digestAdvice } from "../image/digestAdvice.ts";
 import { defineRule, type ImageContext, type JudgingContext, type Rule } from "./rule.ts";
 
 /** Whether it is the very image that was approved: the form of the reference, and what the registry says of it. */
@@ -25,7 +27,7 @@ export function contentReason(reason: string): "DigestMismatch" | "ImageMalforme
 function judgeForm(rule: DigestRule, reference: Reference, tags: ImageContext["tags"]): readonly RuleFinding[] {
   if (reference.digest !== undefined) {
     if (reference.tag === undefined || rule.allowTag) return [];
-    return [finding("TagForbidden", `has a tag beside its digest; write ${reference.name}@${reference.digest}`)];
+    return [finding("TagForbidden", `has a tag beside its digest; ${digestAdvice({ status: "ok", reference })}`)];
   }
   // With a pin that should have happened the registry decides what to say: see judgeContent.
   return rule.required && tags === "bare" ? [digestRequired(reference)] : [];
@@ -110,7 +112,7 @@ function judgeDrift(
   const soften = rule.tagDrift === "Report" ? ({ atMost: "warn" } as const) : {};
   if (tag?.status === "verified") {
     if (tag.value === judged) return [];
-    const detail = `${tagName(reference)} no longer names ${what}, but ${tag.value}; deploy that digest or restore the tag`;
+    const detail = `${tagName(reference)} no longer names ${what}, but ${tag.value}; ${ADVICE_ON_DRIFT}`;
     return [{ ...finding("TagDrift", detail), ...known, ...soften }];
   }
   if (tag?.status === "absent") {
@@ -127,8 +129,7 @@ function judgeDrift(
 
 function digestRequired(reference: Reference): RuleFinding {
   const found = reference.tag === undefined ? "has neither tag nor digest" : "uses a tag";
-  const write = `${reference.name}@sha256:...`;
-  return finding("DigestRequired", `${found}; write ${write} (crane digest ${reference.original})`);
+  return finding("DigestRequired", `${found}; ${digestAdvice({ status: "ok", reference })}`);
 }
 
 function tagName({ tag }: Reference): string {

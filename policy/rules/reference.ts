@@ -1,4 +1,5 @@
 import type { RuleFinding } from "../finding/finding.ts";
+import { digestAdvice } from "../image/digestAdvice.ts";
 import type { ParsedReference } from "../image/reference.ts";
 
 /**
@@ -10,7 +11,7 @@ export function judgeReference(parsed: ParsedReference): readonly RuleFinding[] 
   const detail =
     "reference" in parsed && parsed.reason === "ImageMalformed"
       ? `${parsed.message}; write hosts in ASCII`
-      : `${parsed.message}; write ${"reference" in parsed ? parsed.reference.name : "registry/repository"}@sha256:<64 hex>`;
+      : `${parsed.message}; ${digestAdvice(parsed)}`;
   return parsed.reason === "DigestMalformed"
     ? [{ rule: "digest", reason: "DigestMalformed", detail }]
     : [{ rule: "reference", reason: "ImageMalformed", detail }];

@@ -66,6 +66,24 @@ describe("image-security check", function () {
     );
   });
 
+  it("says once what several policies say, as a cluster would; the JSON has every finding", async () => {
+    await place({
+      "pod.yaml": pod("quay.io/company/web:v1"),
+      "more.yaml": policy("all", `{registries: {allow: ["${sampleRegistry}"]}, digest: {}}`),
+    });
+    const policies = ["--policy=policy.yaml", "--policy=more.yaml"];
+    const { stdout } = await check(["pod.yaml", ...policies]);
+    const image = 'container "web", image "quay.io/company/web:v1"';
+    assert.deepEqual(stdout.split("\n").slice(1, -1), [
+      `  pod.yaml:7: denied: [all, production] ${image}: RegistryNotAllowed: quay.io/company/web is not allowed; allowed: ${sampleRegistry}`,
+      `  pod.yaml:7: denied: [all, production] ${image}: DigestRequired: uses a tag`,
+    ]);
+    const json = JSON.parse((await check(["pod.yaml", ...policies, "--output=json"])).stdout) as {
+      objects: { findings: unknown[] }[];
+    };
+    assert.equal(json.objects[0]?.findings.length, 4);
+  });
+
   it("pins as the cluster would before it judges", async () => {
     await place({ "pin.yaml": policy("pin", "{digest: {pin: Pods, verify: true}}"), "pod.yaml": pod(tagged) });
     const { code, stdout } = await check(["pod.yaml", "--policy=pin.yaml", "--output=json"]);

@@ -11,6 +11,17 @@ const POLICIES = {
   registries: { registries: { allow: ["registry.company.com"], deny: ["docker.io"] } },
 } as const;
 
+const RELEASE = {
+  name: "release",
+  key: {
+    pem: `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt
+6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==
+-----END PUBLIC KEY-----
+`,
+  },
+} as const;
+
 describe("admission, asked by a real API server", function () {
   this.timeout(60_000);
   let cluster: Cluster;
@@ -51,7 +62,28 @@ describe("admission, asked by a real API server", function () {
   it("shows every reason of a refusal at once", async () => {
     const { stderr } = await run("a", "nginx");
     assert.match(stderr, /pods\.validate\.imagesecurity\.dev" denied the request/);
-    assert.match(stderr, /\[digests\][^\n]*\n\[registries\]/);
+    assert.match(stderr, /denied the request: *\n\[registries\][^\n]*\n\[digests\]/);
+  });
+
+  it("says eight facts about four images under three policies in eight lines", async () => {
+    const { digests, registries } = POLICIES;
+    await webhook.enforce({
+      digests,
+      registries,
+      production: { ...digests, ...registries, signatures: { authorities: ["release"] }, authorities: [RELEASE] },
+    });
+    const containers = ["a", "b", "c", "d"].map((name) => ({ name, image: `quay.io/company/${name}:v1` }));
+    const labels = { app: "x" };
+    const spec = { selector, replicas: 0, template: { metadata: { labels }, spec: { containers } } };
+    const { stderr } = await apply({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "x" }, spec });
+    const [, ...lines] = stderr.trim().split("\n");
+    assert.deepEqual(
+      lines,
+      containers.flatMap(({ name, image }) => [
+        `[production, registries] container "${name}", image "${image}": RegistryNotAllowed: quay.io/company/${name} is not allowed; allowed: registry.company.com`,
+        `[digests, production] container "${name}", image "${image}": DigestRequired: uses a tag`,
+      ]),
+    );
   });
 
   const template = (image: string): object => ({

@@ -51,7 +51,7 @@ describe("createValidate", () => {
     assert.deepEqual(response, { uid: "7f0b2a5e-uid", allowed: true });
   });
 
-  it("refuses with 403 Forbidden and every finding, sorted", async () => {
+  it("refuses with 403 Forbidden and every finding, by container, where it comes from before what it is, below the API server's words", async () => {
     const object = pod(["nginx", good], { initContainers: ["quay.io/x:1"], volumes: ["ghcr.io/data:2"] });
     const { response } = await ask([ours, pinned], request("Pod", object));
     assert.equal(response.allowed, false);
@@ -61,12 +61,13 @@ describe("createValidate", () => {
     assert.deepEqual(
       lines.map((line) => line.replace(/: (\w+): .*/, " $1")),
       [
-        '[digests] container "c0", image "nginx" DigestRequired',
-        '[digests] container "i0", image "quay.io/x:1" DigestRequired',
-        '[digests] volume "v0", image "ghcr.io/data:2" DigestRequired',
+        "",
         '[registries] container "c0", image "nginx" RegistryNotAllowed',
+        '[digests] container "c0", image "nginx" DigestRequired',
         '[registries] container "i0", image "quay.io/x:1" RegistryNotAllowed',
+        '[digests] container "i0", image "quay.io/x:1" DigestRequired',
         '[registries] volume "v0", image "ghcr.io/data:2" RegistryNotAllowed',
+        '[digests] volume "v0", image "ghcr.io/data:2" DigestRequired',
       ],
     );
     assert.deepEqual(response.auditAnnotations, {

@@ -18,6 +18,12 @@ describe("fitWarnings", () => {
     assert.match(shorter, /write registry\.company\.com\/team\/app@sha256:a{12}\.\.\.$/);
   });
 
+  it("shortens digests in every warning, also in one that has room", () => {
+    assert.deepEqual(fitWarnings([`[p] container "web", image "app@${digest}"`]), [
+      `[p] container "web", image "app@sha256:${"a".repeat(12)}..."`,
+    ]);
+  });
+
   it("cuts what is still too long, never inside a character", () => {
     const [cut = ""] = fitWarnings(["𝕏".repeat(400)]);
     assert.equal(Array.from(cut).length, 256);
