@@ -69,7 +69,7 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
         const effort = new Effort();
         efforts.set(key, effort);
         try {
-          await searchAll(context, open, answers, flight, effort);
+          await searchAll(context, open, answers, flight, effort, since);
         } finally {
           if (efforts.get(key) === effort) efforts.delete(key);
         }
@@ -80,7 +80,8 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
         const late = recall(all, since);
         const effort = efforts.get(key);
         const why = effort?.excessive === true ? "junk" : effort?.crowded === true ? "crowded" : "late";
-        for (const one of late.open) if (!late.answers.has(one.id)) late.answers.set(one.id, outcomes.giveUp(one, why));
+        for (const one of late.open)
+          if (!late.answers.has(one.id)) late.answers.set(one.id, outcomes.giveUp(one, why, since));
         return late.answers;
       },
     );
@@ -93,10 +94,11 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
     answers: Answers,
     flight: Flight,
     effort: Effort,
+    since: number,
   ): Promise<void> => {
     const manifest = await context.manifest();
     if (manifest.status !== "verified") {
-      for (const one of open) answers.set(one.id, withoutImage(one, manifest, outcomes));
+      for (const one of open) answers.set(one.id, withoutImage(one, manifest, outcomes, since));
       return;
     }
     const { mediaType, size } = manifest.value;
@@ -110,7 +112,7 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
         if (repository === undefined) return;
         const take = (tally: Parameters<Outcomes["take"]>[1], complete: boolean): void => {
           for (const one of group) {
-            const outcome = outcomes.take(one, tally, complete);
+            const outcome = outcomes.take(one, tally, complete, since);
             if (outcome !== undefined) answers.set(one.id, outcome);
           }
         };
@@ -144,6 +146,7 @@ const withoutImage = (
   { key }: Open,
   manifest: Exclude<Awaited<ReturnType<FactContext["manifest"]>>, { status: "verified" }>,
   outcomes: Outcomes,
+  since: number,
 ): SignatureOutcome => {
   switch (manifest.status) {
     case "absent":
@@ -151,7 +154,7 @@ const withoutImage = (
     case "invalid":
       return { status: "invalid", reason: "SignatureInvalid", message: manifest.message };
     case "unavailable":
-      return outcomes.standIn(key, manifest);
+      return outcomes.standIn(key, manifest, since);
   }
 };
 

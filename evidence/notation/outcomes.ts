@@ -1,5 +1,8 @@
+import { wasHeldUp } from "../../async/shares/party.ts";
 import type { SignatureOutcome } from "../../policy/facts/facts.ts";
+import { isOurs } from "../../policy/facts/unavailable.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
+import { late } from "../registry/failure.ts";
 import { KeptOutcomes, type OutcomeTimes } from "../sigstore/keptOutcomes.ts";
 import type { Tally } from "./find/tally.ts";
 
@@ -13,13 +16,9 @@ export interface Asked {
 
 const BYTES = 16 * 1024 * 1024;
 
-const TOO_LATE = {
-  status: "unavailable",
-  cause: "timeout",
-  message: "its notation signatures could not be looked up in time",
-} as const;
+const TOO_LATE = "its notation signatures could not be looked up in time";
 
-const CROWDED = { ...TOO_LATE, cause: "overloaded" } as const;
+const CROWDED = { status: "unavailable", cause: "overloaded", message: TOO_LATE } as const;
 
 const JUNK = {
   status: "invalid",
@@ -52,7 +51,7 @@ export class Outcomes {
   }
 
   /** Takes over what a lookup has found; in the middle of it only proofs, since what is missing may come yet. */
-  take({ key, signer }: Asked, tally: Tally, complete: boolean): SignatureOutcome | undefined {
+  take({ key, signer }: Asked, tally: Tally, complete: boolean, since: number): SignatureOutcome | undefined {
     const { outcome, until } = tally.outcome(signer);
     if (outcome.status !== "verified" && !complete) return undefined;
     if (until !== undefined) this.#until.set(outcome, until);
@@ -60,26 +59,28 @@ export class Outcomes {
       this.#kept.keep(key, outcome, complete && !tally.isTroubled, 0);
       return outcome;
     }
-    return this.standIn(key, outcome);
+    return this.standIn(key, outcome, since);
   }
 
   /** A proof that is known stands in for what could not be had now. */
-  standIn(key: string, outcome: Extract<SignatureOutcome, { status: "unavailable" }>): SignatureOutcome {
+  standIn(key: string, outcome: Extract<SignatureOutcome, { status: "unavailable" }>, since: number): SignatureOutcome {
     this.#metrics.unavailable("signatures", outcome.cause);
     // 401 and 403 are answers: they end what this credential was shown before.
     if (outcome.cause === "unauthorised") this.#kept.forget(key);
-    const stale = this.#stale(key);
+    const stale = isOurs(outcome) ? undefined : this.#stale(key, since);
     if (stale !== undefined) this.#metrics.cacheRequest("signatures", "stale");
     return stale ?? outcome;
   }
 
   /** For a caller whose time is over: an older proof, or that it could not be told; where it was the content that took the time, that. */
-  giveUp({ key }: Asked, why: "late" | "crowded" | "junk"): SignatureOutcome {
-    return this.#stale(key) ?? { late: TOO_LATE, crowded: CROWDED, junk: JUNK }[why];
+  giveUp({ key }: Asked, why: "late" | "crowded" | "junk", since: number): SignatureOutcome {
+    // What our own queues held up is no outage: who fills them must not gain an older proof by it.
+    const ours = why === "crowded" || (why === "late" && wasHeldUp());
+    return (ours ? undefined : this.#stale(key, since)) ?? { late: late(TOO_LATE), crowded: CROWDED, junk: JUNK }[why];
   }
 
-  #stale(key: string): SignatureOutcome | undefined {
-    const stale = this.#kept.stale(key, false);
+  #stale(key: string, since: number): SignatureOutcome | undefined {
+    const stale = this.#kept.stale(key, since);
     return stale !== undefined && this.#holds(stale) ? stale : undefined;
   }
 

@@ -184,7 +184,9 @@ export class ReferrerLists {
     const { clock, times } = this.#options;
     const whole = before?.end === "complete" ? before : before?.previous;
     const started = clock();
-    const previous = whole !== undefined && started - whole.started < times.list + times.stale ? whole : undefined;
+    const survives = whole !== undefined && started - whole.started < times.list + times.stale;
+    // Who asked to look again must not be shown what was listed before.
+    const previous = survives && whole.started >= this.#renewed ? whole : undefined;
     this.#count += 1;
     const list: List = {
       id: this.#count,

@@ -5,8 +5,8 @@ import type { EvidenceMetrics } from "../metrics.ts";
 import type { Examiner } from "./verify/examiner.ts";
 import { ask, keyOf, type Asked, type Open } from "./asked.ts";
 import { Effort } from "./find/effort.ts";
-import { OUTCOME_TIMES, type OutcomeTimes } from "./keptOutcomes.ts";
-import { Lookup } from "./lookup.ts";
+import { OUTCOME_TIMES, type Looked, type OutcomeTimes } from "./keptOutcomes.ts";
+import { Lookup, type LookupQuestion, type LookupState } from "./lookup.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Signer } from "./proof.ts";
 import type { SignerSources } from "./signers.ts";
@@ -126,12 +126,13 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
         const late = recall(all, since, inquiry.age);
-        const crowded = efforts.get(key)?.crowded === true;
-        const junk = efforts.get(key)?.excessive === true || buried.has(context);
+        const effort = efforts.get(key) ?? new Effort();
+        const junk = effort.excessive || buried.has(context);
         if (junk) buried.add(context);
+        const whole = inquiry.age !== undefined;
         for (const one of late.open)
-          if (junk) outcomes.giveUpOnJunk(one, late.answers, inquiry.age);
-          else outcomes.giveUp(one, late.answers, crowded, inquiry.age);
+          if (junk) outcomes.giveUpOnJunk(one, late.answers, since, whole);
+          else outcomes.giveUp(one, late.answers, effort.crowded, since, whole ? effort.namedAt(one.place) : undefined);
         return late.answers;
       },
     );
@@ -151,21 +152,24 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     const places = [...Map.groupBy(open, ({ place }) => place).values()];
     await Promise.all(
       places.map(async (group) => {
+        const [first] = group;
+        if (first === undefined) return;
         let lists: string | undefined;
-        const question = questionOf(group, age !== undefined, (name) => {
+        const named = effort.namedAt(first.place);
+        const question = questionOf(first, group, age !== undefined, named, (name) => {
           lists = name;
           return group.every((one) => outcomes.isOfLists(one, name, since));
         });
-        if (question === undefined) return;
         const state = await lookup.run(question, signal, effort, (partial) => {
           if (age !== undefined) return;
-          for (const one of group) outcomes.take(one, partial, false, answers);
+          for (const one of group) outcomes.take(one, partial, false, answers, since);
           if (enough(answers)) stop.abort(ENOUGH);
         });
         // Where reading stopped in the middle, what is missing is not known, whether somebody wants to know it or not.
         if (signal.aborted) return;
+        const looked = age === undefined || state === "known" ? undefined : lookedAt(group, state, named, lists);
         for (const one of group)
-          if (state !== "known") outcomes.take(one, state, true, answers, age, lists);
+          if (state !== "known") outcomes.take(one, state, true, answers, since, looked);
           else if (lists !== undefined) outcomes.renew(one, answers, lists, since);
       }),
     );
@@ -202,13 +206,25 @@ const sharedKey = (asked: Asked): string => {
 
 const isKnown = (asked: Asked | Promise<Asked>): asked is Asked => !(asked instanceof Promise);
 
+const lookedAt = (
+  group: readonly Open[],
+  { attestations }: LookupState,
+  named: ReadonlySet<string>,
+  lists: string | undefined,
+): Looked => {
+  const proved = group.some(
+    ({ want, signer }) => attestations(want.predicateType ?? "", signer.key).status === "verified",
+  );
+  return { named, proved, ...(lists === undefined ? {} : { lists }) };
+};
+
 const questionOf = (
+  first: Open,
   group: readonly Open[],
   whole: boolean,
+  named: Set<string>,
   isKnown: (lists: string) => boolean,
-): Parameters<Lookup["run"]>[0] | undefined => {
-  const [first] = group;
-  if (first === undefined) return undefined;
+): LookupQuestion => {
   const attestations = new Map<string, Signer[]>();
   for (const { want, signer } of group) {
     if (want.predicateType === undefined) continue;
@@ -221,5 +237,6 @@ const questionOf = (
     attestations,
     whole,
     isKnown,
+    named,
   };
 };

@@ -17,15 +17,28 @@ export interface OutcomeTimes {
 
 export const OUTCOME_TIMES: OutcomeTimes = { verified: 600_000, negative: 500, whole: 20_000, stale: 86_400_000 };
 
+/** A digest in a set. */
+const NAME_BYTES = 150;
+
 export interface Kept<T> {
   readonly outcome: T;
   /** Milliseconds since the epoch. */
   at: number;
   /** false: reading stopped when enough was proved, so there may be more. */
   readonly complete: boolean;
-  /** Of a search for all: the name of the lists that it looked through, and when it did. */
-  readonly lists?: string;
+  /** Of a search for all. */
+  readonly looked?: Looked;
   readonly readAt: number;
+}
+
+/** What a search for all looked through. */
+export interface Looked {
+  /** The name of its lists; absent where one of them could not be read. */
+  readonly lists?: string;
+  /** Manifests that the lists name. */
+  readonly named: ReadonlySet<string>;
+  /** Whether it proved anything, for whichever question: then that there is nothing of another kind is as good as what is there. */
+  readonly proved: boolean;
 }
 
 /** `registry/repository`, the credential's scope, and the digest: nothing is ever kept by tag. */
@@ -66,7 +79,7 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
    */
   ofLists(key: string, lists: string, since: number): Kept<T> | undefined {
     const kept = this.#kept.get(key);
-    if (kept?.complete !== true || kept.lists !== lists || kept.readAt < since) return undefined;
+    if (kept?.complete !== true || kept.looked?.lists !== lists || kept.readAt < since) return undefined;
     const isBuried = "buried" in kept.outcome;
     return !isBuried && younger(kept.readAt, this.#clock(), this.#times.verified) ? kept : undefined;
   }
@@ -77,19 +90,33 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
     if (kept !== undefined) kept.at = this.#clock();
   }
 
-  /** A proof that stands in while its renewal is unavailable. `whole`: only one of a completed search will do. */
-  stale(key: string, whole: boolean): T | undefined {
+  /** A proof that stands in while its renewal is unavailable. */
+  stale(key: string, since: number): T | undefined {
     const kept = this.#kept.get(key);
-    if (kept?.outcome.status !== "verified" || (whole && !kept.complete)) return undefined;
-    return this.#clock() - kept.at < this.#times.verified + this.#times.stale ? kept.outcome : undefined;
+    return kept?.outcome.status === "verified" && this.#survives(kept, since) ? kept.outcome : undefined;
+  }
+
+  /**
+   * What a completed search for all came to, while it cannot be repeated: with all of it, also that there is nothing of a kind. Where a list
+   * names by now what it did not look through (`named`), that may say worse.
+   */
+  staleOfAll(key: string, named: ReadonlySet<string>, since: number): T | undefined {
+    const kept = this.#kept.get(key);
+    if (kept?.looked?.proved !== true || !kept.complete || "buried" in kept.outcome) return undefined;
+    const { looked } = kept;
+    return this.#survives(kept, since) && [...named].every((one) => looked.named.has(one)) ? kept.outcome : undefined;
+  }
+
+  #survives({ at }: Kept<T>, since: number): boolean {
+    return at >= since && this.#clock() - at < this.#times.verified + this.#times.stale;
   }
 
   /** `bytes`: in memory, of the statements that it holds. An unavailable outcome is never kept: it says nothing of the image. */
-  keep(key: string, outcome: T, complete: boolean, bytes: number, lists?: string): void {
+  keep(key: string, outcome: T, complete: boolean, bytes: number, looked?: Looked): void {
     if (outcome.status === "unavailable") return;
-    const size = 2 * key.length + 600 + bytes;
+    const size = 2 * key.length + 600 + bytes + NAME_BYTES * (looked?.named.size ?? 0);
     const at = this.#clock();
-    this.#kept.set(key, { outcome, at, readAt: at, complete, ...(lists === undefined ? {} : { lists }) }, { size });
+    this.#kept.set(key, { outcome, at, readAt: at, complete, ...(looked === undefined ? {} : { looked }) }, { size });
   }
 
   /** The registry refuses this credential now: what it was shown before is not its any more. */

@@ -21,6 +21,8 @@ export interface LookupQuestion {
   readonly whole: boolean;
   /** Whether what these lists name is known already (`Search.isKnown`). */
   readonly isKnown: (lists: string) => boolean;
+  /** `Search.named`. */
+  readonly named: Set<string>;
 }
 
 /** What was found so far; good to ask at any time. */
@@ -58,7 +60,7 @@ export class Lookup {
     effort: Effort,
     onProof: (state: LookupState) => void,
   ): Promise<LookupState | "known"> {
-    const { repository, digest, whole, isKnown } = question;
+    const { repository, digest, whole, isKnown, named } = question;
     const tally = new Tally();
     const sizes = new Map<string, number>();
     const state: LookupState = {
@@ -125,6 +127,7 @@ export class Lookup {
         predicateTypes: new Set(question.attestations.keys()),
         whole,
         isKnown,
+        named,
         effort,
         signal,
       },

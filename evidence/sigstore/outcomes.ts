@@ -5,7 +5,7 @@ import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/fa
 import type { AnswerAge } from "../attestations.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import { keyOf, type Asked, type Open } from "./asked.ts";
-import { KeptOutcomes, type OutcomeTimes } from "./keptOutcomes.ts";
+import { KeptOutcomes, type Looked, type OutcomeTimes } from "./keptOutcomes.ts";
 import type { LookupState } from "./lookup.ts";
 import { factKey, type Answers, type Want } from "./wants.ts";
 
@@ -17,6 +17,8 @@ const ATTESTATION_BYTES = 32 * 1024 * 1024;
 const WHOLE_BYTES = 96 * 1024 * 1024;
 
 const TOO_LATE = "its signatures could not be looked up in time";
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 const CROWDED = {
   status: "unavailable",
@@ -60,20 +62,18 @@ export class Outcomes {
       return true;
     }
     if (resolved.status === "unusable") {
-      putUntrusted(answers, want, resolved.message);
+      if (age === undefined) putUntrusted(answers, want, resolved.message);
+      // What it made does not count, and may be the newest.
+      else put(answers, want, { status: "unavailable", cause: "kms", message: resolved.message, lasting: true });
       return true;
     }
     const key = keyOf(asked, resolved.signer);
     if (resolved.renewable !== undefined) {
       const { cause, message } = resolved.renewable;
-      put(
-        answers,
-        want,
-        this.#store(want, age).stale(key, age !== undefined) ?? { status: "unavailable", cause, message },
-      );
+      put(answers, want, this.#stale(want, key, since, age && NOTHING) ?? { status: "unavailable", cause, message });
       return true;
     }
-    const store = this.#store(want, age);
+    const store = this.#store(want, age !== undefined);
     const kept = age === undefined ? store.fresh(key, since) : store.within(key, age, since);
     if (kept !== undefined) put(answers, want, kept.outcome);
     return kept?.complete === true;
@@ -81,29 +81,28 @@ export class Outcomes {
 
   /**
    * Takes over what a lookup has found. In the middle of it (`complete` false) only proofs: what is missing may come yet.
-   * A proof that is known stands in for what could not be had now. `age` is there for who needs all that was attested: half of it could
+   * A proof that is known stands in for what could not be had now. `looked` is there for who needs all that was attested: half of it could
    * lack the newest scan, or the statement that takes an excuse back.
    */
-  take(open: Open, state: LookupState, complete: boolean, answers: Answers, age?: AnswerAge, lists?: string): void {
+  take(open: Open, state: LookupState, complete: boolean, answers: Answers, since: number, looked?: Looked): void {
     const { want, signer } = open;
     const type = want.predicateType;
-    const whole = age !== undefined;
     const found = type === undefined ? state.signatures(signer.key) : state.attestations(type, signer.key);
     if (found.status !== "verified" && !complete) return;
     const key = keyOf(open, signer);
-    const store = this.#store(want, age);
+    const store = this.#store(want, looked !== undefined);
     // The outcome is of the kind that the want asks for, and so is the store.
     const outcome = found as AnyOutcome;
     if (outcome.status !== "unavailable") {
       const read = complete && !state.isTroubled(type === undefined ? "signature" : "attestation");
-      store.keep(key, outcome, read, type === undefined ? 0 : sizeOf(outcome, state.bytes(type)), lists);
+      store.keep(key, outcome, read, type === undefined ? 0 : sizeOf(outcome, state.bytes(type)), looked);
       put(answers, want, outcome);
       return;
     }
     this.#metrics.unavailable("signatures", outcome.cause);
     // 401 and 403 are answers: they end what this credential was shown before.
     if (outcome.cause === "unauthorised") store.forget(key);
-    const stale = isOurs(outcome) ? undefined : store.stale(key, whole);
+    const stale = isOurs(outcome) ? undefined : this.#stale(want, key, since, looked?.named);
     if (stale !== undefined) this.#metrics.cacheRequest("signatures", "stale");
     put(answers, want, stale ?? outcome);
   }
@@ -123,12 +122,12 @@ export class Outcomes {
   }
 
   /** For a caller whose time is over (`crowded`: waiting for memory that others took up): an older proof, or that it could not be told. */
-  giveUp(open: Open, answers: Answers, crowded: boolean, age?: AnswerAge): void {
+  giveUp(open: Open, answers: Answers, crowded: boolean, since: number, named?: ReadonlySet<string>): void {
     const { want } = open;
     if (answers.has(want)) return;
     // What our own queues held up is no outage: who fills them must not gain an older proof by it.
     const ours = crowded || wasHeldUp();
-    const stale = ours ? undefined : this.#store(want, age).stale(keyOf(open, open.signer), age !== undefined);
+    const stale = ours ? undefined : this.#stale(want, keyOf(open, open.signer), since, named);
     put(answers, want, stale ?? (crowded ? CROWDED : late(TOO_LATE)));
   }
 
@@ -136,23 +135,29 @@ export class Outcomes {
    * As `giveUp`, where it was the content that took the time. Who needs all that was attested gets no older proof then: whoever pushes
    * must not be able to hold up what says worse.
    */
-  giveUpOnJunk(open: Open, answers: Answers, age?: AnswerAge): void {
+  giveUpOnJunk(open: Open, answers: Answers, since: number, whole: boolean): void {
     const { want } = open;
     if (answers.has(want)) return;
-    const stale = age === undefined ? this.#store(want, age).stale(keyOf(open, open.signer), false) : undefined;
+    const stale = whole ? undefined : this.#stale(want, keyOf(open, open.signer), since);
     if (stale !== undefined) put(answers, want, stale);
     else if (want.predicateType === undefined) answers.signatures.set(factKey(want), JUNK_SIGNATURES);
     else answers.attestations.set(factKey(want), JUNK_ATTESTATIONS);
   }
 
-  #store({ predicateType }: Want, age: AnswerAge | undefined): Store {
-    if (age !== undefined) return this.#wholes as Store;
+  /** `named`: who asks needs all that was attested, and lists name this much of it by now. */
+  #stale(want: Want, key: string, since: number, named?: ReadonlySet<string>): AnyOutcome | undefined {
+    const store = this.#store(want, named !== undefined);
+    return named === undefined ? store.stale(key, since) : store.staleOfAll(key, named, since);
+  }
+
+  #store({ predicateType }: Want, whole: boolean): Store {
+    if (whole) return this.#wholes as Store;
     // Keys of the two never meet: a predicate type is never empty.
     return (predicateType === undefined ? this.#signatures : this.#attestations) as Store;
   }
 }
 
-type Store = Pick<KeptOutcomes<AnyOutcome>, "fresh" | "within" | "stale" | "keep" | "forget">;
+type Store = Pick<KeptOutcomes<AnyOutcome>, "fresh" | "within" | "stale" | "staleOfAll" | "keep" | "forget">;
 
 /** Large statements stay text, small ones are parsed, which takes about three times what they were read from. */
 const sizeOf = (outcome: AttestationOutcome, bytes: number): number => {

@@ -31,11 +31,9 @@ export function judgeBaseImages(rule: BaseImagesRule, facts: ImageFacts): RuleFi
   const { authorities } = rule;
   if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
   const outcome = authorities === undefined ? facts.bases : attestedBases(authorities, facts);
-  if (outcome?.status === "verified") return outcome.value.flatMap((claim) => judgeClaim(rule, claim));
-  if (authorities !== undefined && authorities.faulty.length > 0) {
-    const faults = authorities.faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
-    return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
-  }
+  const faults = authorities === undefined ? [] : faultsOf(authorities);
+  if (outcome?.status === "verified") return [...outcome.value.flatMap((claim) => judgeClaim(rule, claim)), ...faults];
+  if (faults.length > 0) return faults;
   if (outcome === undefined) {
     // A defect of ours, which `onUnavailable` must not settle.
     return [finding("EvidenceUnavailable", "the base image was not asked for", { unavailable: "configuration" })];
@@ -64,6 +62,13 @@ function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {
     detail,
     ...extra,
   };
+}
+
+/** The configuration faults of the authorities: what one of them attested may name a base that the others do not. */
+function faultsOf({ faulty }: AuthoritySet): RuleFinding[] {
+  if (faulty.length === 0) return [];
+  const faults = faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
+  return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
 }
 
 /** What the authorities' verified provenance says the image was built from. One authority that says it is enough. */

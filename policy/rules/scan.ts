@@ -69,9 +69,9 @@ export function judgeScan(rule: ScanRule, facts: ImageFacts, context: ScanContex
       // A defect of ours, which `onUnavailable` must not settle.
       return [finding("EvidenceUnavailable", `${sourceName(source)} was not asked`, { unavailable: "configuration" })];
     }
-    if (outcome.status === "verified") return judgeReports(rule, outcome.value, facts, context);
-    const fault = source.type === "attestation" ? faultOf(source.authorities) : undefined;
-    if (fault !== undefined) return [fault];
+    const faults = source.type === "attestation" ? faultsOf(source.authorities) : [];
+    if (outcome.status === "verified") return [...judgeReports(rule, outcome.value, facts, context), ...faults];
+    if (faults.length > 0) return faults;
     if (outcome.status === "invalid") return [finding(outcome.reason, `${sourceName(source)}: ${outcome.message}`)];
     if (outcome.status === "unavailable") {
       const unavailable = settledBy(outcome);
@@ -113,14 +113,13 @@ function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {
 }
 
 /**
- * The configuration faults of the authorities that a source trusts; they count only where nobody else proved a report.
+ * The configuration faults of the authorities that a source trusts: what one of them attested may be newer and worse
+ * than what the others did.
  */
-function faultOf({ faulty }: AuthoritySet): RuleFinding | undefined {
-  return faulty.length === 0
-    ? undefined
-    : finding("EvidenceUnavailable", faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; "), {
-        unavailable: "configuration",
-      });
+function faultsOf({ faulty }: AuthoritySet): RuleFinding[] {
+  if (faulty.length === 0) return [];
+  const faults = faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
+  return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
 }
 
 function onlyReports({ sources }: ScanRule): boolean {

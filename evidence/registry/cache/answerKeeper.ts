@@ -19,6 +19,8 @@ export interface AccessQuestion<T> {
   readonly time: number;
   /** The content behind a good answer, unless it was dropped meanwhile. */
   readonly load: (digest: string) => T | undefined;
+  /** It lists what was signed about an image: an answer from before a renewal stands in for none. */
+  readonly lists?: boolean;
   /** Asks the registry; `known` is the digest of an older good answer whose content is still at hand. */
   readonly fetch: (flight: RegistryFlight, known: string | undefined) => Promise<Outcome<T, ContentReason>>;
   readonly digestOf: (value: T) => string;
@@ -83,13 +85,14 @@ export class AnswerKeeper {
       metrics.cacheRequest(question.kind, "hit");
       return kept;
     }
-    const stale = this.#stale(question);
+    const held = this.#held(question);
+    const stale = held === undefined || (question.lists === true && held.at < this.#renewed) ? undefined : held;
     const gaveUp = (flight: RegistryFlight): Outcome<T, ContentReason> => flight.last ?? late(question.late);
     // The flight under this key was started by a question of this type.
     const refresh = this.#flights.run(
       question.key,
       signal,
-      async (flight) => this.#refresh(question, flight, stale?.digest),
+      async (flight) => this.#refresh(question, flight, held?.digest),
       gaveUp,
     ) as Promise<Outcome<T, ContentReason>>;
     const soon = stale === undefined ? undefined : await within(refresh, PATIENCE, undefined);
@@ -116,14 +119,17 @@ export class AnswerKeeper {
     this.#options.metrics.unavailable(question.kind, cause);
   }
 
-  #stale<T>(question: AccessQuestion<T>): { readonly digest: string; readonly value: T } | undefined {
+  /** An older good answer whose content is at hand. */
+  #held<T>(
+    question: AccessQuestion<T>,
+  ): { readonly digest: string; readonly value: T; readonly at: number } | undefined {
     const { cache, clock, times } = this.#options;
     const answered = cache.answers.get(question.key);
     if (answered?.outcome.status !== "verified") return undefined;
     if (clock() - answered.at >= question.time + times.stale) return undefined;
     const { digest } = answered.outcome;
     const value = question.load(digest);
-    return value === undefined ? undefined : { digest, value };
+    return value === undefined ? undefined : { digest, value, at: answered.at };
   }
 
   async #refresh<T>(

@@ -148,6 +148,7 @@ export class CachedRepository implements RepositoryReader {
       time: times.tag,
       load: (found) => cache.manifests.get(found),
       digestOf: (manifest) => manifest.digest,
+      lists: digestOfTag(tag) !== undefined,
       late: `${this.#endpoint.registry} did not answer in time for ${this.name}:${tag}`,
       fetch: async (flight, known) =>
         this.#read(this.#call(source, flight), tag, known, (head, { digest }) => head.names(digest)),

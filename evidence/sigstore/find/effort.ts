@@ -16,6 +16,7 @@ export class Effort {
   #tried = 0;
   #bytes = 0;
   #crowded = 0;
+  readonly #named = new Map<string, Set<string>>();
   readonly #total: Effort | undefined;
   readonly #mostTried: number;
 
@@ -29,6 +30,13 @@ export class Effort {
   listed(descriptors: number): void {
     this.#listed += descriptors;
     this.#total?.listed(descriptors);
+  }
+
+  /** The manifests that the lists of a place name, as far as they were read: what is among them is there, whether it can be had or not. */
+  namedAt(place: string): Set<string> {
+    const named = this.#named.get(place) ?? new Set<string>();
+    this.#named.set(place, named);
+    return named;
   }
 
   /** A manifest or a candidate that was looked at. */

@@ -20,6 +20,8 @@ export interface Search {
   readonly whole: boolean;
   /** Whether all that is listed was looked at before, under a name of the lists' contents; asked only with `whole`. */
   readonly isKnown: (lists: string) => boolean;
+  /** Takes up the manifests that the lists name, as they come; with `whole`. */
+  readonly named: Set<string>;
   readonly effort: Effort;
   readonly signal: AbortSignal;
 }
@@ -109,12 +111,14 @@ class Walk {
 
   /** All lists first: what any of them names is a part of the whole, and what none names is not there. */
   async whole(): Promise<"read" | "known"> {
-    const { signal, isKnown } = this.#wanted;
+    const { signal, isKnown, named } = this.#wanted;
     const referrers = new Referrers(this.#wanted);
     const [sig, att] = await Promise.all([
       this.#manifestOf("sig"),
       this.#manifestOf("att"),
-      this.#pages((page) => void referrers.add(page)),
+      this.#pages((page) => {
+        for (const { digest } of referrers.add(page)) named.add(digest);
+      }),
     ]);
     if (signal.aborted) return "read";
     const listed = referrers.inOrder();
@@ -133,12 +137,15 @@ class Walk {
   }
 
   async #manifestOf(suffix: "sig" | "att"): Promise<Manifest | undefined> {
-    const { repository, digest, signal, signatures, predicateTypes } = this.#wanted;
+    const { repository, digest, signal, signatures, predicateTypes, named } = this.#wanted;
     const tag = tagOf(digest, suffix);
     if (tag === undefined || (suffix === "sig" ? !signatures : predicateTypes.size === 0)) return undefined;
     const kind = suffix === "sig" ? "signature" : "attestation";
     const outcome = await repository.manifestByTag(tag, signal);
-    if (outcome.status === "verified") return outcome.value;
+    if (outcome.status === "verified") {
+      named.add(outcome.value.digest);
+      return outcome.value;
+    }
     if (outcome.status === "unavailable") this.#trouble(kind, outcome);
     else if (outcome.status === "invalid") this.#broken(kind, `cannot be read: ${outcome.message}`);
     return undefined;

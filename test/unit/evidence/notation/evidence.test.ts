@@ -288,6 +288,26 @@ describe("evidence of notation", () => {
       image.repository.fail = () => ({ status: "unavailable", cause: "network", message: "is down" });
       assert.match(String(await image.judge(under, policy)), /^EvidenceUnavailable: .*is down/);
     });
+    it("keeps no proof over what our own queues left undone, nor over a question of newer evidence", async () => {
+      const image = new SignedImage();
+      image.sign(leaf);
+      const policy = compile(signedBy(byNotation([root])));
+      const under = notationUnderTest();
+      await image.judge(under, policy);
+      under.clock.now += 3_600_000;
+      image.repository.fail = () => ({ status: "unavailable", cause: "overloaded", message: "too much is asked" });
+      assert.match(
+        String(await image.judge(under, policy)),
+        /^EvidenceUnavailable \(configuration\): .*too much is asked/,
+      );
+      image.repository.fail = () => ({ status: "unavailable", cause: "network", message: "is down" });
+      assert.deepEqual(await image.judge(under, policy), []);
+      const { signatures } = await under.provider.gather({ ...image.context([policy]), since: NOW + 1 });
+      assert.deepEqual(
+        [...(signatures ?? [])].map(([, { status }]) => status),
+        ["unavailable"],
+      );
+    });
     it("lets go of a proof the moment it expires", async () => {
       const image = new SignedImage();
       image.sign(leaf, { headers: { [EXPIRY]: NOW + 60_000 } });
