@@ -1,10 +1,10 @@
 /**
- * Writes `crds/types.ts`, `crds/policySchema.ts`, `crds/exceptionSchema.ts` and `crds/objectSchemas.ts` from the manifests beside them:
- * `npm run generate`. With `--check` nothing is written, and the exit code is 1 where a file is stale.
+ * Writes `crds/types.ts`, `crds/policySchema.ts`, `crds/exceptionSchema.ts`, `crds/objectSchemas.ts` and the schemas for editors
+ * (`crds/schemas/`) from the manifests beside them: `npm run generate`. With `--check` nothing is written, and the exit code is 1 where a file is stale.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { generateObjectSchemas, generateSchema } from "./schemaOf.ts";
+import { generateEditorSchema, generateObjectSchemas, generateSchema } from "./schemaOf.ts";
 import { generateTypes } from "./typesOf.ts";
 
 const MANIFESTS = ["imagesecuritypolicies.yaml", "imagesecurityexceptions.yaml", "violations.yaml"] as const;
@@ -18,6 +18,10 @@ const generated = new Map([
   ["exceptionSchema.ts", generateSchema(manifests[1] ?? "", "EXCEPTION_SCHEMA")],
   // Violations are the operator's to write.
   ["objectSchemas.ts", generateObjectSchemas(manifests.slice(0, 2), "OBJECT_SCHEMAS")],
+  ...manifests.slice(0, 2).map((manifest): [string, string] => {
+    const { kind, text } = generateEditorSchema(manifest);
+    return [`schemas/${kind.toLowerCase()}.json`, text];
+  }),
 ]);
 
 for (const [name, text] of generated) {

@@ -73,3 +73,42 @@ function withoutProse(schema: Node): Node {
   });
   return Object.fromEntries(entries);
 }
+
+/** A kind's schema as editors read it (JSON Schema draft-07): what Kubernetes alone understands is left out, descriptions stay. */
+export function generateEditorSchema(manifest: string): { readonly kind: string; readonly text: string } {
+  const { spec } = parse(manifest, { merge: true }) as {
+    spec: { group: string; names: { kind: string }; versions: { name: string; storage: boolean; schema: Node }[] };
+  };
+  const stored = spec.versions.find(({ storage }) => storage);
+  const root = withoutExtensions(stored?.schema["openAPIV3Schema"] as Node);
+  const { kind } = spec.names;
+  const properties = root["properties"] as Node;
+  const schema = {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    ...root,
+    required: ["apiVersion", "kind", "metadata", ...((root["required"] as readonly string[] | undefined) ?? [])],
+    properties: {
+      ...properties,
+      apiVersion: { ...(properties["apiVersion"] as Node), const: `${spec.group}/${stored?.name}` },
+      kind: { ...(properties["kind"] as Node), const: kind },
+      // The API server's own, of which the manifest says only what its rules are about.
+      metadata: { type: "object", required: ["name"], properties: { name: { type: "string" } } },
+    },
+  };
+  return { kind, text: `${JSON.stringify(schema, undefined, 2)}\n` };
+}
+
+function withoutExtensions(schema: Node): Node {
+  const entries = Object.entries(schema).flatMap(([key, value]): [string, unknown][] => {
+    if (key.startsWith("x-kubernetes-")) return [];
+    if (key === "items" || key === "additionalProperties") return [[key, withoutExtensions(value as Node)]];
+    if (key !== "properties") return [[key, value]];
+    const properties = Object.entries(value as Node).map(([name, one]) => [name, withoutExtensions(one as Node)]);
+    return [[key, Object.fromEntries(properties)]];
+  });
+  const named = Object.fromEntries(entries);
+  // A name that is misspelt is what an editor is to show; the API server prunes it.
+  return named["properties"] !== undefined && named["additionalProperties"] === undefined
+    ? { ...named, additionalProperties: false }
+    : named;
+}

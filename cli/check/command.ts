@@ -5,14 +5,14 @@ import { field, textField } from "../../json/fields.ts";
 import type { ImageSecurityPolicy } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
-import { clusterManifests } from "../cluster/clusterManifests.ts";
-import { addClusterFlags, connect, type ClusterFlags } from "../cluster/connect.ts";
+import { addClusterFlags, type ClusterFlags } from "../cluster/flags.ts";
 import { DENIED, PASSED, UsageError } from "../exitCode.ts";
 import { readManifests, type Manifest } from "../input/manifests.ts";
 import { policiesIn, resolveIn, secretData } from "../input/policyFiles.ts";
 import { readFiles } from "../input/yamlFiles.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
-import { userEvidence, type UserEvidenceOptions } from "../userEvidence.ts";
+import { lazyEvidence } from "../lazyEvidence.ts";
+import type { UserEvidenceOptions } from "../userEvidence.ts";
 import { keysOfPointer } from "./applyPatch.ts";
 import { explainImage } from "./explain.ts";
 import { isJudged, judgeManifest, type JudgeOptions } from "./judgeManifest.ts";
@@ -95,7 +95,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     namespaces,
   );
 
-  const evidence = await userEvidence(flags, knownFrom(around));
+  const evidence = lazyEvidence(flags, () => knownFrom(around));
   try {
     const defects: unknown[] = [];
     const options: JudgeOptions = {
@@ -133,6 +133,11 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
 
 /** What a file says of a policy stands for what the cluster says of it: that is how a change is tried. */
 const fromCluster = async (flags: ClusterFlags, instead: readonly Manifest[]): Promise<readonly Manifest[]> => {
+  // Loaded here: most checks ask no cluster, and its client takes longer to load than they do.
+  const [{ connect }, { clusterManifests }] = await Promise.all([
+    import("../cluster/connect.ts"),
+    import("../cluster/clusterManifests.ts"),
+  ]);
   const { client } = connect(flags);
   try {
     const replaced = new Set(instead.map(({ kind, name }) => `${kind} ${name}`));

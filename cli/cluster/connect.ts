@@ -1,20 +1,9 @@
 import { KubeConfig } from "@kubernetes/client-node";
-import type { Command } from "commander";
 import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
 import { KubeError, messageOf } from "../../kube/kubeError.ts";
 import { listPages } from "../../kube/watch/listPages.ts";
 import { UsageError } from "../exitCode.ts";
-
-/** How a command finds its cluster, as kubectl does. */
-export interface ClusterFlags {
-  readonly kubeconfig?: string;
-  readonly context?: string;
-}
-
-export const addClusterFlags = (command: Command): Command =>
-  command
-    .option("--kubeconfig <path>", "kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config)")
-    .option("--context <name>", "context of the kubeconfig");
+import type { ClusterFlags } from "./flags.ts";
 
 /** A cluster, and what its kubeconfig calls it. */
 export interface Connection {

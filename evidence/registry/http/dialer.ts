@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { connect as connectTls, getCACertificates, type TLSSocket } from "node:tls";
+import tls, { connect as connectTls, type TLSSocket } from "node:tls";
 import type { buildConnector } from "undici";
 import type { AddressFilter } from "./addresses.ts";
 import { portOf } from "../endpoint.ts";
@@ -52,7 +52,7 @@ export function createConnector(options: DialerOptions): buildConnector.connecto
   const ca =
     options.certificateAuthorities.length === 0
       ? undefined
-      : [...getCACertificates("default"), ...options.certificateAuthorities];
+      : [...systemCertificates(), ...options.certificateAuthorities];
   const resolve = rememberNames(options.network.resolve);
 
   const checked = async (url: URL): Promise<readonly ResolvedAddress[]> => {
@@ -160,3 +160,7 @@ async function tunnel(socket: Socket, proxy: URL, origin: URL): Promise<Socket> 
     request.end();
   });
 }
+
+/** The system's and Node's own; the published command line also runs on versions of Node that know only the latter. */
+const systemCertificates = (): readonly string[] =>
+  typeof tls.getCACertificates === "function" ? tls.getCACertificates("default") : tls.rootCertificates;

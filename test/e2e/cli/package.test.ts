@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { run, type ToolResult } from "../registry-tools/tools.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** Every Node at hand, by its version: the one of these tests, and others on PATH (`node`, `node20`, `node22`). */
+const findNodes = async (): Promise<ReadonlyMap<string, string>> => {
+  const found = new Map<string, string>();
+  const candidates = (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .flatMap((folder) => ["node", "node20", "node22"].map((name) => join(folder, name)));
+  for (const program of [process.execPath, ...candidates]) {
+    const version = await run(program, ["--version"]).catch(() => undefined);
+    const [, major] = /^v(\d+)\./.exec(version?.stdout ?? "") ?? [];
+    if (major !== undefined && !found.has(major)) found.set(major, program);
+  }
+  return found;
+};
+
+describe("the published command line", function () {
+  this.timeout(120_000);
+  let folder: string;
+  let nodes: ReadonlyMap<string, string>;
+  let main: string;
+
+  const ask = (node: string, ...args: readonly string[]): Promise<ToolResult> =>
+    run(node, [main, ...args], { cwd: folder, env: { PATH: process.env["PATH"], HOME: folder } });
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "package-"));
+    nodes = await findNodes();
+    const built = await run(process.execPath, [join(root, "cli/bundle.ts"), "--out", join(folder, "npm")], {
+      cwd: root,
+    });
+    assert.equal(built.code, 0, built.stderr);
+    const packed = await run("npm", ["pack", "--silent"], { cwd: join(folder, "npm") });
+    assert.equal(packed.code, 0, packed.stderr);
+    const into = join(folder, "empty");
+    await mkdir(into);
+    await writeFile(join(into, "package.json"), "{}");
+    const tarball = join(folder, "npm", packed.stdout.trim());
+    const installed = await run("npm", ["install", "--silent", "--offline", "--no-audit", "--no-fund", tarball], {
+      cwd: into,
+    });
+    assert.equal(installed.code, 0, installed.stderr);
+    assert.deepEqual((await readdir(join(into, "node_modules"))).toSorted(), [
+      ".bin",
+      ".package-lock.json",
+      "image-security",
+    ]);
+    main = join(into, "node_modules/.bin/image-security");
+    await writeFile(
+      join(folder, "policy.yaml"),
+      'apiVersion: imagesecurity.dev/v1\nkind: ImageSecurityPolicy\nmetadata: {name: p}\nspec: {registries: {allow: ["127.0.0.1:9"]}, digest: {verify: true}}\n',
+    );
+    await writeFile(
+      join(folder, "pod.yaml"),
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: nginx}]}\n",
+    );
+  });
+  after(async () => rm(folder, { recursive: true, force: true }));
+
+  it("runs alone on every Node at hand, and judges as here", async () => {
+    for (const [version, node] of nodes) {
+      if (Number(version) < 20) continue;
+      const { code, stdout, stderr } = await ask(node, "check", "pod.yaml", "--policy=policy.yaml");
+      assert.equal(code, 1, `Node ${version}: ${stderr}`);
+      assert.match(stdout, /\[p\] container "web", image "nginx": RegistryNotAllowed/, `Node ${version}`);
+    }
+    assert.ok(nodes.has("24"), [...nodes.keys()].join());
+  });
+
+  it("asks registries on every Node at hand", async () => {
+    const image = `127.0.0.1:9/app@sha256:${"a".repeat(64)}`;
+    for (const [version, node] of nodes) {
+      if (Number(version) < 20) continue;
+      const { code, stdout, stderr } = await ask(node, "check", "--policy=policy.yaml", `--image=${image}`);
+      assert.equal(code, 1, `Node ${version}: ${stderr}`);
+      assert.match(stdout, /EvidenceUnavailable: .*could not be reached|EvidenceUnavailable/, `Node ${version}`);
+    }
+  });
+
+  it("is kubectl's plugin by its other name, and has neither operator nor sandbox", async () => {
+    const plugins = join(folder, "plugins");
+    await mkdir(plugins);
+    await symlink(main, join(plugins, "kubectl-image_security"));
+    const { stdout } = await run(join(plugins, "kubectl-image_security"), ["--help"], {
+      env: { PATH: `${join(process.execPath, "..")}:${process.env["PATH"]}` },
+    });
+    assert.match(stdout, /check .*\n.* {2}audit/s);
+    assert.doesNotMatch(stdout, /^ {2}(?:operator|sandbox) /m);
+  });
+
+  it("completes in bash what it has", async () => {
+    const { stdout } = await ask(process.execPath, "completion", "bash");
+    const script = `${stdout}\nCOMP_WORDS=(image-security check --output s); COMP_CWORD=3; _image_security; echo "\${COMPREPLY[@]}"`;
+    assert.equal((await run("bash", ["-c", script])).stdout, "sarif");
+  });
+});
