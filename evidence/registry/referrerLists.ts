@@ -21,11 +21,17 @@ import type { CacheTimes, RegistryLimits } from "./settings.ts";
 
 type PageOutcome = Outcome<ReferrersPage, ContentReason>;
 
+const fails = (end: Failure): boolean => end.status === "unavailable" && !isOurs(end);
+
 /** One credential's view of one list. */
 export interface ListSource {
   readonly key: string;
   /** This credential has proved access: that it finds no list is no refusal in disguise. */
   readonly letIn: boolean;
+  /** See `CredentialSource`: others are asked when the registry fails. */
+  readonly ofPod?: boolean;
+  /** And it was never let in, so that what the others are told counts instead. */
+  readonly doubtful?: boolean;
   readonly fetch: (flight: RegistryFlight, page: URL | undefined) => Promise<PageOutcome>;
 }
 
@@ -94,6 +100,8 @@ export class ReferrerLists {
     const { metrics } = this.#options;
     let refusal: Failure | undefined;
     let unread: Failure | undefined;
+    let outage: Failure | undefined;
+    let doubtful: Failure | undefined;
     for (const source of sources) {
       const before = this.#lists.get(source.key);
       const list = this.#usable(before) ?? this.#start(source.key, before);
@@ -121,7 +129,15 @@ export class ReferrerLists {
         unread ??= end;
         continue;
       }
-      if (index === 0 && end.status === "absent" && !source.letIn) continue;
+      if (index === 0 && end.status === "absent" && !source.letIn) {
+        if (source.ofPod !== true) doubtful = undefined;
+        continue;
+      }
+      if (index === 0 && source.ofPod === true && !signal.aborted && fails(end) && list.previous === undefined) {
+        if (source.doubtful === true) doubtful ??= end;
+        else outage ??= end;
+        continue;
+      }
       if (end.status === "absent") return;
       if (end.status === "unavailable") metrics.unavailable("referrers", end.cause);
       if (end.status !== "unavailable" || isOurs(end) || index > 0 || list.previous === undefined) {
@@ -132,7 +148,7 @@ export class ReferrerLists {
       for (const page of list.previous.pages) yield { status: "verified", value: page };
       return;
     }
-    const failed = unread ?? refusal;
+    const failed = unread ?? outage ?? refusal ?? doubtful;
     if (failed === undefined) return;
     if (failed.status === "unavailable") metrics.unavailable("referrers", failed.cause);
     yield failed;

@@ -30,6 +30,10 @@ const DOCKER_HUB: ReadonlySet<string> = new Set(["index.docker.io", "registry-1.
 
 /** Longer than any reference; the key comes from whoever may write a Secret. */
 const LONGEST_PLACE = 512;
+/** Longer than what a cloud gives. Servers break off at a header of some hundred KiB, which reads as an outage, and nobody must bring that about. */
+const LONGEST_PART = 16_384;
+/** RFC 6750 section 2.1: what may follow `Bearer`. */
+const BEARER = /^[\x21-\x7E]*$/;
 
 /** Host, port and path of a key or an image, as kubelet's `SplitURL` and `BasicDockerKeyring.Add` take them apart. */
 function split(place: string): { readonly host: string; readonly port: string; readonly path: string } {
@@ -57,7 +61,10 @@ function decoded(auth: unknown): Pick<Credential, "username" | "password"> | und
   return colon < 0 ? undefined : { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
-/** As kubelet reads an entry: `auth` wins over `username` and `password`, either of which may be empty. */
+/**
+ * As kubelet reads an entry: `auth` wins over `username` and `password`, either of which may be empty. undefined also for what no request can
+ * carry.
+ */
 function credentialOf(entry: JsonObject): Credential | undefined {
   const written = field(entry, "auth");
   const [username, password] = [asText(field(entry, "username")), asText(field(entry, "password"))];
@@ -69,6 +76,8 @@ function credentialOf(entry: JsonObject): Credential | undefined {
   const identityToken = asText(field(entry, "identitytoken"));
   const registryToken = asText(field(entry, "registrytoken"));
   if (user === undefined && identityToken === undefined && registryToken === undefined) return undefined;
+  const parts = [user?.username, user?.password, identityToken, registryToken];
+  if (parts.some((part = "") => part.length > LONGEST_PART) || !BEARER.test(registryToken ?? "")) return undefined;
   return {
     ...user,
     ...(identityToken === undefined ? {} : { identityToken }),

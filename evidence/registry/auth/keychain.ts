@@ -46,6 +46,8 @@ const TIME = 10_000;
 const STALE = 3_600_000;
 /** A pod may list thousands of names, each of which would be a request to the API server. */
 const MOST_SECRETS = 32;
+/** A name that a Secret can have. A pod may write any text, of a megabyte, and the API server's answer to that is no outage. */
+const SECRET_NAME = /^[a-z0-9][a-z0-9.-]{0,252}$/;
 /** Of all pull secrets of a pod, which are searched for each of its images: a namespace may fill its Secrets as it likes. */
 const MOST_ENTRIES = 2_000;
 const MOST_WILDCARDS = 100;
@@ -109,6 +111,7 @@ export function createKeychains(options: KeychainOptions): Keychains {
     const known = accounts.peek(key);
     const all = (names: readonly string[]): Part[] =>
       [...new Set([...subject.imagePullSecrets, ...names])]
+        .filter((name) => SECRET_NAME.test(name))
         .slice(0, MOST_SECRETS)
         .map((name) => secret(namespace, name, signal));
     if (known !== undefined) return all(known.value);
@@ -200,6 +203,9 @@ function bounded(group: Merged | undefined): Merged {
   return { ...group, value };
 }
 
+/** Where a policy or the operator has the same credential, it is theirs: of equal ones the last counts. */
+const ofPod = ({ id, get }: CredentialSource): CredentialSource => ({ id, get, ofPod: true });
+
 function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined): Keychain {
   const [pod, policies, own] = groups;
   const codes = groups.flatMap(({ missing }) => missing ?? []);
@@ -212,7 +218,7 @@ function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined
         entries.length === 0 ? [] : matchDockerConfig(entries, credentialHost, repository);
       const ofCloud = named ? cloud?.source(credentialHost) : undefined;
       const found = [
-        ...match(entriesOf(pod)),
+        ...match(entriesOf(pod)).map(ofPod),
         ...match(entriesOf(policies)),
         ...(named ? match(entriesOf(own)) : []),
         ...(ofCloud === undefined ? [] : [ofCloud]),

@@ -3,6 +3,9 @@ import type { AccessQuestion, AnswerKeeper } from "./answerKeeper.ts";
 import type { EvidenceCache } from "./evidenceCache.ts";
 import type { CredentialSource } from "../auth/credential.ts";
 import type { EvidenceMetrics } from "../../metrics.ts";
+import { currentParty } from "../../../async/shares/party.ts";
+import { standIn } from "../../../async/shares/standIn.ts";
+import { isOurs } from "../../../policy/facts/unavailable.ts";
 import { digestAlgorithm, digestOfTag } from "../digest.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { absent, type Failure, isUnauthorised, isUnread, malformed, type Unavailable } from "../failure.ts";
@@ -90,6 +93,8 @@ export class CachedRepository implements RepositoryReader {
       this.#byAccess().map((source) => ({
         key: this.#key(source, "referrers", digest),
         letIn: this.#wasLetIn(source),
+        doubtful: source.ofPod === true && !this.#hasEverBeenIn(source),
+        ofPod: source.ofPod === true,
         fetch: async (flight, page) => client.referrers(this.#call(source, flight), digest, page),
       })),
       `${this.#endpoint.registry} did not list the referrers of ${this.name}@${digest} in time`,
@@ -226,11 +231,23 @@ export class CachedRepository implements RepositoryReader {
     if (known?.status === "verified") return known;
     let best: Failure | undefined;
     let unread: Failure | undefined;
+    let outage: Failure | undefined;
+    let doubtful: Failure | undefined;
     for (const source of this.#byAccess()) {
+      let inVain = false;
+      // Whoever brings many credentials that are refused stands in his own way.
+      const end = source.ofPod === true ? standIn(currentParty(), () => inVain) : undefined;
       const outcome = await this.#services.keeper.ask(asked(source), signal);
+      inVain = !signal.aborted && isPassedOver(outcome);
+      end?.();
       if (outcome.status === "verified") {
         this.#letIn(source);
         return outcome;
+      }
+      if (source.ofPod === true && inVain && !isUnauthorised(outcome)) {
+        if (this.#hasEverBeenIn(source)) outage ??= outcome;
+        else doubtful ??= outcome;
+        continue;
       }
       if (isUnread(outcome)) {
         unread ??= outcome;
@@ -241,7 +258,7 @@ export class CachedRepository implements RepositoryReader {
       // Not there for one credential, hidden from another: that it is not there is the answer that somebody gave.
       if (best === undefined || outcome.status === "absent") best = outcome;
     }
-    return unread ?? best ?? malformed(`${this.name} cannot be asked`);
+    return unread ?? outage ?? best ?? doubtful ?? malformed(`${this.name} cannot be asked`);
   }
 
   #letIn(source: CredentialSource): void {
@@ -256,6 +273,13 @@ export class CachedRepository implements RepositoryReader {
     return keeper.peek({ key, time: times.presence, load: () => true }) !== undefined;
   }
 
+  /** What breaks down for whoever had access is an outage; a registry that never let somebody in may fail because of what he says. */
+  #hasEverBeenIn(source: CredentialSource): boolean {
+    const { keeper, times } = this.#services;
+    const key = this.#key(source, "access", "");
+    return keeper.peek({ key, time: times.presence + times.stale, load: () => true }) !== undefined;
+  }
+
   #byAccess(): readonly CredentialSource[] {
     if (this.#sources.length === 1) return this.#sources;
     return this.#sources.toSorted((a, b) => Number(this.#wasLetIn(b)) - Number(this.#wasLetIn(a)));
@@ -268,5 +292,9 @@ export class CachedRepository implements RepositoryReader {
  */
 const isOutage = (head: { readonly status: string }): head is Unavailable =>
   head.status === "unavailable" && !isUnauthorised(head);
+
+/** What a registry says to one credential, so that another is asked: refused, limited, or an error of the server. */
+const isPassedOver = <T>(outcome: Outcome<T, ContentReason>): boolean =>
+  outcome.status === "unavailable" && (isUnauthorised(outcome) || !isOurs(outcome));
 
 const descriptorOf = ({ mediaType, digest, size }: Manifest): Descriptor => ({ mediaType, digest, size });
