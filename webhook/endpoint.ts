@@ -148,7 +148,7 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
           send(response, 503, "too many reviews at one time", { ...RETRY, connection: "close" });
           return;
         case "slow":
-          send(response, 408, "the body comes too slowly", { connection: "close" });
+          send(response, 408, "the body comes too slowly, or in too small pieces", { connection: "close" });
           return;
         case "ok":
           // At once for all that is not large. Scanning throws nothing.

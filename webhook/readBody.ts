@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { Pieces } from "../async/pieces.ts";
 import type { BodyBudget, UnfinishedBody } from "./bodyBudget.ts";
 
 /**
@@ -7,12 +8,16 @@ import type { BodyBudget, UnfinishedBody } from "./bodyBudget.ts";
  */
 const LARGEST_BODY: number = 7 * 1024 * 1024;
 
+/** Pieces after which their mean size counts, and bytes that it must have: an API server's are a kilobyte at least, and each takes a microsecond. */
+const FEW = 64;
+const SMALL = 256;
+
 export type Body =
   | { readonly status: "ok"; readonly text: string; readonly bytes: number }
   | { readonly status: "tooLarge" }
   /** All the bodies that are held right now leave no room for this one. */
   | { readonly status: "overloaded" }
-  /** It came so slowly that its sender only wants the room. */
+  /** It came so slowly, or in such small pieces, that its sender only wants the room. */
   | { readonly status: "slow" }
   /** The sender went away. */
   | { readonly status: "aborted" };
@@ -27,14 +32,15 @@ export const readBody = (request: IncomingMessage, budget: BodyBudget, done: (bo
     done({ status: "tooLarge" });
     return;
   }
-  const chunks: Buffer[] = [];
+  const chunks = new Pieces();
   let bytes = 0;
+  let pieces = 0;
   let ended = false;
   let unfinished: UnfinishedBody | undefined;
   const end = (body: Body): void => {
     if (ended) return;
     ended = true;
-    if (body.status !== "ok") chunks.length = 0;
+    if (body.status !== "ok") chunks.clear();
     if (unfinished === undefined) {
       if (body.status !== "ok") budget.give(bytes);
     } else if (body.status === "ok") budget.finish(unfinished);
@@ -55,11 +61,15 @@ export const readBody = (request: IncomingMessage, budget: BodyBudget, done: (bo
       return;
     }
     bytes += chunk.length;
-    chunks.push(chunk);
+    pieces += 1;
+    if (pieces > FEW && bytes < SMALL * pieces) end({ status: "slow" });
+    else chunks.add(chunk);
   });
   request.on("end", () => {
-    const [only] = chunks;
-    const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytes);
+    if (ended) return;
+    const parts = chunks.end();
+    const [only] = parts;
+    const whole = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, bytes);
     end({ status: "ok", text: whole.toString("utf8"), bytes });
   });
   request.on("close", () => end({ status: "aborted" }));

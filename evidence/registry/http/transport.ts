@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import about from "../../../package.json" with { type: "json" };
 import { Agent, type Dispatcher } from "undici";
+import { Pieces } from "../../../async/pieces.ts";
 import type { EvidenceMetrics } from "../../metrics.ts";
 import { absent, type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
 import { BufferBudget, type Room } from "./bufferBudget.ts";
@@ -51,6 +52,9 @@ export interface Answer {
   /** Empty unless the code is 200, or 201 of a token. */
   readonly bytes: Uint8Array;
 }
+
+/** Bytes that are hashed and scanned in the time that a piece of a body costs, however small it is. */
+const PIECE = 512;
 
 /** Some registries, and what stands before them, answer 403 to whoever does not say who he is. */
 const USER_AGENT = `image-security/${about.version}`;
@@ -273,7 +277,7 @@ export class Transport {
       : this.#budget.open(registry, seat.tenant);
     if (room === undefined) return overloaded();
     const sink = question.sink?.();
-    const chunks: Uint8Array[] = [];
+    const chunks = new Pieces();
     let size = 0;
     try {
       for await (const chunk of response.body) {
@@ -283,16 +287,16 @@ export class Transport {
         seat.alive();
         if (!room.take(bytes.length)) return overloaded();
         size += bytes.length;
-        chunks.push(bytes);
+        chunks.add(bytes);
         sink?.write(bytes);
         if (sink?.problem !== undefined) {
           response.body.destroy();
           return malformed(`${what} ${sink.problem}`);
         }
-        const turn = this.#turns.spend(bytes.length);
+        const turn = this.#turns.spend(bytes.length + PIECE);
         if (turn !== undefined) await turn;
       }
-      return { ...answer, bytes: joined(chunks, size) };
+      return { ...answer, bytes: joined(chunks.end(), size) };
     } finally {
       room.release();
     }

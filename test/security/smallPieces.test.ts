@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { connect } from "node:tls";
+import { openReaders, patient } from "../unit/evidence/registry/support/readers.ts";
+import { startCallers } from "../unit/webhook/callers/callersUnderTest.ts";
+
+const MiB = 1024 * 1024;
+const HEAD = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/** The most memory beyond what there was, in bytes, while something is done. */
+async function memoryOf(work: () => Promise<void>): Promise<number> {
+  const now = (): number => {
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const before = now();
+  let most = 0;
+  const timer = setInterval(() => (most = Math.max(most, now() - before)), 10);
+  await work();
+  clearInterval(timer);
+  return Math.max(most, now() - before);
+}
+
+/** Whoever sends chooses how a body is cut: a chunk of one byte was an object of 150 bytes, and a byte behind an extension a view of 64 KiB. */
+describe("a body in pieces of one byte", function () {
+  this.timeout(60_000);
+
+  it("is not waited for by the webhook", async () => {
+    await using server = await startCallers([], { clientNames: [], action: "Report", addresses: [] });
+    const socket = connect({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+    socket.on("error", () => undefined);
+    await once(socket, "secureConnect");
+    socket.write(`POST /validate HTTP/1.1\r\nHost: x\r\n${HEAD}${"1\r\n \r\n".repeat(100)}`);
+    assert.match(String((await once(socket, "data"))[0]), /^HTTP\/1\.1 408 .*too slowly, or in too small pieces/s);
+    socket.destroy();
+    assert.equal((await server.post(server.client())).code, 200);
+  });
+
+  const cases: readonly (readonly [why: string, extension: string, bytes: number])[] = [
+    ["chunk by chunk", "", MiB],
+    ["each behind an extension that fills what is read at once", `;e=${"x".repeat(65_000)}`, 2_000],
+  ];
+  for (const [why, extension, bytes] of cases) {
+    it(`takes no more memory from a registry: ${why}`, async () => {
+      const digest = `sha256:${createHash("sha256").update(Buffer.alloc(bytes, 32)).digest("hex")}`;
+      const chunk = Buffer.from(`1${extension}\r\n \r\n`);
+      const atOnce = Math.max(1, Math.floor((64 * 1024) / chunk.length));
+      const server = createServer((socket) => {
+        socket.on("error", () => undefined);
+        socket.once("data", () => {
+          socket.write(`HTTP/1.1 200 OK\r\n${HEAD}`);
+          let sent = 0;
+          const go = (): void => {
+            for (; sent < bytes; sent += Math.min(atOnce, bytes - sent))
+              if (!socket.write(Buffer.concat(Array.from({ length: Math.min(atOnce, bytes - sent) }, () => chunk)))) {
+                sent += Math.min(atOnce, bytes - sent);
+                socket.once("drain", go);
+                return;
+              }
+            socket.write("0\r\n\r\n");
+          };
+          go();
+        });
+      });
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      // What a server that listens on an address has.
+      const { port } = server.address() as AddressInfo;
+      await using readers = openReaders();
+      const memory = await memoryOf(async () => {
+        const blob = await readers.open(`127.0.0.1:${port}/team/app`).blob(digest, 10 * MiB, patient());
+        assert.equal(blob.status === "verified" && blob.value.length, bytes);
+      });
+      server.close();
+      assert.ok(memory < 70 * MiB, `${Math.round(memory / MiB)} MiB`);
+    });
+  }
+});
