@@ -1,27 +1,21 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import about from "../package.json" with { type: "json" };
+import { settingsCommand, settingsOf } from "../operator/settings/settings.ts";
 
-/** The flags are the operator's own: it reads, checks and describes them. */
-export const operatorCommand = (): Command =>
-  new Command("operator")
-    .description("run the operator against a cluster (see operator --help)")
-    .argument("[flags...]")
-    .allowUnknownOption()
-    .passThroughOptions()
-    .helpOption(false)
-    .action(run);
-
-const run = async (args: readonly string[]): Promise<void> => {
-  // Before what takes its time to load: the first process of a container does not even end by a signal that it does not listen to.
+/** `image-security operator`: its flags are the settings. */
+export function operatorCommand(): Command {
+  // Before what takes its time to load: the first process of a container does not even end by a signal that it does
+  // not listen to.
   const told = new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
   });
-  const { readSettings } = await import("../operator/settings/settings.ts");
-  const result = readSettings(args, process.env);
-  if (result.status === "help") {
-    process.stdout.write(result.text);
-    return;
-  }
+  return settingsCommand("operator")
+    .description("run the operator against a cluster. Every setting is a flag or an environment variable; a flag wins.")
+    .action((_flags: unknown, command: Command) => run(command, told));
+}
+
+async function run(command: Command, told: Promise<unknown>): Promise<void> {
+  const result = settingsOf(command, process.env);
   if (result.status === "invalid") {
     for (const message of result.messages) console.error(message);
     process.exitCode = 2;
@@ -38,4 +32,4 @@ const run = async (args: readonly string[]): Promise<void> => {
   log.info("the operator answers", { webhook: operator.webhookUrl, metrics: operator.metricsUrl ?? "off" });
   await told;
   await operator.stop();
-};
+}

@@ -8,7 +8,8 @@ import type { RegistrySettings } from "../evidence/registry/settings.ts";
 import type { ReportsByDigest } from "../evidence/scan/sources/reportSource.ts";
 import { SILENT } from "../kube/log.ts";
 import { startEvidence, type OperatorEvidence } from "../operator/evidence.ts";
-import { readSettings, type ProofSettings } from "../operator/settings/settings.ts";
+import type { ProofSettings } from "../operator/settings/compose.ts";
+import { readSettings } from "../operator/settings/settings.ts";
 import { credentialHelpers } from "./credentialHelpers.ts";
 import { UsageError } from "./exitCode.ts";
 import { registrySettingsOf, type RegistryFlags } from "./registryFlags.ts";
@@ -57,7 +58,7 @@ export const userEvidence = async (
 const proofSettings = (): ProofSettings => {
   const vault = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:VAULT|BAO)_/.test(name)));
   const read = readSettings([], vault);
-  if (read.status !== "ok") throw new UsageError(read.status === "invalid" ? read.messages.join("\n") : read.text);
+  if (read.status !== "ok") throw new UsageError(read.messages.join("\n"));
   const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
   return { ...read.settings.proofs, workers: 0, trustRootCache: join(cache, "image-security", "trust-roots") };
 };

@@ -168,7 +168,7 @@ const settingsFor = (options: SandboxOptions, places: Parameters<typeof operator
   const own = operatorFlags(places).filter((flag) => !named.has(flag.split("=", 1)[0]));
   const result = readSettings([...own, ...given], process.env);
   if (result.status === "ok") return result.settings;
-  throw new Error(result.status === "help" ? result.text : result.messages.join("\n"));
+  throw new Error(result.messages.join("\n"));
 };
 
 const atMost = async (milliseconds: number, work: Promise<void>): Promise<void> => {

@@ -12,8 +12,6 @@ export const dnsLabel: Check = (value) =>
     ? undefined
     : `${JSON.stringify(value)} is no DNS label; write lower-case letters, digits and -`;
 
-export const dnsLabelOrStar: Check = (value) => (value === "*" ? undefined : dnsLabel(value));
-
 export const objectName: Check = (value) =>
   value.length <= 253 && DNS_NAME.test(value) ? undefined : `${JSON.stringify(value)} is no object name`;
 
@@ -50,3 +48,11 @@ export const baseUrl =
     if (url.username !== "" || url.password !== "") return "the URL holds credentials; give them as a docker config";
     return url.search === "" && url.hash === "" ? undefined : "the URL has a query or a fragment; leave it out";
   };
+
+/** A proxy's URL, which may hold credentials: it is how proxies are given. */
+export const proxyUrl: Check = (value) => {
+  const url = URL.parse(value);
+  return url !== null && (url.protocol === "http:" || url.protocol === "https:")
+    ? undefined
+    : "it is no http:// or https:// URL";
+};

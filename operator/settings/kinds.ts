@@ -1,198 +1,199 @@
 import { parseDuration } from "../../policy/duration.ts";
-import { invalid, ok, type Option, type Parsed } from "./option.ts";
+import type { Check } from "./checks.ts";
+import { invalid, ok, Setting, type Parsed, type SettingOf } from "./setting.ts";
 
-/** The kinds of settings. Each gives an Option from what differs: flag, default, meaning. */
+/** The kinds of settings. Each gives a Setting from its flag and what differs: default, meaning, bounds. */
 
-interface Common<T> {
-  readonly flag: string;
-  readonly description: string;
-  readonly fallback: T;
-  readonly placeholder?: string;
-}
-
-const single =
-  <T>(parse: (text: string) => Parsed<T>) =>
-  (texts: readonly string[]): Parsed<T> => {
-    const [text] = texts;
-    return text === undefined ? invalid("has no value") : parse(text.trim());
-  };
-
-/** Any text that is not empty. `check` gives what is wrong with it. */
+/** Any text that is not empty. */
 export function text<T extends string | undefined>(
-  common: Common<T> & { readonly check?: (value: string) => string | undefined },
-): Option<string | T> {
-  return {
-    placeholder: "TEXT",
-    ...common,
-    shown: common.fallback ?? "",
-    repeatable: false,
-    parse: single<string>((value) => {
-      const wrong = value === "" ? "is empty" : common.check?.(value);
-      return wrong === undefined ? ok(value) : invalid(wrong);
-    }),
-  };
+  flags: string,
+  of: SettingOf<T> & { readonly check?: Check },
+): Setting<string | T> {
+  return single<string | T>(flags, of, of.fallback ?? "", (value) => {
+    const wrong = value === "" ? "is empty" : of.check?.(value);
+    return wrong === undefined ? ok(value) : invalid(wrong);
+  });
 }
 
 /** A whole number in bounds, both included. */
-export function integer(common: Common<number> & { readonly least: number; readonly most: number }): Option<number> {
-  return {
-    placeholder: "NUMBER",
-    ...common,
-    shown: String(common.fallback),
-    repeatable: false,
-    parse: single((value) => parseInteger(value, common.least, common.most)),
-  };
+export function integer(
+  flags: string,
+  of: SettingOf<number> & { readonly least: number; readonly most: number },
+): Setting<number> {
+  return single(flags, of, String(of.fallback), (value) => parseInteger(value, of.least, of.most));
 }
 
 /** A TCP port; 0 takes any free one. */
-export const port = (common: Common<number>): Option<number> =>
-  integer({ placeholder: "PORT", ...common, least: 0, most: 65_535 });
+export function port(flags: string, of: SettingOf<number>): Setting<number> {
+  return integer(flags, { ...of, least: 0, most: 65_535 });
+}
 
 /** A TCP port, or `off`. */
-export function portOrOff(common: Common<number | "off">): Option<number | "off"> {
-  return {
-    placeholder: "PORT",
-    ...common,
-    shown: String(common.fallback),
-    repeatable: false,
-    parse: single<number | "off">((value) => (value === "off" ? ok("off") : parseInteger(value, 0, 65_535))),
-  };
+export function portOrOff(flags: string, of: SettingOf<number | "off">): Setting<number | "off"> {
+  return single<number | "off">(flags, of, String(of.fallback), (value) =>
+    value === "off" ? ok("off") : parseInteger(value, 0, 65_535),
+  );
 }
 
 /** A duration as in policies (`15m`, `1h30m`), in milliseconds. Bounds as texts, both included. */
 export function duration(
-  common: Omit<Common<number>, "fallback"> & {
-    readonly fallback: string;
-    readonly least: string;
-    readonly most: string;
-  },
-): Option<number> {
-  const least = milliseconds(common.least);
-  const most = milliseconds(common.most);
-  return {
-    placeholder: "DURATION",
-    ...common,
-    shown: common.fallback,
-    fallback: milliseconds(common.fallback),
-    repeatable: false,
-    parse: single((value) => {
-      const parsed = parseDuration(value);
-      if (parsed === undefined) return invalid(`${quote(value)} is no duration; write one such as 90s, 15m or 1h30m`);
-      return parsed < least || parsed > most
-        ? invalid(`${quote(value)} is out of bounds; write ${common.least} to ${common.most}`)
-        : ok(parsed);
-    }),
-  };
+  flags: string,
+  of: SettingOf<string> & { readonly least: string; readonly most: string },
+): Setting<number> {
+  const least = milliseconds(of.least);
+  const most = milliseconds(of.most);
+  return single(flags, { ...of, fallback: milliseconds(of.fallback) }, of.fallback, (value) => {
+    const parsed = parseDuration(value);
+    if (parsed === undefined) return invalid(`${quote(value)} is no duration; write one such as 90s, 15m or 1h30m`);
+    return parsed < least || parsed > most
+      ? invalid(`${quote(value)} is out of bounds; write ${of.least} to ${of.most}`)
+      : ok(parsed);
+  });
 }
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 };
 
 /** Bytes, with Ki, Mi or Gi. */
-export function bytes(common: Omit<Common<number>, "fallback"> & { readonly fallback: string }): Option<number> {
+export function bytes(flags: string, of: SettingOf<string>): Setting<number> {
   const read = (value: string): number | undefined => {
     const [, digits, unit = ""] = /^([0-9]{1,12})(Ki|Mi|Gi)?$/.exec(value) ?? [];
     return digits === undefined ? undefined : Number(digits) * (UNITS[unit] ?? 1);
   };
-  return {
-    placeholder: "SIZE",
-    ...common,
-    shown: common.fallback,
-    fallback: read(common.fallback) ?? 0,
-    repeatable: false,
-    parse: single((value) => {
-      const size = read(value);
-      return size === undefined ? invalid(`${quote(value)} is no size; write one such as 128Mi`) : ok(size);
-    }),
-  };
+  return single(flags, { ...of, fallback: read(of.fallback) ?? 0 }, of.fallback, (value) => {
+    const size = read(value);
+    return size === undefined ? invalid(`${quote(value)} is no size; write one such as 128Mi`) : ok(size);
+  });
 }
 
 /** A switch: `--flag`, `--flag=true`, `--flag=false`. */
-export function toggle(common: Common<boolean>): Option<boolean> {
-  return {
-    ...common,
-    shown: String(common.fallback),
+export function toggle(flag: string, of: SettingOf<boolean>): Setting<boolean> {
+  return new Setting(flag, {
+    ...of,
+    shown: String(of.fallback),
     repeatable: false,
-    parse: single((value) =>
+    alone: "true",
+    parse: ([value = ""]) =>
       value === "true" || value === "false"
         ? ok(value === "true")
         : invalid(`${quote(value)} is neither true nor false`),
-    ),
-  };
+  });
 }
 
+/** One of a few words. */
 export function choice<const T extends string>(
-  common: Common<NoInfer<T>> & { readonly values: readonly T[] },
-): Option<T> {
-  return {
-    placeholder: common.values.join("|"),
-    ...common,
-    shown: common.fallback,
-    repeatable: false,
-    parse: single((value) => {
-      const known = common.values.find((candidate) => candidate === value);
-      return known === undefined
-        ? invalid(`${quote(value)} is unknown; write one of ${common.values.join(", ")}`)
-        : ok(known);
-    }),
-  };
+  flag: string,
+  of: SettingOf<NoInfer<T>> & { readonly values: readonly T[] },
+): Setting<T> {
+  return single<T>(`${flag} <${of.values.join("|")}>`, of, of.fallback, (value) => {
+    const known = of.values.find((candidate) => candidate === value);
+    return known === undefined
+      ? invalid(`${quote(value)} is unknown; write one of ${of.values.join(", ")}`)
+      : ok(known);
+  });
 }
 
 /** Texts, given several times or separated by commas. `some`: what a template left empty is a mistake. */
 export function list<T extends readonly string[] | undefined>(
-  common: Common<T> & { readonly check?: (value: string) => string | undefined; readonly some?: boolean },
-): Option<readonly string[] | T> {
-  return {
-    placeholder: "TEXT,...",
-    ...common,
-    shown: common.fallback?.join(",") ?? "",
-    repeatable: true,
-    parse: (texts) => {
-      const values = split(texts);
-      if (common.some === true && values.length === 0) return invalid("is empty; name one, or leave the flag out");
-      for (const value of values) {
-        const wrong = common.check?.(value);
-        if (wrong !== undefined) return invalid(wrong);
-      }
-      return ok(values);
-    },
-  };
+  flags: string,
+  of: SettingOf<T> & { readonly check?: Check; readonly some?: boolean },
+): Setting<readonly string[] | T> {
+  return several<readonly string[] | T>(flags, of, of.fallback?.join(",") ?? "", (values) => {
+    if (of.some === true && values.length === 0) return invalid("is empty; name one, or leave the flag out");
+    const wrong = firstWrong(values, of.check);
+    return wrong === undefined ? ok(values) : invalid(wrong);
+  });
 }
 
-/** `NAME=VALUE` pairs, given several times or separated by commas. `check` gives what is wrong with a value. */
+/** Texts, or `*` for all there are. */
+export function listOrAll(
+  flags: string,
+  of: SettingOf<readonly string[]> & { readonly check: Check },
+): Setting<readonly string[] | "*"> {
+  return several<readonly string[] | "*">(flags, of, of.fallback.join(","), (values) => {
+    const wrong = firstWrong(values, (value) => (value === "*" ? undefined : of.check(value)));
+    if (wrong !== undefined) return invalid(wrong);
+    return ok(values.includes("*") ? "*" : values);
+  });
+}
+
+/** Some of a few words, in their own order; `none` for none of them. */
+export function choices<const T extends string>(
+  flags: string,
+  of: SettingOf<readonly NoInfer<T>[]> & { readonly values: readonly T[] },
+): Setting<readonly T[]> {
+  return several<readonly T[]>(flags, of, of.fallback.join(","), (given) => {
+    const unknown = given.find((value) => value !== "none" && !of.values.some((known) => known === value));
+    return unknown === undefined
+      ? ok(of.values.filter((known) => given.includes(known)))
+      : invalid(`"${unknown}" is unknown; write ${of.values.join(", ")} or none`);
+  });
+}
+
+/** `NAME=VALUE` pairs, given several times or separated by commas. */
 export function pairs(
-  common: Omit<Common<never>, "fallback"> & {
+  flags: string,
+  of: Omit<SettingOf<never>, "fallback"> & {
     readonly example: string;
-    readonly name?: (name: string) => string;
-    readonly check: (value: string) => string | undefined;
+    readonly name: (name: string) => string;
+    readonly check: Check;
   },
-): Option<ReadonlyMap<string, string>> {
-  return {
-    placeholder: "NAME=VALUE",
-    ...common,
-    shown: "",
-    fallback: new Map(),
-    repeatable: true,
-    parse: (texts) => {
-      const values = new Map<string, string>();
-      for (const pair of split(texts)) {
-        const at = pair.indexOf("=");
-        if (at < 1 || at === pair.length - 1) return invalid(`${quote(pair)} is no pair; write ${common.example}`);
-        const name = common.name?.(pair.slice(0, at)) ?? pair.slice(0, at);
-        const value = pair.slice(at + 1);
-        const wrong = common.check(value);
-        if (wrong !== undefined) return invalid(`${quote(pair)}: ${wrong}; write ${common.example}`);
-        if (values.has(name)) return invalid(`${quote(name)} is given twice; leave one of them out`);
-        values.set(name, value);
-      }
-      return ok(values);
-    },
-  };
+): Setting<ReadonlyMap<string, string>> {
+  return several<ReadonlyMap<string, string>>(flags, { ...of, fallback: new Map() }, "", (given) => {
+    const values = new Map<string, string>();
+    for (const pair of given) {
+      const at = pair.indexOf("=");
+      if (at < 1 || at === pair.length - 1) return invalid(`${quote(pair)} is no pair; write ${of.example}`);
+      const name = of.name(pair.slice(0, at));
+      const value = pair.slice(at + 1);
+      const wrong = of.check(value);
+      if (wrong !== undefined) return invalid(`${quote(pair)}: ${wrong}; write ${of.example}`);
+      if (values.has(name)) return invalid(`${quote(name)} is given twice; leave one of them out`);
+      values.set(name, value);
+    }
+    return ok(values);
+  });
 }
 
-const split = (texts: readonly string[]): readonly string[] =>
-  texts.flatMap((value) => value.split(",")).flatMap((value) => (value.trim() === "" ? [] : [value.trim()]));
+/** A setting of one text. */
+function single<T>(
+  flags: string,
+  { description, fallback }: SettingOf<T>,
+  shown: string,
+  parse: (text: string) => Parsed<T>,
+): Setting<T> {
+  return new Setting<T>(flags, {
+    description,
+    fallback,
+    shown,
+    repeatable: false,
+    parse: ([value = ""]) => parse(value.trim()),
+  });
+}
 
-const quote = (value: string): string => JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
+/** A setting of many texts. */
+function several<T>(
+  flags: string,
+  { description, fallback }: SettingOf<T>,
+  shown: string,
+  parse: (texts: readonly string[]) => Parsed<T>,
+): Setting<T> {
+  return new Setting<T>(flags, {
+    description,
+    fallback,
+    shown,
+    repeatable: true,
+    parse: (texts) =>
+      parse(texts.flatMap((value) => value.split(",")).flatMap((value) => (value.trim() === "" ? [] : [value.trim()]))),
+  });
+}
+
+function firstWrong(values: readonly string[], check: Check | undefined): string | undefined {
+  return values.map((value) => check?.(value)).find((wrong) => wrong !== undefined);
+}
+
+function quote(value: string): string {
+  return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
+}
 
 function parseInteger(value: string, least: number, most: number): Parsed<number> {
   const parsed = /^[0-9]{1,15}$/.test(value) ? Number(value) : Number.NaN;
@@ -201,7 +202,7 @@ function parseInteger(value: string, least: number, most: number): Parsed<number
     : invalid(`${quote(value)} is no whole number from ${least} to ${most}`);
 }
 
-/** For the defaults and bounds in the table, which are right or the operator does not start. */
+/** For the defaults and bounds of the settings, which are right or the operator does not start. */
 function milliseconds(value: string): number {
   const parsed = parseDuration(value);
   if (parsed === undefined) throw new Error(`${value} is no duration`);

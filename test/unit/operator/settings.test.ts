@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { defaultSettings, readSettings, settingsHelp, type Settings } from "../../../operator/settings/settings.ts";
-import { OPTIONS } from "../../../operator/settings/options.ts";
+import {
+  defaultSettings,
+  OPTIONS,
+  readSettings,
+  settingsCommand,
+  type Settings,
+} from "../../../operator/settings/settings.ts";
 
 const read = (args: readonly string[], env: Record<string, string> = {}): Settings => {
   const result = readSettings(args, env);
@@ -107,6 +112,8 @@ describe("settings", () => {
     ],
     ["a flag whose value is the next flag", ["--namespace", "--log-level=debug"], /^--namespace: has no value/],
     ["a flag that is given twice", ["--namespace=a", "--namespace=b"], /^--namespace: is given twice/],
+    ["a flag that is given twice, once without its value", ["--namespace", "--namespace=b"], /: has no value; write/],
+    ["a flag at the end without its value", ["--log-level=debug", "--lease-name"], /^--lease-name: has no value/],
     ["an empty value", ["--namespace="], /^--namespace: is empty/],
     ["a namespace that can be none", ["--trust-namespaces=My_Namespace"], /is no DNS label/],
     ["an unknown choice", ["--log-level=verbose"], /"verbose" is unknown; write one of error, warn, info, debug/],
@@ -181,15 +188,13 @@ describe("settings", () => {
   });
 
   it("are described by --help, each with its variable and default", () => {
-    const result = readSettings(["--help", "--nonsense"], {});
-    assert.equal(result.status, "help");
-    const text = settingsHelp();
-    for (const { flag, description } of Object.values(OPTIONS)) {
-      assert.ok(text.includes(`--${flag}`), flag);
-      assert.ok(description.endsWith(".") || description.includes("; "), `${flag}: a sentence`);
+    const text = settingsCommand("operator").helpInformation();
+    for (const { flags, variable, shown, description } of Object.values(OPTIONS)) {
+      const fallback = shown === "" ? "" : `default: ${shown}, `;
+      assert.ok(text.includes(`\n  ${flags}\n      ${description} (${fallback}env: ${variable})\n`), flags);
+      assert.ok(description.endsWith(".") || description.includes("; "), `${flags}: a sentence`);
     }
-    assert.match(text, /IMAGE_SECURITY_MAX_VIOLATIONS/);
-    assert.match(text, /\(default 15m\)/);
+    assert.match(text, /\(default: 15m, env: IMAGE_SECURITY_AUDIT_INTERVAL\)/);
   });
 
   it("change a setting by every flag: none is forgotten on the way", () => {
@@ -265,7 +270,9 @@ describe("settings", () => {
       webhookClientCa: [],
       webhookClientNames: [],
     };
-    for (const [key, { flag }] of Object.entries(OPTIONS)) {
+    for (const [key, option] of Object.entries(OPTIONS)) {
+      const flag = option.name();
+      assert.equal(option.attributeName(), key, "code calls it as its flag is called");
       // The table's keys are its type's.
       const name = key as keyof typeof OPTIONS;
       const sample = samples[name];
