@@ -1,5 +1,3 @@
-import { setTimeout as wait } from "node:timers/promises";
-
 export interface BackoffOptions {
   /** Milliseconds before the first retry. */
   readonly base: number;
@@ -9,7 +7,7 @@ export interface BackoffOptions {
   readonly random?: () => number;
 }
 
-/** How long to wait after each failure: doubled every time, and jittered so that replicas do not come back together. */
+/** Counts failures and says how long to wait after each. */
 export interface Backoff {
   /** Milliseconds; counts the failure. */
   readonly next: () => number;
@@ -21,10 +19,8 @@ export function createBackoff({ base, limit, random = Math.random }: BackoffOpti
   let failures = 0;
   return {
     next: () => {
-      const ceiling = Math.min(limit, base * 2 ** Math.min(failures, 20));
       failures += 1;
-      // Half is fixed, so that a retry never comes at once.
-      return ceiling / 2 + random() * (ceiling / 2);
+      return backoffAfter(failures, { base, limit, random });
     },
     reset: () => {
       failures = 0;
@@ -33,12 +29,11 @@ export function createBackoff({ base, limit, random = Math.random }: BackoffOpti
   };
 }
 
-/** Waits so many milliseconds, or less: the signal ends the wait early, which is no error. */
-export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  try {
-    await wait(milliseconds, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
+/**
+ * Milliseconds to wait after so many failures in a row: doubled every time, and jittered so that replicas do not come back together. Half is
+ * fixed, so that a retry never comes at once.
+ */
+export function backoffAfter(failures: number, { base, limit, random = Math.random }: BackoffOptions): number {
+  const ceiling = Math.min(limit, base * 2 ** Math.min(failures - 1, 20));
+  return ceiling / 2 + random() * (ceiling / 2);
 }

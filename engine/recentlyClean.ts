@@ -1,5 +1,6 @@
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import type { ImageUse, Subject } from "../policy/subject/subject.ts";
+import { createIdentities } from "../async/identities.ts";
 
 /**
  * Milliseconds that "nothing was found" may be said again without looking: far below the time that a proof is kept, and what
@@ -19,9 +20,8 @@ export type CleanPlace = Map<string, number>;
  */
 export class RecentlyClean {
   readonly #places = new Map<string, CleanPlace>();
-  readonly #ids = new WeakMap<object, number>();
+  readonly #id = createIdentities();
   readonly #moment: number;
-  #objects = 0;
   #answers = 0;
 
   /** @param moment milliseconds for which a clean answer may be said again. */
@@ -79,14 +79,6 @@ export class RecentlyClean {
     for (const place of this.#places.values()) place.clear();
     this.#places.clear();
     this.#answers = 0;
-  }
-
-  #id(object: object): number {
-    const known = this.#ids.get(object);
-    if (known !== undefined) return known;
-    this.#objects += 1;
-    this.#ids.set(object, this.#objects);
-    return this.#objects;
   }
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Review } from "../engine/review.ts";
 import { Auditor } from "./audit/auditor.ts";
 import type { AuditReport } from "./audit/completeAudits.ts";
@@ -21,6 +20,7 @@ import type { GuardState } from "../webhook/guard/guardState.ts";
 import type { Fingerprints } from "./status/policyStatus.ts";
 import { StatusWriter } from "./status/statusWriter.ts";
 import { ViolationKeeper } from "./violations/violationKeeper.ts";
+import { within } from "../async/signals.ts";
 
 export interface ReconcilerOptions {
   readonly client: KubeClient;
@@ -135,7 +135,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       if (!snapshot.leading || !leadership.mayWrite()) return;
       await caches.keepAnnotations(annotationKeys(snapshot.set.audited));
       await caches.keepLabels(selectedLabels(caches.policies.store.values(), caches.exceptions.store.values()));
-      await Promise.race([options.prepared(), delay(PREPARATION_MS, undefined, { ref: false })]);
+      await within(options.prepared(), { milliseconds: PREPARATION_MS, ref: false }, () => undefined);
       if (!leadership.mayWrite()) return;
       auditor.begin();
       keeper.begin();
@@ -157,7 +157,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     report: () => auditor.report,
     stop: async () => {
       const stopped = Promise.all([auditor.reset(), keeper.close(), statuses.close(), events.close()]);
-      await Promise.race([stopped, delay(STOP_PATIENCE_MS, undefined, { ref: false })]);
+      await within(stopped, { milliseconds: STOP_PATIENCE_MS, ref: false }, () => undefined);
     },
   };
 }

@@ -27,7 +27,7 @@ import { createRunningDigests, podRuns } from "./cluster/runningDigests.ts";
 import { createScanReports } from "./cluster/scanReports.ts";
 import { createServiceRanges } from "./cluster/serviceRanges.ts";
 import type { Settings } from "./settings/settings.ts";
-import { singleFlight } from "../async/rerun.ts";
+import { coalesce } from "../async/coalesce.ts";
 
 /** An operator at work in this process. */
 export interface RunningOperator {
@@ -207,7 +207,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   });
 
   const ready = Promise.withResolvers<void>();
-  const consumer = singleFlight(reconciler.observe, (error) =>
+  const consumer = coalesce(reconciler.observe, (error) =>
     log.error("an audit could not be planned", { error: messageOf(error) }),
   );
   const sayPolicies = policyTeller(log);

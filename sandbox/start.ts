@@ -1,6 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../kube/kubeClient.ts";
@@ -27,6 +26,7 @@ import { addSamples, sampleRegistry, samples } from "./registry/samples.ts";
 import { startRegistry, type SandboxRegistry } from "./registry/server.ts";
 import { supervise } from "./supervise.ts";
 import type { Report } from "./progress.ts";
+import { within } from "../async/signals.ts";
 
 export interface SandboxOptions {
   /** Where `ready.json` and the kubeconfig go. */
@@ -118,8 +118,9 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   signal.throwIfAborted();
 
   const operator = await runOperator(settings);
-  stack.defer(() => atMost(endPatience, operator.stop()));
-  await untilAborted(operator.ready, signal);
+  stack.defer(() => within(operator.stop(), { milliseconds: endPatience, ref: false }, () => undefined));
+  signal.throwIfAborted();
+  await within(operator.ready, { signal }, () => signal.throwIfAborted());
   report(`the operator is ready at ${operator.webhookUrl}`);
 
   if (!empty) {
@@ -169,20 +170,4 @@ const settingsFor = (options: SandboxOptions, places: Parameters<typeof operator
   const result = readSettings([...own, ...given], process.env);
   if (result.status === "ok") return result.settings;
   throw new Error(result.messages.join("\n"));
-};
-
-const atMost = async (milliseconds: number, work: Promise<void>): Promise<void> => {
-  await Promise.race([work, sleep(milliseconds, undefined, { ref: false })]);
-};
-
-const untilAborted = async (work: Promise<void>, signal: AbortSignal): Promise<void> => {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const stop = (): void => reject(signal.reason as Error);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    signal.throwIfAborted();
-    await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 };

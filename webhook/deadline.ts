@@ -1,3 +1,5 @@
+import { within } from "../async/signals.ts";
+
 /** Milliseconds. Requests that start within one step share a signal: a timer and an AbortController for each cost more than a warm decision may. */
 const STEP = 50;
 
@@ -43,27 +45,8 @@ export class OverdueError extends Error {
  * signal too and answers by itself; the grace is for that answer, the error for a bug.
  */
 export const untilOverdue = <T>(promise: Promise<T>, signal: AbortSignal, grace: number): Promise<T> =>
-  new Promise<T>((resolve, reject) => {
-    let timer: NodeJS.Timeout | undefined;
-    const overdue = (): void => {
-      timer = setTimeout(() => reject(new OverdueError("no answer by the deadline")), grace);
-    };
-    const settle = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", overdue);
-    };
-    if (signal.aborted) overdue();
-    else signal.addEventListener("abort", overdue, { once: true });
-    promise.then(
-      (value) => {
-        settle();
-        resolve(value);
-      },
-      (error: unknown) => {
-        settle();
-        reject(error instanceof Error ? error : new Error("rejected without an Error", { cause: error }));
-      },
-    );
+  within(promise, { signal, milliseconds: grace }, () => {
+    throw new OverdueError("no answer by the deadline");
   });
 
 /** The API server sends the same URL with every request of one configuration. */

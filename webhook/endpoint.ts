@@ -8,7 +8,8 @@ import { NotReadyError } from "./notReady.ts";
 import type { BodyBudget } from "./bodyBudget.ts";
 import { readBody } from "./readBody.ts";
 import { RETRY, send } from "./reply.ts";
-import { chain, type Handler } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import { chain } from "../async/maybe.ts";
 import { refusalOf } from "./largeReview.ts";
 import type { Shares } from "./shares.ts";
 

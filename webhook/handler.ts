@@ -9,7 +9,3 @@ export type Handler = (
   request: AdmissionRequest,
   signal: AbortSignal,
 ) => AdmissionResponse | Promise<AdmissionResponse>;
-
-/** `then`, without a turn of the event loop where the value is there already. */
-export const chain = <T, R>(value: T | Promise<T>, then: (value: T) => R | Promise<R>): R | Promise<R> =>
-  value instanceof Promise ? value.then(then) : then(value);

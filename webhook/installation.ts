@@ -16,6 +16,7 @@ import { Reachability } from "./guard/reachability.ts";
 import { Rounds } from "./guard/rounds.ts";
 import { guards, suspension } from "./guard/suspension.ts";
 import { trusts, weaknesses } from "./guard/weaknesses.ts";
+import { within } from "../async/signals.ts";
 
 export interface InstallationOptions extends Omit<GenerateOptions, "caBundle">, ServingOptions {
   readonly store: Pick<CertificateStore, "sync">;
@@ -84,11 +85,11 @@ export class WebhookInstallation {
   async stop(): Promise<void> {
     await this.#rounds.stop();
     if (!this.#options.manage) return;
-    const farewell = this.#farewell().catch(() => undefined);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, FAREWELL_MS);
-    await Promise.race([farewell, promise]);
-    clearTimeout(timer);
+    await within(
+      this.#farewell().catch(() => undefined),
+      { milliseconds: FAREWELL_MS },
+      () => undefined,
+    );
   }
 
   async #farewell(): Promise<void> {

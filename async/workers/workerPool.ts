@@ -91,6 +91,15 @@ export class WorkerPool<Q, A> {
     });
   }
 
+  /**
+   * As `run`, and once more where the worker crashed: it may have died of something else; what ends two of them is the question itself. One
+   * that took too long would take as long again, past the deadline, and then it would be nobody's fault.
+   */
+  async runTwice(question: Q, signal: AbortSignal): Promise<JobResult<A>> {
+    const result = await this.run(question, signal);
+    return result.status === "crashed" && result.overtime !== true ? this.run(question, signal) : result;
+  }
+
   /** Ends the workers; jobs that wait or run are turned away. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -19,6 +19,7 @@ import type { ContentReason, Manifest, RepositoryReader } from "../registry/repo
 import { unreadableRepository } from "../registry/unreadable.ts";
 import { runningDigest } from "./runningDigest.ts";
 import { isImage } from "./tagMatch.ts";
+import { within } from "../../async/signals.ts";
 
 type ManifestOutcome = Outcome<Manifest, ContentReason>;
 
@@ -285,29 +286,14 @@ function joined<V>(before: ReadonlyMap<string, V>, more: ReadonlyMap<string, V> 
 const GRACE = 100;
 
 /** A provider ends with the signal by its contract; one that does not must not hold an admission. Its facts could not be had in time. */
-async function ending(
+function ending(
   work: Promise<ProvidedFacts>,
   signal: AbortSignal,
   name: string,
   report: (error: unknown) => void,
 ): Promise<ProvidedFacts> {
-  return new Promise((resolve, reject) => {
-    let grace: NodeJS.Timeout | undefined;
-    const abort = (): void => {
-      grace = setTimeout(() => {
-        report(new Error(`the fact provider ${name} outlived its deadline`));
-        resolve({});
-      }, GRACE);
-    };
-    const done = (): void => {
-      clearTimeout(grace);
-      signal.removeEventListener("abort", abort);
-    };
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-    work
-      .then(resolve, reject)
-      .finally(done)
-      .catch(() => undefined);
+  return within(work, { signal, milliseconds: GRACE }, () => {
+    report(new Error(`the fact provider ${name} outlived its deadline`));
+    return {};
   });
 }

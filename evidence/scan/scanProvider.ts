@@ -22,6 +22,7 @@ import { createKeptScans } from "./keptScans.ts";
 import type { ReadScans } from "./formats/readScans.ts";
 import { vulnerabilityReports, type ReportsByDigest } from "./sources/reportSource.ts";
 import { createPlanner, wantsOfSource, type ScanPlan } from "./scanPlan.ts";
+import { createIdentities } from "../../async/identities.ts";
 
 export interface ScanTools {
   readonly prove: ProveAttestations;
@@ -247,14 +248,3 @@ const childrenOf = (outcome: ManifestOutcome): readonly PlatformChild[] =>
 /** What stands in the way of looking at the image, said as a scan source's answer. */
 const withoutImage = (outcome: Exclude<PartsOutcome, { status: "verified" }>): ScanOutcome =>
   outcome.status === "absent" ? { status: "absent", message: "the image is not in its registry" } : outcome;
-
-/** Numbers for objects: the same number, the same object. */
-const createIdentities = (): ((object: object) => number) => {
-  const known = new WeakMap<object, number>();
-  let last = 0;
-  return (object) => {
-    let identity = known.get(object);
-    if (identity === undefined) known.set(object, (identity = last += 1));
-    return identity;
-  };
-};

@@ -37,10 +37,7 @@ export const createScanReader = ({ workers }: ScanReaderOptions): ScanReader => 
   });
 
   const inWorker = async (question: ScanQuestion, signal: AbortSignal): Promise<readonly ScanRead[]> => {
-    let result = await pool.run(question, signal);
-    // A worker may die of something else; what ends two of them is the report itself.
-    // One that took too long would take as long again, past the deadline: then it would be nobody's fault.
-    if (result.status === "crashed" && result.overtime !== true) result = await pool.run(question, signal);
+    const result = await pool.runTwice(question, signal);
     switch (result.status) {
       case "done":
         return Promise.all(result.value.map(unpackScan));

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { TrustRootSource } from "../../policy/authority.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { createAddressFilter, type AddressFilter } from "../registry/http/addresses.ts";
-import { untilAborted } from "../../async/untilAborted.ts";
+import { untilAborted } from "../../async/signals.ts";
 import { embeddedRoot, PUBLIC_GOOD_MIRROR } from "./embeddedRoot.ts";
 import { fetchTufRoot, type TufRepository } from "./fetchTufRoot.ts";
 

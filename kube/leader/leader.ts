@@ -2,7 +2,7 @@ import { expectStatus, getObject } from "../expectStatus.ts";
 import type { KubeClient } from "../kubeClient.ts";
 import { messageOf } from "../kubeError.ts";
 import { asObject, asText, metadataOf, type JsonObject } from "../object.ts";
-import { pause } from "../../async/backoff.ts";
+import { pause } from "../../async/signals.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Log } from "../log.ts";
 

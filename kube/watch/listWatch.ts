@@ -1,4 +1,5 @@
-import { createBackoff, pause } from "../../async/backoff.ts";
+import { createBackoff } from "../../async/backoff.ts";
+import { pause } from "../../async/signals.ts";
 import type { KubeClient } from "../kubeClient.ts";
 import { messageOf } from "../kubeError.ts";
 import { metadataOf } from "../object.ts";

@@ -5,6 +5,8 @@ import type { Subject } from "../../policy/subject/subject.ts";
 import { looksAtAge, type PolicySet } from "../policies/policySet.ts";
 import { podSubject, type PodRecord } from "../cluster/pods.ts";
 import { CLEAN, judgementOf, type Judgement } from "./judgement.ts";
+import { createIdentities } from "../../async/identities.ts";
+import { within } from "../../async/signals.ts";
 
 export interface JudgeOptions {
   readonly review: Review;
@@ -37,16 +39,8 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
   let memo = new Map<string, Judgement | Promise<Judgement>>();
   let memoSet: PolicySet | undefined;
   let memoUntil = 0;
-  const identities = new WeakMap<object, number>();
-  let lastIdentity = 0;
+  const identityOf = createIdentities();
   let deadline: { readonly signal: AbortSignal; readonly until: number } | undefined;
-
-  const identity = (value: object | undefined): number => {
-    if (value === undefined) return 0;
-    let known = identities.get(value);
-    if (known === undefined) identities.set(value, (known = lastIdentity += 1));
-    return known;
-  };
 
   /** One timer a second, not one a pod. */
   const signal = (): AbortSignal => {
@@ -76,7 +70,9 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
       dryRun: false,
     });
     return decision instanceof Promise
-      ? notOverdue(decision, timeout + GRACE_MS).then((decided) => judgementOf(decided, matching, subject))
+      ? within(decision, { milliseconds: timeout + GRACE_MS, ref: false }, overdue).then((decided) =>
+          judgementOf(decided, matching, subject),
+        )
       : judgementOf(decision, matching, subject);
   };
 
@@ -91,7 +87,7 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
       }
       const subject = podSubject(pod, labels);
       const matching: CompiledPolicy[] = [];
-      let key = `${identity(pod.content)}|${identity(labels)}|${pod.namespace}`;
+      let key = `${identityOf(pod.content)}|${labels === undefined ? 0 : identityOf(labels)}|${pod.namespace}`;
       let age = false;
       for (const [index, policy] of set.audited.entries()) {
         if (!policy.matchesSubject(subject)) continue;
@@ -131,9 +127,6 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
   };
 }
 
-function notOverdue<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error("the engine did not answer in time")), milliseconds);
-  timer.unref();
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
+function overdue(): never {
+  throw new Error("the engine did not answer in time");
 }

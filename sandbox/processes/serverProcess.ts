@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killGroup } from "./killGroup.ts";
 import type { ProcessGuard } from "./processGuard.ts";
+import { within } from "../../async/signals.ts";
 
 export interface ServerOptions {
   readonly name: string;
@@ -67,11 +68,9 @@ export class ServerProcess {
   async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     if (!this.#running || this.pid === undefined) return;
     killGroup(this.pid, signal);
-    const patience = new AbortController();
-    const lingering = sleep(5000, true, { signal: patience.signal, ref: false }).catch(() => false);
-    if (await Promise.race([this.exited.then(() => false), lingering])) killGroup(this.pid, "SIGKILL");
-    patience.abort();
-    await this.exited;
+    const { pid, exited } = this;
+    await within(exited, { milliseconds: 5_000, ref: false }, () => killGroup(pid, "SIGKILL"));
+    await exited;
   }
 
   async #untilReady(): Promise<void> {

@@ -4,7 +4,7 @@ import { State } from "@thi.ng/rstream";
 import { createGraph, type Graph, type PingSource, type Snapshot } from "../../operator/graph.ts";
 import { bridgeStreamLogger } from "../../operator/metrics/logging.ts";
 import type { PolicySet } from "../../operator/policies/policySet.ts";
-import { singleFlight } from "../../async/rerun.ts";
+import { coalesce } from "../../async/coalesce.ts";
 import { until } from "./fakeApiServer.ts";
 
 /** A cache that pings when it is told to. */
@@ -219,7 +219,7 @@ describe("a single-flight consumer", () => {
   it("works on one at a time, and of those that come meanwhile on the newest", async () => {
     const done: number[] = [];
     let running = 0;
-    const flight = singleFlight<number>(
+    const flight = coalesce<number>(
       async (value) => {
         running += 1;
         assert.equal(running, 1);
@@ -237,7 +237,7 @@ describe("a single-flight consumer", () => {
   it("goes on after a failure", async () => {
     const done: number[] = [];
     const errors: unknown[] = [];
-    const flight = singleFlight<number>(
+    const flight = coalesce<number>(
       async (value) => {
         await wait(1);
         if (value === 1) throw new Error("a bug");

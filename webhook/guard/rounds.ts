@@ -1,4 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { createBackoff, type Backoff } from "../../async/backoff.ts";
+import { pause } from "../../async/signals.ts";
 import { messageOf } from "../../kube/kubeError.ts";
 import { ConfigurationConflict } from "../configurations/webhookConfigurations.ts";
 import type { AdmissionLogger } from "../logger.ts";
@@ -23,12 +24,13 @@ export class Rounds {
   #wake: () => void = () => undefined;
   #poked = false;
   #running: Promise<void> | undefined;
-  #failures = 0;
+  readonly #backoff: Backoff;
   #writes = 0;
   #told: string | undefined;
 
   constructor(options: RoundsOptions) {
     this.#options = options;
+    this.#backoff = createBackoff({ base: 1_000, limit: options.interval });
   }
 
   start(): void {
@@ -50,28 +52,26 @@ export class Rounds {
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       this.#poked = false;
-      const { pause, rest } = await this.#one();
-      if (rest > 0) await sleep(rest, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
-      if (!this.#poked) await this.#pause(pause);
+      const { next, rest } = await this.#one();
+      if (rest > 0) await pause(rest, this.#stopping.signal, { ref: false });
+      if (!this.#poked) await this.#pause(next);
     }
   }
 
-  async #one(): Promise<{ readonly pause: number; readonly rest: number }> {
+  async #one(): Promise<{ readonly next: number; readonly rest: number }> {
     const { round, interval } = this.#options;
     try {
-      const { pause, wrote } = await round(this.#stopping.signal);
-      this.#failures = 0;
+      const { pause: next, wrote } = await round(this.#stopping.signal);
+      this.#backoff.reset();
       this.#told = undefined;
       this.#writes = wrote ? this.#writes + 1 : 0;
       const rest = this.#writes <= AT_ONCE ? 0 : Math.min(LONGEST_REST, 500 * 2 ** (this.#writes - AT_ONCE));
-      return { pause: Math.min(interval, pause), rest };
+      return { next: Math.min(interval, next), rest };
     } catch (error) {
-      this.#failures += 1;
       this.#log(error);
-      // Half a second, doubled each time, and never the same for two replicas.
-      const pause = Math.min(interval, 500 * 2 ** Math.min(this.#failures, 10)) * (0.5 + Math.random() / 2);
+      const next = this.#backoff.next();
       // A conflict is the echo of another replica: the watch tells of its write.
-      return { pause, rest: error instanceof ConfigurationConflict ? 0 : Math.min(pause, 500) };
+      return { next, rest: error instanceof ConfigurationConflict ? 0 : Math.min(next, 500) };
     }
   }
 
@@ -87,6 +87,6 @@ export class Rounds {
     const waking = new AbortController();
     this.#wake = () => waking.abort();
     if (this.#stopping.signal.aborted) return;
-    await sleep(milliseconds, undefined, { signal: waking.signal, ref: false }).catch(() => undefined);
+    await pause(milliseconds, waking.signal, { ref: false });
   }
 }

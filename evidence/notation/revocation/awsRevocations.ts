@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { SingleFlight } from "../../../async/singleFlight.ts";
 import { younger } from "../../../async/younger.ts";
-import { orAborted } from "../../../async/orAborted.ts";
+import { orAborted } from "../../../async/signals.ts";
 import { regionOfProfile } from "../../../policy/compile/signingProfile.ts";
 import { proxyAgents } from "../../registry/http/environmentProxy.ts";
 import type { AwsQuestion } from "../proof.ts";

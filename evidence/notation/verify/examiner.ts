@@ -41,13 +41,6 @@ export const createNotationExaminer = ({ workers }: NotationExaminerOptions): No
     memory: MEMORY,
   });
 
-  const run = async (job: Job, signal: AbortSignal): Promise<JobResult<Answer | ListAnswer>> => {
-    const result = await pool.run(job, signal);
-    // A worker may die of something else; what ends two of them is the content itself.
-    // One that took too long would take as long again, past the deadline: then it would be nobody's fault.
-    return result.status === "crashed" && result.overtime !== true ? pool.run(job, signal) : result;
-  };
-
   /** A worker answers each job with an answer of its kind. */
   const answer = <A extends Answer | ListAnswer>(
     result: JobResult<Answer | ListAnswer>,
@@ -70,11 +63,11 @@ export const createNotationExaminer = ({ workers }: NotationExaminerOptions): No
     examine: (question, signal) =>
       workers === 0
         ? examine(question)
-        : run({ type: "signature", question }, signal).then((result) => answer<Answer>(result, TOO_MUCH)),
+        : pool.runTwice({ type: "signature", question }, signal).then((result) => answer<Answer>(result, TOO_MUCH)),
     readList: (question, signal) =>
       workers === 0
         ? readList(question)
-        : run({ type: "list", question }, signal).then((result) => answer<ListAnswer>(result, TOO_MUCH)),
+        : pool.runTwice({ type: "list", question }, signal).then((result) => answer<ListAnswer>(result, TOO_MUCH)),
     close: () => pool.close(),
   };
 };

@@ -8,6 +8,7 @@ import type { EvidenceCache } from "./evidenceCache.ts";
 import { wasHeldUp } from "../../../async/shares/party.ts";
 import { SingleFlight } from "../../../async/singleFlight.ts";
 import { younger } from "../../../async/younger.ts";
+import { within } from "../../../async/signals.ts";
 
 /** Something that one credential asks of one repository, and whose answer may be used again for a while. */
 export interface AccessQuestion<T> {
@@ -95,7 +96,7 @@ export class AnswerKeeper {
       async (flight) => this.#refresh(question, flight, held?.digest),
       gaveUp,
     ) as Promise<Outcome<T, ContentReason>>;
-    const soon = stale === undefined ? undefined : await within(refresh, PATIENCE, undefined);
+    const soon = stale === undefined ? undefined : await within(refresh, { milliseconds: PATIENCE }, () => undefined);
     // Who fills our queues must not gain an old answer by it.
     const waits = soon === undefined && (stale === undefined || wasHeldUp());
     const outcome = waits ? await refresh : (soon ?? unavailable("timeout", question.late));
@@ -147,12 +148,4 @@ export class AnswerKeeper {
     else if (isUnauthorised(outcome)) cache.answers.delete(question.key);
     return outcome;
   }
-}
-
-/** A result, or `otherwise` after so many milliseconds; the work goes on. */
-async function within<T, O>(work: Promise<T>, milliseconds: number, otherwise: O): Promise<T | O> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(otherwise), milliseconds);
-    work.finally(() => clearTimeout(timer)).then(resolve, reject);
-  });
 }

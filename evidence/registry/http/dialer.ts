@@ -1,6 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
-import { setTimeout } from "node:timers/promises";
 import tls, { connect as connectTls, type TLSSocket } from "node:tls";
 import type { buildConnector } from "undici";
 import type { AddressFilter } from "./addresses.ts";
@@ -8,6 +7,7 @@ import { portOf } from "../endpoint.ts";
 import type { Network, ResolvedAddress } from "./network.ts";
 import type { ProxyChoice } from "./proxy.ts";
 import { rememberNames } from "./rememberedNames.ts";
+import { within } from "../../../async/signals.ts";
 
 /** Every address that a name stands for may not be dialled (design.md section 4). Never shown: it names the operator's surroundings. */
 export class RefusedAddress extends Error {
@@ -113,21 +113,17 @@ export function createConnector(options: DialerOptions): buildConnector.connecto
       socket.on("error", () => undefined);
     };
     const run = async (): Promise<void> => {
-      const timer = new AbortController();
-      const late = setTimeout(options.connectTime, undefined, { signal: timer.signal, ref: false }).then(() => {
-        throw Object.assign(new Error("connecting took too long"), { code: "UND_ERR_CONNECT_TIMEOUT" });
-      });
-      late.catch(() => undefined);
+      const limit = { milliseconds: options.connectTime, ref: false } as const;
       let socket: Socket;
       try {
-        socket = await Promise.race([open(origin, hold), late]);
+        socket = await within(open(origin, hold), limit, () => {
+          throw Object.assign(new Error("connecting took too long"), { code: "UND_ERR_CONNECT_TIMEOUT" });
+        });
       } catch (error) {
         givenUp = true;
         held?.destroy();
         callback(error instanceof Error ? error : new Error("connecting failed"), null);
         return;
-      } finally {
-        timer.abort();
       }
       socket.setNoDelay(true);
       callback(null, socket);

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Network, ResolvedAddress } from "./network.ts";
+import { within } from "../../../async/signals.ts";
 
 type Addresses = readonly ResolvedAddress[];
 
@@ -43,14 +44,9 @@ export function rememberNames(resolve: Network["resolve"]): (host: string, remem
     const before = remembered ? last.get(host) : undefined;
     const asked = ask(host);
     if (before === undefined) return asked;
-    return new Promise((settle, reject) => {
-      const timer = setTimeout(() => settle(before), PATIENCE);
-      asked
-        .finally(() => clearTimeout(timer))
-        .then(settle, (error: unknown) => {
-          if (isGone(error)) reject(error instanceof Error ? error : new Error("no such name", { cause: error }));
-          else settle(before);
-        });
+    return within(asked, { milliseconds: PATIENCE }, () => before).catch((error: unknown) => {
+      if (isGone(error)) throw error;
+      return before;
     });
   };
 }

@@ -10,27 +10,3 @@ export function retryAfter(header: string | undefined, now: number): number | un
   const date = Date.parse(text);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
-
-const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 2_000;
-
-/** Full jitter: many operators that failed together do not come back together. `attempt` counts from 1. */
-export const pause = (attempt: number, random: number): number =>
-  Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (0.5 + random / 2);
-
-/** Sleeps, or ends early with the signal; true: slept through. */
-export async function sleep(milliseconds: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return false;
-  return new Promise((resolve) => {
-    const done = (): void => {
-      signal.removeEventListener("abort", abort);
-      resolve(true);
-    };
-    const timer = setTimeout(done, milliseconds);
-    const abort = (): void => {
-      clearTimeout(timer);
-      resolve(false);
-    };
-    signal.addEventListener("abort", abort, { once: true });
-  });
-}

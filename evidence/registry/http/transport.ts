@@ -8,10 +8,12 @@ import { BufferBudget, type Room } from "./bufferBudget.ts";
 import { Circuits } from "./circuits.ts";
 import { Limiter, type Seat } from "./limiter.ts";
 import { isUnreachable, networkFailure } from "./networkFailure.ts";
-import { isTransient, pause, retryAfter, sleep } from "./retry.ts";
+import { isTransient, retryAfter } from "./retry.ts";
 import { TurnBudget } from "./turnBudget.ts";
 import { mediaTypeOf } from "../mediaTypes.ts";
 import type { RegistryLimits } from "../settings.ts";
+import { backoffAfter } from "../../../async/backoff.ts";
+import { pause } from "../../../async/signals.ts";
 
 export type Operation = "manifest" | "tag" | "blob" | "referrers" | "token";
 
@@ -58,6 +60,9 @@ const PIECE = 512;
 
 /** Some registries, and what stands before them, answer 403 to whoever does not say who he is. */
 const USER_AGENT = `image-security/${about.version}`;
+
+/** Milliseconds between attempts. */
+const BACKOFF = { base: 100, limit: 2_000 };
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
@@ -124,10 +129,11 @@ export class Transport {
       if (flight.signal.aborted) return flight.last ?? failed;
       const { status, cause, message } = failed;
       flight.last = { status, cause, message };
-      const wait = Math.max(("wait" in failed ? failed.wait : undefined) ?? 0, pause(attempt, this.#options.random()));
+      const asked = "wait" in failed ? failed.wait : undefined;
+      const wait = Math.max(asked ?? 0, backoffAfter(attempt, { ...BACKOFF, random: this.#options.random }));
       const again = !("retry" in failed) || failed.retry;
       if (!again || attempt >= limits.attempts || wait > limits.retryAfter) return flight.last;
-      if (!(await sleep(wait, flight.signal))) return flight.last;
+      if (!(await pause(wait, flight.signal))) return flight.last;
     }
   }
 

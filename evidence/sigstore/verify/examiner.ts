@@ -38,10 +38,7 @@ export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
   });
 
   const inWorker = async (question: Question, signal: AbortSignal): Promise<Examined> => {
-    let result = await pool.run(question, signal);
-    // A worker may die of something else; what ends two of them is the candidate itself.
-    // One that took too long would take as long again, past the deadline: then it would be nobody's fault.
-    if (result.status === "crashed" && result.overtime !== true) result = await pool.run(question, signal);
+    const result = await pool.runTwice(question, signal);
     switch (result.status) {
       case "done":
         return result.value;

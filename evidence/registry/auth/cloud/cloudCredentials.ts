@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { orAborted } from "../../../../async/orAborted.ts";
+import { orAborted } from "../../../../async/signals.ts";
 import type { CloudProvider } from "../../settings.ts";
 import { type Credential, CredentialUnreadable, type CredentialSource } from "../credential.ts";
 import { acrToken, isAcrHost } from "./acr.ts";

@@ -5,7 +5,7 @@ import { Asker } from "../../../../async/shares/asker.ts";
 import { onBehalfOf, Party } from "../../../../async/shares/party.ts";
 import { BufferBudget } from "../../../../evidence/registry/http/bufferBudget.ts";
 import { Limiter, type Seat } from "../../../../evidence/registry/http/limiter.ts";
-import { isTransient, pause, retryAfter, sleep } from "../../../../evidence/registry/http/retry.ts";
+import { isTransient, retryAfter } from "../../../../evidence/registry/http/retry.ts";
 
 const forever = new AbortController().signal;
 const turn = async (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
@@ -244,22 +244,6 @@ describe("asking again", () => {
       const found = retryAfter(header, now);
       assert.equal(header === "-1" ? undefined : found, expected);
     });
-  it("pauses grow, with jitter, to a bound", () => {
-    assert.deepEqual(
-      [1, 2, 3].map((attempt) => pause(attempt, 1)),
-      [100, 200, 400],
-    );
-    assert.deepEqual(
-      [1, 2, 3].map((attempt) => pause(attempt, 0)),
-      [50, 100, 200],
-    );
-    assert.equal(pause(20, 1), 2000);
-  });
-  it("sleep ends with the signal", async () => {
-    assert.equal(await sleep(1, forever), true);
-    assert.equal(await sleep(60_000, AbortSignal.timeout(5)), false);
-    assert.equal(await sleep(60_000, AbortSignal.abort()), false);
-  });
 });
 
 describe("values that change now and then", () => {

@@ -50,6 +50,8 @@ export interface WebhookObjects {
   readonly mutating: Slot<V1MutatingWebhookConfiguration>;
   /** Called before each write. */
   beforeWrite: () => void;
+  /** Called when a write was taken, before its answer has arrived. */
+  afterWrite: () => void;
   /** Gives the message with which a request is refused; undefined: it is not. */
   refuse: (method: string, path: string) => string | undefined;
   readonly stop: () => Promise<void>;
@@ -67,6 +69,7 @@ export const webhookObjects = async (): Promise<WebhookObjects> => {
     validating: new Slot(server, `${admission}/validatingwebhookconfigurations`, "image-security"),
     mutating: new Slot(server, `${admission}/mutatingwebhookconfigurations`, "image-security"),
     beforeWrite: () => undefined,
+    afterWrite: () => undefined,
     refuse: () => undefined,
     stop: async () => {
       await client.close();
@@ -77,7 +80,11 @@ export const webhookObjects = async (): Promise<WebhookObjects> => {
     const method = request.method ?? "";
     const message = objects.refuse(method, url.pathname);
     if (message !== undefined) json(response, 403, { kind: "Status", code: 403, reason: "Forbidden", message });
-    else if (method !== "GET") objects.beforeWrite();
+    else if (method !== "GET") {
+      objects.beforeWrite();
+      // The server writes in this turn of the event loop.
+      setImmediate(() => objects.afterWrite());
+    }
     return message !== undefined;
   });
   return objects;
