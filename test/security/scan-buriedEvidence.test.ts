@@ -173,6 +173,22 @@ describe("evidence of scans and bases that is buried under junk", function () {
     assert.equal(await bad.verdict(attested, image.digest), "deny ScanVulnerable");
   });
 
+  it("a hundred pieces that a slow registry does not give in time are not a matter of time", async () => {
+    const image = annotated("hundred", []);
+    const gate = new Gate();
+    gate.push(image);
+    await gate.attest(image.digest, VULN, cosignVuln(trivyReport([BAD], { diffIds: image.diffIds })));
+    gate.bury(image.digest, VULN, 100);
+    gate.giveOnly(50);
+    assert.equal(await gate.verdict(attested, image.digest, IN_TIME), "deny ScanInvalid");
+    // One that is not seen to answer is.
+    const hung = new Gate();
+    hung.push(image);
+    hung.bury(image.digest, VULN, 100);
+    hung.giveOnly(0);
+    assert.equal(await hung.verdict(attested, image.digest, IN_TIME), "allow EvidenceUnavailable");
+  });
+
   it("a slow registry without junk is a matter of time", async () => {
     const image = annotated("slow", []);
     const gate = new Gate();

@@ -142,7 +142,8 @@ describe("floods of junk around a good signature", () => {
       return undefined;
     };
     const first = await judge(evidence, policy, { repository, digest, signal: AbortSignal.timeout(250) });
-    assert.deepEqual(reasonsOf(first.findings), ["EvidenceUnavailable"]);
+    // So much is made, not met: nothing for `onUnavailable` to soften.
+    assert.deepEqual(reasonsOf(first.findings), ["SignatureInvalid"]);
     const blobs = repository.calls.blob;
     assert.ok(blobs > 0 && blobs < 1_000);
     const { findings } = await judge(evidence, policy, { repository, digest });
@@ -151,10 +152,10 @@ describe("floods of junk around a good signature", () => {
     assert.ok(repository.calls.blob <= 1_001 + 16, `${repository.calls.blob} blobs were read`);
   }).timeout(20_000);
 
-  it("leave open what was not seen when the time is over, beside what was", async () => {
+  it("leave open what was not seen when the time is over, beside what was, where they are few", async () => {
     const repository = new MemoryRepository();
     repository.load(legacy);
-    junk(repository, 200, { artifactType: BUNDLE });
+    junk(repository, 60, { artifactType: BUNDLE });
     const other = keyHand();
     const sigstore = await sigstoreInstance();
     const late = await sigstore.bundle(other, statementOf(digest, SIGN), { log: "none" });
@@ -164,9 +165,10 @@ describe("floods of junk around a good signature", () => {
     });
     const two = compile(signedBy(byKey(legacy.publicKey), byKey(publicPem(other), { name: "ci" })));
     const evidence = evidenceUnderTest();
-    repository.wait = (call) => new Promise((resolve) => setTimeout(resolve, call === "manifest" ? 50 : 1));
-    const first = await judge(evidence, two, { repository, digest, signal: AbortSignal.timeout(250) });
+    repository.wait = (call) => new Promise((resolve) => setTimeout(resolve, call === "manifest" ? 200 : 1));
+    const first = await judge(evidence, two, { repository, digest, signal: AbortSignal.timeout(350) });
     assert.deepEqual(reasonsOf(first.findings), ["EvidenceUnavailable"]);
+    repository.wait = () => Promise.resolve();
     assert.deepEqual((await judge(evidence, two, { repository, digest })).findings, []);
   }).timeout(20_000);
 });

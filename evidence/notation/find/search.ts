@@ -86,9 +86,11 @@ class Walk {
       effort.listed(page.value.length);
       const ours = page.value.filter(({ artifactType }) => artifactType === SIGNATURE);
       later.push(...page.value.filter(({ artifactType }) => sigstoreFormatOf(artifactType) === "unspecific"));
+      effort.wants(ours.length);
       for (const one of ours.toSorted(newestFirst)) await this.#referrer(one.digest);
       if (signal.aborted) return;
     }
+    effort.wants(later.length);
     for (const one of later) await this.#referrer(one.digest);
   }
 
@@ -116,6 +118,7 @@ class Walk {
     const id = `${format} ${layer.digest}`;
     if (this.#wanted.signal.aborted || this.#seen.has(id)) return;
     this.#seen.add(id);
+    this.#wanted.effort.wants(1);
     this.#wanted.effort.tried();
     await this.#visitor.visit({ id, load: () => this.#load(layer, format) });
   }

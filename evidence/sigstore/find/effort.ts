@@ -4,6 +4,12 @@ const MOST_TRIED = 1_000;
 /** Where all is needed, what could not be looked through lets an image in by `onUnavailable`: a few hundred pieces are made, not met. */
 const MOST_TRIED_OF_ALL = 512;
 const MOST_BYTES = 64 * 1024 * 1024;
+/**
+ * Manifests and candidates that are to be looked at. A few dozen are made in a minute, and take a registry that answers
+ * in 200 ms past a deadline; it need not come to all of them, if only to so many that it is seen to answer.
+ */
+const MOST_WANTED = 64;
+const LEAST_TRIED = 32;
 
 /**
  * Counts what a search reads. Junk is read through to its end where there is time, so that it hides nothing; where there was so much that
@@ -15,6 +21,7 @@ export class Effort {
   #listed = 0;
   #tried = 0;
   #bytes = 0;
+  #wanted = 0;
   #crowded = 0;
   readonly #named = new Map<string, Set<string>>();
   readonly #total: Effort | undefined;
@@ -30,6 +37,12 @@ export class Effort {
   listed(descriptors: number): void {
     this.#listed += descriptors;
     this.#total?.listed(descriptors);
+  }
+
+  /** Manifests or candidates that are known to be there, before they are looked at. */
+  wants(pieces: number): void {
+    this.#wanted += pieces;
+    this.#total?.wants(pieces);
   }
 
   /** The manifests that the lists of a place name, as far as they were read: what is among them is there, whether it can be had or not. */
@@ -65,6 +78,7 @@ export class Effort {
   }
 
   get excessive(): boolean {
+    if (this.#wanted > MOST_WANTED && this.#tried > LEAST_TRIED) return true;
     if (this.#listed > MOST_LISTED || this.#tried > this.#mostTried || this.#bytes > MOST_BYTES) return true;
     return this.#total?.excessive === true;
   }

@@ -56,6 +56,10 @@ export class Referrers {
     return [...found];
   }
 
+  get size(): number {
+    return this.#byDigest.size;
+  }
+
   /** All of them: what looks wanted first, what says nothing of itself last, the newest before older ones. */
   inOrder(): readonly Referrer[] {
     return [...this.#byDigest.values()].toSorted(mostPromisingFirst);

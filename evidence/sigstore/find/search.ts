@@ -117,7 +117,7 @@ class Walk {
       this.#manifestOf("sig"),
       this.#manifestOf("att"),
       this.#pages((page) => {
-        for (const { digest } of referrers.add(page)) named.add(digest);
+        for (const { digest } of this.#join(referrers, page)) named.add(digest);
       }),
     ]);
     if (signal.aborted) return "read";
@@ -154,10 +154,17 @@ class Walk {
   async #referrers(): Promise<void> {
     const referrers = new Referrers(this.#wanted);
     await this.#pages(async (page) => {
-      const likely = referrers.add(page).filter((one) => one.likely);
+      const likely = this.#join(referrers, page).filter((one) => one.likely);
       await this.#each(likely.toSorted(mostPromisingFirst));
     });
     if (!this.#wanted.signal.aborted) await this.#each(referrers.inOrder());
+  }
+
+  #join(referrers: Referrers, page: readonly Descriptor[]): readonly Referrer[] {
+    const before = referrers.size;
+    const found = referrers.add(page);
+    this.#wanted.effort.wants(referrers.size - before);
+    return found;
   }
 
   async #pages(take: (page: readonly Descriptor[]) => void | Promise<void>): Promise<void> {
@@ -221,6 +228,7 @@ class Walk {
         if (met.failure !== undefined) this.#visitor.unusable(claimed, met.failure);
         continue;
       }
+      effort.wants(1);
       effort.tried();
       const work = this.#visit(found, claimed, manifest.digest);
       if (inside) await work();
