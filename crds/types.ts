@@ -424,6 +424,8 @@ export interface PolicyStatus {
   readonly conditions?: readonly Condition[];
   /** What is trusted right now. The Event TrustChanged tells of changes. */
   readonly authorities?: readonly AuthorityStatus[];
+  /** The actions of enforcementOverrides, each once, joined by commas. Example: deny,dryrun. */
+  readonly overrides?: string;
   /** How many pods violate the policy now, counted in full. */
   readonly violations?: number;
   /** How many pods would violate the policy if exceptions did not silence every finding about them. */
@@ -613,8 +615,10 @@ export interface ViolationSummary {
   readonly rules: string;
   /** The reasons. */
   readonly reasons: string;
-  /** The images concerned. */
+  /** The images concerned, of their digests the first 12 digits; findings have them whole. */
   readonly images: string;
+  /** What made the pod, as kubectl takes it. Example: ReplicaSet/web. */
+  readonly owner?: string;
 }
 
 /** Standard object metadata, as far as it is read here. */

@@ -115,8 +115,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         message,
       }),
     leadership,
-    onTrustChanged: (policy, message) =>
-      events.record({ involved: policyOf(policy), type: "Normal", reason: "TrustChanged", message }),
+    onTrustChanged: (policy, { message, lost }) =>
+      events.record({ involved: policyOf(policy), type: lost ? "Warning" : "Normal", reason: "TrustChanged", message }),
+    onReadyChanged: (policy, ready, message) =>
+      events.record({
+        involved: policyOf(policy),
+        type: ready ? "Normal" : "Warning",
+        reason: ready ? "Ready" : "NotReady",
+        message,
+      }),
     onEnforcedChanged: (policy, enforced, message) =>
       events.record({
         involved: policyOf(policy),

@@ -35,6 +35,8 @@ export interface CompiledPolicy extends CompiledRules {
   readonly onUnavailable: "deny" | "warn" | "allow";
   /** The action in force in a namespace: the first override that names it, else `enforcementAction`. */
   readonly actionIn: (namespace: string, labels: Subject["namespaceLabels"]) => EnforcementAction;
+  /** The actions of its overrides, each once, sorted. */
+  readonly overriddenBy: readonly EnforcementAction[];
   /** Namespaces, selectors and workloads. `match.images` is asked separately, image by image. */
   readonly matchesSubject: (subject: Subject) => boolean;
   /** undefined: the reference does not parse, and the policy's match could hold for it. */

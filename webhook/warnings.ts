@@ -1,3 +1,5 @@
+import { shortDigests } from "../policy/finding/message.ts";
+
 /** Longer ones may be cut by the API server (`k8s.io/apiserver` endpoints/filters/warning.go, `truncateItemRunes`). */
 const LONGEST = 256;
 
@@ -8,12 +10,9 @@ const LONGEST = 256;
 const TOTAL = 3_072;
 
 /**
- * A full digest takes 71 of 256 characters, and the message repeats it: 12 hex digits still tell it apart, in every
- * warning, so that nobody takes the same digest for two.
+ * Warnings as kubectl will print them: digests are short in all of them, so that nobody takes one for two; each once,
+ * none cut by the API server, and a last one that counts what is left out.
  */
-const LONG_DIGEST = /(sha(?:256|512):[0-9a-f]{12})[0-9a-f]{52,116}/g;
-
-/** Warnings as kubectl will print them: each once, none cut by the API server, and a last one that counts what is left out. */
 export const fitWarnings = (messages: readonly string[]): readonly string[] => {
   const different = [...new Set(messages)];
   const fitting: string[] = [];
@@ -35,7 +34,7 @@ const leftOut = (count: number): string =>
   `image-security: ${count} more warnings are left out; kubectl get violations lists them once the pods exist`;
 
 const fit = (line: string): string => {
-  const shorter = line.replace(LONG_DIGEST, "$1...");
+  const shorter = shortDigests(line);
   if (shorter.length <= LONGEST) return shorter;
   const characters = Array.from(shorter);
   return characters.length <= LONGEST ? shorter : `${characters.slice(0, LONGEST - 3).join("")}...`;

@@ -35,6 +35,21 @@ export function conditionsOf(
   });
 }
 
+/**
+ * The condition of a type where it turned, or where it is False for another reason than before. What is True from the
+ * start is no news.
+ */
+export function conditionChange(
+  type: string,
+  before: readonly Condition[],
+  after: readonly Condition[],
+): Condition | undefined {
+  const [old, current] = [before, after].map((list) => list.find((condition) => condition.type === type));
+  if (current === undefined) return undefined;
+  if (current.status === "True") return old === undefined || old.status === "True" ? undefined : current;
+  return old?.status === current.status && old.reason === current.reason ? undefined : current;
+}
+
 /** RFC 3339 to the second, as metav1.Time is written. */
 export const timestamp = (milliseconds: number): string =>
   new Date(milliseconds).toISOString().replace(/\.[0-9]+Z$/, "Z");

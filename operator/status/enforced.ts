@@ -21,11 +21,3 @@ export function enforcedCondition(
     ? [{ type: TYPE, status: "False", reason: "NotPinning", message: guard.pinning }]
     : [{ type: TYPE, status: "True", reason: "Asked", message: guard.message }];
 }
-
-/** The condition where it turned, or where it is False for another reason than before. A policy that is enforced from the start is no news. */
-export function enforcedChange(before: readonly Condition[], after: readonly Condition[]): Condition | undefined {
-  const [old, current] = [before, after].map((list) => list.find(({ type }) => type === TYPE));
-  if (current === undefined) return undefined;
-  if (current.status === "True") return old === undefined || old.status === "True" ? undefined : current;
-  return old?.status === current.status && old.reason === current.reason ? undefined : current;
-}

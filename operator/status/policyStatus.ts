@@ -54,6 +54,7 @@ export function policyStatus(
       timestamp(now),
     ),
     authorities: authorityStatuses(policy, before, fingerprints),
+    overrides: policy.overriddenBy.length === 0 ? null : policy.overriddenBy.join(","),
     violations: kept(counts.violations, before.violations),
     exempted: kept(counts.exempted, before.exempted),
     // Nothing to say in the everyday case.
@@ -64,25 +65,24 @@ export function policyStatus(
 
 function conditions({ faults, advice }: CompiledPolicy): readonly ConditionNow[] {
   const [first] = faults;
+  const told = [...new Set(advice.map(({ type }) => type))].map((type) => ({
+    type,
+    status: "True" as const,
+    reason: type,
+    message: advice.flatMap((one) => (one.type === type ? [one.message] : [])).join("; "),
+  }));
+  // `kubectl get isp -o wide` shows the message of one condition.
+  const known = told.map(({ type, message }) => `${type}: ${message}`);
   const ready: ConditionNow =
     first === undefined
-      ? { type: "Ready", status: "True", reason: "Compiled", message: "the policy is compiled" }
+      ? { type: "Ready", status: "True", reason: "Compiled", message: ["the policy is compiled", ...known].join("; ") }
       : {
           type: "Ready",
           status: "False",
           reason: first.reason,
-          message: faults.map(({ path, message }) => `${path}: ${message}`).join("; "),
+          message: [...faults.map(({ path, message }) => `${path}: ${message}`), ...known].join("; "),
         };
-  const types = [...new Set(advice.map(({ type }) => type))];
-  return [
-    ready,
-    ...types.map((type) => ({
-      type,
-      status: "True" as const,
-      reason: type,
-      message: advice.flatMap((one) => (one.type === type ? [one.message] : [])).join("; "),
-    })),
-  ];
+  return [ready, ...told];
 }
 
 /** The fingerprints of what an authority trusts now; undefined: not known yet, as of a key that was never fetched. */
@@ -106,12 +106,23 @@ export function authorityStatuses(
   });
 }
 
-/** In words, whose trust changed between two statuses; undefined where nobody's did. New policies change nothing. */
-export function trustChange(before: PolicyStatus, after: readonly AuthorityStatus[]): string | undefined {
+/** Whose trust changed, in words. */
+export interface TrustChange {
+  readonly message: string;
+  /** Somebody who was trusted is no longer: what only they signed is refused from now on. */
+  readonly lost: boolean;
+}
+
+/** Whose trust changed between two statuses; undefined where nobody's did. New policies change nothing. */
+export function trustChange(before: PolicyStatus, after: readonly AuthorityStatus[]): TrustChange | undefined {
   if (before.authorities === undefined) return undefined;
   const shown = (statuses: readonly AuthorityStatus[]): ReadonlyMap<string, string> =>
     new Map(statuses.map(({ name, fingerprints }) => [name, (fingerprints ?? []).join(", ")]));
   const [old, current] = [shown(before.authorities), shown(after)];
+  const trusted = new Set(after.flatMap(({ fingerprints }) => fingerprints ?? []));
+  const lost = before.authorities.some(
+    ({ name, fingerprints = [] }) => !current.has(name) || fingerprints.some((print) => !trusted.has(print)),
+  );
   const changes: string[] = [];
   for (const [name, prints] of current) {
     const previous = old.get(name);
@@ -120,6 +131,8 @@ export function trustChange(before: PolicyStatus, after: readonly AuthorityStatu
     else if (previous !== prints && previous !== "")
       changes.push(`${name} has changed from ${previous} to ${prints || "none"}`);
   }
-  for (const name of old.keys()) if (!current.has(name)) changes.push(`${name} is trusted no longer`);
-  return changes.length === 0 ? undefined : changes.join("; ");
+  for (const name of old.keys()) {
+    if (!current.has(name)) changes.push(`${name} is trusted no longer`);
+  }
+  return changes.length === 0 ? undefined : { message: changes.join("; "), lost };
 }

@@ -9,7 +9,7 @@ import type { Log } from "../../kube/log.ts";
 import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecord } from "../policies/policies.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 import type { Store } from "../../kube/watch/store.ts";
-import { enforcedChange } from "./enforced.ts";
+import { conditionChange } from "./condition.ts";
 import { WorkQueue } from "../../kube/queue/workQueue.ts";
 import { exceptionStatus, expiryNews } from "./exceptionStatus.ts";
 import {
@@ -19,6 +19,7 @@ import {
   trustChange,
   type Fingerprints,
   type PolicyCounts,
+  type TrustChange,
 } from "./policyStatus.ts";
 
 export interface StatusWriterOptions {
@@ -37,7 +38,10 @@ export interface StatusWriterOptions {
   readonly silencedBy: (exception: CompiledException) => number | undefined;
   /** An exception has come to its last days. */
   readonly onExpiring: (exception: ExceptionRecord, message: string) => void;
-  readonly onTrustChanged: (policy: PolicyRecord, message: string) => void;
+  /** Who is trusted now is told; `lost`: somebody is trusted no longer. */
+  readonly onTrustChanged: (policy: PolicyRecord, change: TrustChange) => void;
+  /** The policy has become ready or is no longer, or is not for another reason than before. */
+  readonly onReadyChanged: (policy: PolicyRecord, ready: boolean, message: string) => void;
   /** Whether admission asks the webhook; absent: nobody looks. */
   readonly guard?: () => GuardState;
   readonly onEnforcedChanged: (policy: PolicyRecord, enforced: boolean, message: string) => void;
@@ -111,7 +115,7 @@ export class StatusWriter {
 
   async #writePolicy(name: string, signal: AbortSignal): Promise<void> {
     const { policies, compiled, counts, fingerprints = literalFingerprints, now } = this.#options;
-    const { guard = () => ({ status: "unknown" }), onTrustChanged, onEnforcedChanged } = this.#options;
+    const { guard = () => ({ status: "unknown" }), onTrustChanged, onReadyChanged, onEnforcedChanged } = this.#options;
     const record = policies.get(name);
     const policy = compiled(name);
     // One that is not compiled yet, or in an older version, is looked at again when it is.
@@ -124,9 +128,11 @@ export class StatusWriter {
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);
     takeOver(policies, name, record, stored === undefined ? undefined : projectPolicy(stored.body));
     if (stored?.written !== true) throw new Error("the policy changed meanwhile");
-    const message = trustChange(before, authorityStatuses(policy, before, fingerprints));
-    if (message !== undefined) onTrustChanged(record, message);
-    const enforced = enforcedChange(before.conditions ?? [], wanted.conditions ?? []);
+    const trust = trustChange(before, authorityStatuses(policy, before, fingerprints));
+    if (trust !== undefined) onTrustChanged(record, trust);
+    const ready = conditionChange("Ready", before.conditions ?? [], wanted.conditions ?? []);
+    if (ready !== undefined) onReadyChanged(record, ready.status === "True", ready.message);
+    const enforced = conditionChange("Enforced", before.conditions ?? [], wanted.conditions ?? []);
     if (enforced !== undefined) onEnforcedChanged(record, enforced.status === "True", enforced.message);
   }
 

@@ -3,6 +3,7 @@ import type { Violation } from "../../crds/types.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import type { PodRecord } from "../cluster/pods.ts";
 import type { PolicyJudgement } from "../audit/judgement.ts";
+import { shortDigests } from "../../policy/finding/message.ts";
 import { asObject } from "../../kube/object.ts";
 import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
 import { violationName } from "./violationName.ts";
@@ -66,6 +67,11 @@ export function violationBody(pod: PodRecord, judgement: PolicyJudgement): Viola
         LONGEST.reasons,
       ),
       images: namesOf(findings),
+      ...(pod.controller === undefined
+        ? {}
+        : {
+            owner: `${cut(pod.controller.kind, LONGEST.controllerKind)}/${cut(pod.controller.name, LONGEST.controllerName)}`,
+          }),
     },
   };
 }
@@ -115,7 +121,7 @@ const joined = (texts: readonly string[], limit: number): string =>
  * no end, must not push everybody's lines apart. The findings have them all.
  */
 function namesOf(findings: readonly Finding[]): string {
-  const names = [...new Set(findings.map(({ image }) => image))].toSorted();
+  const names = [...new Set(findings.map(({ image }) => shortDigests(image)))].toSorted();
   let text = cut(names[0] ?? "", LONGEST_IN_COLUMN);
   for (const [index, name] of names.slice(1).entries()) {
     const more = `${text},${cut(name, LONGEST_IN_COLUMN)}`;

@@ -77,6 +77,7 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
       .digest("hex"),
     ...(lookAgain === undefined ? {} : { lookAgain }),
     onUnavailable: spec.onUnavailable ?? "deny",
+    overriddenBy: [...new Set((spec.enforcementOverrides ?? []).map(({ action }) => action))].toSorted(),
     // An override that cannot be read could have been a stricter one.
     actionIn: overridesUnreadable ? () => "deny" : actionIn,
     matchesSubject: match.matchesSubject,

@@ -25,6 +25,13 @@ export function shown(text: string): string {
       );
 }
 
+/** Digests cut to 12 digits, which still tell one from another: a whole one takes a line by itself. */
+export function shortDigests(text: string): string {
+  return text.replace(LONG_DIGEST, "$1...");
+}
+
+const LONG_DIGEST = /(sha(?:256|512):[0-9a-f]{12})[0-9a-f]{52,116}/g;
+
 /** A list of patterns or names, cut after `most`. */
 export function listed(items: readonly string[], most = 8, separator = ", "): string {
   const rest = items.length - most;

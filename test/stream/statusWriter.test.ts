@@ -36,6 +36,7 @@ describe("writing statuses", () => {
   let trust: string[];
   let guard: GuardState;
   let enforcedNews: string[];
+  let readyNews: string[];
   let expiring: string[];
   let silenced: number | undefined;
   let now: () => number;
@@ -52,6 +53,7 @@ describe("writing statuses", () => {
     trust = [];
     guard = { status: "unknown" };
     enforcedNews = [];
+    readyNews = [];
     expiring = [];
     silenced = undefined;
     now = Date.now;
@@ -78,7 +80,8 @@ describe("writing statuses", () => {
       compiled: (name) => compiled.get(name),
       counts: () => counts,
       leadership: { mayWrite: () => leading },
-      onTrustChanged: ({ name }, message) => trust.push(`${name}: ${message}`),
+      onTrustChanged: ({ name }, { message, lost }) => trust.push(`${name}: ${message}${lost ? " (lost)" : ""}`),
+      onReadyChanged: ({ name }, ready, message) => readyNews.push(`${name}: ${ready} ${message}`),
       guard: () => guard,
       onEnforcedChanged: ({ name }, enforced, message) => enforcedNews.push(`${name}: ${enforced} ${message}`),
       exception: (name) => {
@@ -285,6 +288,19 @@ describe("writing statuses", () => {
     assert.equal(patches(), 2);
   });
 
+  it("tells that a policy is not ready, and that it is again", async () => {
+    await put("p", { digest: {}, match: { images: ["nginx"] } });
+    await put("good");
+    writer.begin();
+    await until("told", () => readyNews.length === 1);
+    assert.match(readyNews[0] ?? "", /^p: false spec\.match\.images\[0\]: /, "what is ready from the start is no news");
+    await put("p", { digest: {} }, 2);
+    writer.refresh();
+    await until("told again", () => readyNews.length === 2);
+    await settled();
+    assert.deepEqual(readyNews.slice(1), ["p: true the policy is compiled"]);
+  });
+
   it("tells when trust has changed, once it is written", async () => {
     const key = (text: string): object => ({
       digest: {},
@@ -302,7 +318,7 @@ describe("writing statuses", () => {
     await until("told", () => trust.length > 0);
     await settled();
     assert.equal(trust.length, 1);
-    assert.match(trust[0] ?? "", /^p: a has changed from sha256:[0-9a-f]{64} to sha256:[0-9a-f]{64}$/);
+    assert.match(trust[0] ?? "", /^p: a has changed from sha256:[0-9a-f]{64} to sha256:[0-9a-f]{64} \(lost\)$/);
   });
 
   it("writes nothing when it does not lead", async () => {

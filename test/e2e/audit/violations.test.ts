@@ -72,8 +72,8 @@ describe("the audit of existing pods", () => {
     assert.match(found.findings[0]?.message ?? "", /^\[production\] container "main", image "nginx:1.21": /);
 
     const { stdout } = await cluster.kubectl("get", "violations", "-A");
-    assert.match(stdout, /^NAMESPACE +NAME +POLICY +POD +REASONS +IMAGES +ACTION +AGE/);
-    assert.match(stdout, /production +web +DigestRequired,RegistryNotAllowed +nginx:1\.21 +deny/);
+    assert.match(stdout, /^NAMESPACE +NAME +POLICY +ACTION +POD +OWNER +REASONS +AGE +IMAGES/);
+    assert.match(stdout, /production +deny +web +DigestRequired,RegistryNotAllowed +\d+s +nginx:1\.21/);
 
     await eventually(async () => {
       const { stdout: table } = await cluster.kubectl("get", "isp");

@@ -105,6 +105,7 @@ describe("the custom resources", function () {
     });
     const status = {
       observedGeneration: 1,
+      overrides: "dryrun,warn",
       violations: 12,
       exempted: 3,
       conditions: [
@@ -126,8 +127,8 @@ describe("the custom resources", function () {
     };
     await kubectl("patch", "isp", "columns", "--subresource=status", "--type=merge", "-p", JSON.stringify({ status }));
     const rows = columns(await kubectl("get", "isp", "columns"));
-    assert.deepEqual(rows[0], ["NAME", "ACTION", "READY", "VIOLATIONS", "AGE"]);
-    assert.deepEqual(rows[1]?.slice(0, 4), ["columns", "deny", "True", "12"]);
+    assert.deepEqual(rows[0], ["NAME", "ACTION", "OVERRIDES", "READY", "VIOLATIONS", "AGE"]);
+    assert.deepEqual(rows[1]?.slice(0, 5), ["columns", "deny", "dryrun,warn", "True", "12"]);
     const wide = columns(await kubectl("get", "isp", "columns", "-o", "wide"));
     assert.deepEqual(wide[0]?.slice(-3), ["MESSAGE", "ENFORCED", "ADMISSION"]);
     assert.deepEqual(wide[1]?.slice(-3), ["all is well", "False", "nobody asks"]);
@@ -238,12 +239,32 @@ describe("the custom resources", function () {
           message: "uses a tag",
         },
       ],
-      summary: { count: 1, rules: "digest", reasons: "DigestRequired", images: "nginx:1.21" },
+      summary: {
+        count: 1,
+        rules: "digest",
+        reasons: "DigestRequired",
+        images: "nginx:1.21",
+        owner: "ReplicaSet/web",
+      },
     });
-    const rows = columns(await kubectl("get", "violations", "-n", namespace));
-    assert.deepEqual(rows[0], ["NAME", "POLICY", "POD", "REASONS", "IMAGES", "ACTION", "AGE"]);
-    assert.deepEqual(rows[1]?.slice(1, 6), ["production", "web", "DigestRequired", "nginx:1.21", "deny"]);
+    const rows = columns(await kubectl("get", "vio", "-n", namespace));
+    assert.deepEqual(rows[0], ["NAME", "POLICY", "ACTION", "POD", "OWNER", "REASONS", "AGE", "IMAGES"]);
+    assert.deepEqual(rows[1]?.slice(1, 6), ["production", "deny", "web", "ReplicaSet/web", "DigestRequired"]);
+    assert.equal(rows[1]?.at(-1), "nginx:1.21");
     assert.equal(columns(await kubectl("get", "violations", "-n", namespace, "-o", "wide"))[1]?.at(-1), "uses a tag");
+  });
+
+  it("are found by what they are about", async () => {
+    const found = (resource: string, selector: string): Promise<string> =>
+      kubectl("get", resource, "-n", namespace, `--field-selector=${selector}`, "-o", "name");
+    for (const [selector, yes] of [
+      ["policy=production", true],
+      ["policy=other", false],
+      ["enforcementAction=deny,subject.name=web", true],
+      ["subject.name=api", false],
+    ] as const)
+      assert.equal(/web\.production/.test(await found("vio", selector)), yes, selector);
+    await kubectl("get", "isp", "--field-selector=spec.enforcementAction=deny");
   });
 
   it("are found by their category", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Condition } from "../../../crds/types.ts";
-import { enforcedChange, enforcedCondition } from "../../../operator/status/enforced.ts";
+import { conditionChange } from "../../../operator/status/condition.ts";
+import { enforcedCondition } from "../../../operator/status/enforced.ts";
 import { reachOf } from "../../../operator/status/reachProbe.ts";
 import { PROBE_ANSWER } from "../../../webhook/configurations/probe.ts";
 import type { GuardState } from "../../../webhook/guard/guardState.ts";
@@ -52,7 +53,7 @@ describe("the condition Enforced", () => {
   ];
   for (const [before, after, news] of changes)
     it(`from ${before[0]?.reason ?? "none"} to ${after[0]?.reason ?? "none"} is ${news ? "" : "no "}news`, () =>
-      assert.equal(enforcedChange(before, after) !== undefined, news));
+      assert.equal(conditionChange("Enforced", before, after) !== undefined, news));
 });
 
 describe("the API server's answer to the probe", () => {

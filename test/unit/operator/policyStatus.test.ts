@@ -51,6 +51,7 @@ describe("a policy's status", () => {
         },
       ],
       authorities: [],
+      overrides: null,
       violations: 12,
       exempted: 3,
       notStored: null,
@@ -72,6 +73,18 @@ describe("a policy's status", () => {
     assert.match(ready.message, /spec\.authorities\[0\].*Secret a\/b does not exist.*; spec\.authorities\[1\]/);
   });
 
+  it("says what overrides do instead", () => {
+    const overridden = (enforcementOverrides: PolicySpec["enforcementOverrides"]): unknown =>
+      policyStatus(compile({ digest: {}, ...(enforcementOverrides && { enforcementOverrides }) }), counts(), {}, NOW)
+        .overrides;
+    assert.equal(overridden(undefined), null);
+    const [one, two, three] = (["warn", "deny", "warn"] as const).map((action, index) => ({
+      action,
+      namespaces: [`n${index}`],
+    }));
+    assert.equal(overridden([one!, two!, three!]), "deny,warn");
+  });
+
   it("tells the author what the sources of scans mean", () => {
     const types = (spec: PolicySpec): readonly string[] =>
       (policyStatus(compile(spec), counts(), {}, NOW).conditions ?? []).map(({ type, status }) => `${type}=${status}`);
@@ -83,6 +96,9 @@ describe("a policy's status", () => {
       "Ready=True",
       "ScanAfterAdmission=True",
     ]);
+    const [ready] =
+      policyStatus(compile({ scan: { sources: [{ vulnerabilityReport: {} }] } }), counts(), {}, NOW).conditions ?? [];
+    assert.match(ready?.message ?? "", /^the policy is compiled; ScanAfterAdmission: ./, "which is what kubectl shows");
   });
 
   it("keeps the counts from before until all pods were judged under the new version", () => {
@@ -191,7 +207,11 @@ describe("a change of trust", () => {
     it(`is told for: ${what}`, () => {
       const told = trustChange(before, after);
       if (message === undefined) assert.equal(told, undefined);
-      else assert.match(told ?? "", message);
+      else assert.match(told?.message ?? "", message);
+    });
+    it(`is a warning where a key is trusted no longer: ${what}`, () => {
+      const gone = ["another key", "a key less", "a key that is gone", "one less"];
+      assert.equal(trustChange(before, after)?.lost ?? false, gone.includes(what));
     });
   }
 });

@@ -36,6 +36,19 @@ const judgement = (...findings: readonly Finding[]): PolicyJudgement => ({
   findings,
 });
 
+describe("the columns of a Violation", () => {
+  it("have short digests; the findings have them whole", () => {
+    const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
+    const { findings, summary } = violationBody(POD, judgement(finding({ image: `app:1@${digest}`, digest })));
+    assert.equal(summary.images, "app:1@sha256:0123456789ab...");
+    assert.deepEqual([findings[0]?.image, findings[0]?.digest], [`app:1@${digest}`, digest]);
+  });
+  it("have no owner where nothing made the pod", () => {
+    const { controller: _, ...alone } = POD;
+    assert.equal(violationBody(alone, judgement(finding())).summary.owner, undefined);
+  });
+});
+
 describe("the name of a Violation", () => {
   const of = { pod: "web-6d4cf", podUid: "a", policy: "production", policyUid: "b" };
 
@@ -94,6 +107,7 @@ describe("the body of a Violation", () => {
       rules: "digest,registries",
       reasons: "DigestRequired,RegistryDenied",
       images: "nginx:1.21",
+      owner: "ReplicaSet/web",
     });
   });
 
