@@ -146,7 +146,8 @@ describe("one tenant's large objects", () => {
       const lines = response.status?.message.split("\n") ?? [];
       assert.ok((response.status?.message.length ?? 0) <= 1024 * 1024 + 100);
       assert.match(lines.at(-1) ?? "", /^image-security: [0-9]+ more findings are left out$/);
-      assert.equal(lines.length - 1 + Number(/[0-9]+/.exec(lines.at(-1) ?? "")?.[0]), 2 * 8 * MOST_USES);
+      // Of the first 4,096 findings those that two policies share are one line; all others are counted.
+      assert.equal(Number(/[0-9]+/.exec(lines.at(-1) ?? "")?.[0]), 2 * 8 * MOST_USES - 4_096);
       const [, , fields] = logger.lines[0]!;
       assert.ok(JSON.stringify(fields).length < 64 * 1024);
       assert.equal((fields as { readonly count?: number }).count, 2 * 8 * MOST_USES);
