@@ -1,3 +1,4 @@
+import { Pieces } from "../../../async/pieces.ts";
 import { Agent, type Dispatcher } from "undici";
 import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
 import type { AddressFilter } from "../../registry/http/addresses.ts";
@@ -115,14 +116,14 @@ const read = async ({ body, headers }: Dispatcher.ResponseData, limit: number): 
   // A body that is given up fails, and nobody listens any more.
   body.on("error", () => undefined);
   if (Number(headers["content-length"] ?? 0) > limit) return tooLarge();
-  const chunks: Buffer[] = [];
+  const chunks = new Pieces();
   let size = 0;
   for await (const chunk of body) {
     // undici gives Buffers where no encoding is set.
     const bytes = chunk as Buffer;
     size += bytes.length;
     if (size > limit) return tooLarge();
-    chunks.push(bytes);
+    chunks.add(bytes);
   }
-  return { status: "fetched", bytes: Buffer.concat(chunks) };
+  return { status: "fetched", bytes: Buffer.concat(chunks.end()) };
 };

@@ -32,13 +32,18 @@ export class Limiter {
   readonly #concurrency: number;
   readonly #most: number;
   readonly #waiting: number;
+  readonly #ours: boolean;
   readonly #lanes = new Map<string, Lane>();
 
-  /** `waiting`: how many may stand in line for one key; of more, those are turned away whose tenant has the most there. */
-  constructor(concurrency: number, waiting: number) {
+  /**
+   * @param waiting how many may stand in line for one key; of more, those are turned away whose tenant has the most there.
+   * @param ours whoever waits waits for others who ask, also where nothing was heard of what they ask: it is no single server.
+   */
+  constructor(concurrency: number, waiting: number, ours: boolean = false) {
     this.#concurrency = Math.max(1, concurrency);
     this.#most = this.#concurrency - Math.floor(this.#concurrency / 4);
     this.#waiting = waiting;
+    this.#ours = ours;
   }
 
   /** A seat, or why there is none. Whoever waits for one notes that he stood in a queue of ours, unless the server is silent. */
@@ -100,7 +105,7 @@ export class Limiter {
         if (!lane.queue.has(waiting)) return;
       }
       signal.addEventListener("abort", leave, { once: true });
-      stop = standIn(party, () => lane.lastSign >= since);
+      stop = standIn(party, () => this.#ours || lane.lastSign >= since);
     });
   }
 

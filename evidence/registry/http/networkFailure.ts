@@ -1,4 +1,5 @@
 import { RefusedAddress } from "./dialer.ts";
+import { CrowdedNames } from "./rememberedNames.ts";
 import { type Failure, malformed, unavailable } from "../failure.ts";
 
 const CODE = /^[A-Z0-9_]{1,64}$/;
@@ -11,9 +12,9 @@ function codeOf(error: unknown, depth = 0): string | undefined {
   return codeOf(first, depth + 1) ?? ("cause" in error ? codeOf(error.cause, depth + 1) : undefined);
 }
 
-const isRefused = (error: unknown, depth = 0): boolean =>
-  error instanceof RefusedAddress ||
-  (depth < 5 && error instanceof Error && error.cause !== undefined && isRefused(error.cause, depth + 1));
+const isA = (kind: typeof RefusedAddress | typeof CrowdedNames, error: unknown, depth = 0): boolean =>
+  error instanceof kind ||
+  (depth < 5 && error instanceof Error && error.cause !== undefined && isA(kind, error.cause, depth + 1));
 
 const TIMEOUTS = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "ETIMEDOUT"]);
 /**
@@ -69,7 +70,8 @@ const UNREACHABLE = new Set([
 ]);
 
 /** Whether no connection could be made: the host is to blame, whatever it was asked. */
-export const isUnreachable = (error: unknown): boolean => !isRefused(error) && UNREACHABLE.has(codeOf(error) ?? "");
+export const isUnreachable = (error: unknown): boolean =>
+  !isA(RefusedAddress, error) && UNREACHABLE.has(codeOf(error) ?? "");
 
 /**
  * What an exchange that threw means. Truncation, resets, TLS and time are `unavailable`; an answer that is no HTTP, headers
@@ -81,7 +83,11 @@ export function networkFailure(
   registry: string,
   inBody: boolean,
 ): Failure & { readonly retry: boolean } {
-  if (isRefused(error)) {
+  if (isA(CrowdedNames, error)) {
+    const message = `too many names are being looked up to find ${registry}`;
+    return { ...unavailable("overloaded", message), retry: false };
+  }
+  if (isA(RefusedAddress, error)) {
     const todo = "if it is right, start the operator with --allow-address";
     return {
       ...malformed(`${registry} is at, or sends us to, an address that is not asked for images; ${todo}`),

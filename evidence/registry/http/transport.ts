@@ -1,9 +1,10 @@
 import { STATUS_CODES } from "node:http";
 import about from "../../../package.json" with { type: "json" };
-import { Agent, type Dispatcher } from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { Pieces } from "../../../async/pieces.ts";
 import type { EvidenceMetrics } from "../../metrics.ts";
 import { absent, type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
+import { createAgent } from "./agent.ts";
 import { BufferBudget, type Room } from "./bufferBudget.ts";
 import { Circuits } from "./circuits.ts";
 import { Limiter, type Seat } from "./limiter.ts";
@@ -63,6 +64,11 @@ const USER_AGENT = `image-security/${about.version}`;
 
 /** Milliseconds between attempts. */
 const BACKOFF = { base: 100, limit: 2_000 };
+/**
+ * Exchanges at a time with all registries together, of which a tenant has three quarters at most: whoever has a domain of his own has as many
+ * registries as he likes, and each connection takes 80 KiB.
+ */
+const MOST_EXCHANGES = 512;
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
@@ -87,6 +93,7 @@ function flatten(headers: Dispatcher.ResponseData["headers"]): Record<string, st
 export class Transport {
   readonly #agent: Agent;
   readonly #limiter: Limiter;
+  readonly #exchanges = new Limiter(MOST_EXCHANGES, 64 * MOST_EXCHANGES, true);
   readonly #budget: BufferBudget;
   readonly #circuits: Circuits;
   readonly #turns = new TurnBudget(256 * 1024);
@@ -99,18 +106,7 @@ export class Transport {
     this.#budget = new BufferBudget(limits.registryBuffer, limits.totalBuffer);
     this.#circuits = new Circuits(limits.circuitTime);
     options.metrics.openCircuits?.(() => this.#circuits.open);
-    this.#agent = new Agent({
-      connect: options.connect,
-      // The limiter bounds them, in fair shares; undici's own line before an origin, which several registries may share, would not be fair.
-      connections: null,
-      pipelining: 1,
-      allowH2: false,
-      headersTimeout: limits.exchangeTime,
-      bodyTimeout: limits.exchangeTime,
-      maxHeaderSize: 64 * 1024,
-      keepAliveTimeout: 30_000,
-      keepAliveMaxTimeout: 60_000,
-    });
+    this.#agent = createAgent(options.connect, limits.exchangeTime);
   }
 
   /** Aborts what is under way. */
@@ -154,7 +150,7 @@ export class Transport {
     last: boolean,
   ): Promise<Answer | (Failure & { readonly retry?: boolean; readonly wait?: number | undefined })> {
     const { registry, operation } = question;
-    const seat = await this.#limiter.enter(registry, signal);
+    const seat = await this.#seat(registry, signal);
     if (seat === "full") {
       return { ...unavailable("overloaded", `too many requests to ${registry} are waiting`), retry: false };
     }
@@ -195,6 +191,22 @@ export class Transport {
       seat.leave();
       this.#options.metrics.registryRequest(registry, operation, code, (performance.now() - started) / 1000);
     }
+  }
+
+  /** A place among those who ask this registry, then one among all who ask. */
+  async #seat(registry: string, signal: AbortSignal): Promise<Seat | "full" | "aborted"> {
+    const seat = await this.#limiter.enter(registry, signal);
+    if (seat === "full" || seat === "aborted") return seat;
+    const place = await this.#exchanges.enter("", signal);
+    if (place === "full" || place === "aborted") {
+      seat.leave();
+      return place;
+    }
+    const leave = (): void => {
+      place.leave();
+      seat.leave();
+    };
+    return { ...seat, leave };
   }
 
   async #follow(
