@@ -1,4 +1,4 @@
-import { asObject, asText } from "./object.ts";
+import { fieldsOf, textOf } from "../json/fields.ts";
 
 /**
  * `network`: no answer (refused, reset, name not found, TLS). `timeout`: none in time. `malformed`: an answer that is no JSON.
@@ -32,9 +32,9 @@ export function statusError(
   path: string,
   { status, body }: { readonly status: number; readonly body: unknown },
 ): KubeError {
-  const said = asObject(body);
-  const told = asText(said["message"]) || `HTTP ${status}`;
-  return new KubeError("status", `${method} ${path}: ${told}`, status, asText(said["reason"]), undefined, told);
+  const said = fieldsOf(body);
+  const told = textOf(said["message"]) || `HTTP ${status}`;
+  return new KubeError("status", `${method} ${path}: ${told}`, status, textOf(said["reason"]), undefined, told);
 }
 
 /** The text of anything that was thrown. */

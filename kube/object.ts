@@ -1,25 +1,9 @@
-/** Reading of untyped JSON. What the API server sends is checked on arrival, never cast whole. */
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-const NOTHING: JsonObject = Object.freeze({});
-
-/** The value as an object; an empty one where it is something else. */
-export function asObject(value: unknown): JsonObject {
-  // JSON has no other objects than records and arrays, and an array has none of the names that are read.
-  return typeof value === "object" && value !== null ? (value as JsonObject) : NOTHING;
-}
-
-/** The value as a list; an empty one where it is something else. */
-export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-/** The value where it is a string, else `""`. */
-export const asText = (value: unknown): string => (typeof value === "string" ? value : "");
+import { fieldsOf, textOf } from "../json/fields.ts";
 
 /** The string values of a map, such as labels. */
-export function asLabels(value: unknown): Readonly<Record<string, string>> {
+export function labelsOf(value: unknown): Readonly<Record<string, string>> {
   const labels: Record<string, string> = {};
-  for (const [name, text] of Object.entries(asObject(value))) {
+  for (const [name, text] of Object.entries(fieldsOf(value))) {
     // `__proto__` is a legal JSON name, and an assignment to it would not make a property.
     if (typeof text === "string" && name !== "__proto__") labels[name] = text;
   }
@@ -35,11 +19,11 @@ export interface Metadata {
 }
 
 export function metadataOf(value: unknown): Metadata {
-  const metadata = asObject(asObject(value)["metadata"]);
+  const metadata = fieldsOf(fieldsOf(value)["metadata"]);
   return {
-    name: asText(metadata["name"]),
-    namespace: asText(metadata["namespace"]),
-    uid: asText(metadata["uid"]),
-    resourceVersion: asText(metadata["resourceVersion"]),
+    name: textOf(metadata["name"]),
+    namespace: textOf(metadata["namespace"]),
+    uid: textOf(metadata["uid"]),
+    resourceVersion: textOf(metadata["resourceVersion"]),
   };
 }

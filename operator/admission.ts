@@ -13,7 +13,7 @@ import { createValidate } from "../webhook/validate.ts";
 import { measured } from "../webhook/measured.ts";
 import type { NamespaceLabels } from "../webhook/namespaceLabels.ts";
 import type { KubeClient } from "../kube/kubeClient.ts";
-import { asObject } from "../kube/object.ts";
+import { fieldsOf } from "../json/fields.ts";
 import { createWebhookWatch } from "./cluster/webhookWatch.ts";
 import { createReachProbe } from "./status/reachProbe.ts";
 import type { Log } from "../kube/log.ts";
@@ -166,7 +166,7 @@ async function isLeaving(client: KubeClient, name: string): Promise<boolean> {
   const { status, body } = await client.request("GET", `/api/v1/namespaces/${encodeURIComponent(name)}`, {
     timeout: NAMESPACE_MS,
   });
-  return status === 200 && asObject(asObject(body)["metadata"])["deletionTimestamp"] !== undefined;
+  return status === 200 && fieldsOf(fieldsOf(body)["metadata"])["deletionTimestamp"] !== undefined;
 }
 
 /** Milliseconds for which a replica that is going away still takes requests. */

@@ -3,7 +3,8 @@ import { extname, join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
 import type { KubeClient } from "../kube/kubeClient.ts";
 import { expectStatus } from "../kube/expectStatus.ts";
-import { asList, asObject, asText, metadataOf, type JsonObject } from "../kube/object.ts";
+import { type JsonObject, fieldsOf, listOf, textOf } from "../json/fields.ts";
+import { metadataOf } from "../kube/object.ts";
 
 /** What the others need comes first; the rest in the order of the files. */
 const earlyKinds = ["Namespace", "ServiceAccount", "Secret", "ConfigMap"];
@@ -16,8 +17,8 @@ export const readManifests = async (folder: string): Promise<readonly JsonObject
     for (const document of parseAllDocuments(await readFile(join(folder, file), "utf8"), { merge: true })) {
       const [problem] = document.errors;
       if (problem !== undefined) throw new Error(`${join(folder, file)}: ${problem.message}`);
-      const object = asObject(document.toJS());
-      if (asText(object["kind"]) !== "") objects.push(object);
+      const object = fieldsOf(document.toJS());
+      if (textOf(object["kind"]) !== "") objects.push(object);
     }
   }
   return objects.sort((a, b) => rank(a) - rank(b));
@@ -43,25 +44,25 @@ const manifestFiles = async (folder: string): Promise<readonly string[]> => {
   const files = (await readdir(folder)).sort();
   const kustomization = files.find((file) => kustomizations.has(file));
   if (kustomization === undefined) return files.filter((file) => [".yaml", ".yml"].includes(extname(file)));
-  const named = asObject(parse(await readFile(join(folder, kustomization), "utf8")))["resources"];
-  return asList(named).map(asText);
+  const named = fieldsOf(parse(await readFile(join(folder, kustomization), "utf8")))["resources"];
+  return listOf(named).map(textOf);
 };
 
 const rank = (object: JsonObject): number => {
-  const place = earlyKinds.indexOf(asText(object["kind"]));
+  const place = earlyKinds.indexOf(textOf(object["kind"]));
   return place === -1 ? earlyKinds.length : place;
 };
 
 /** The path of the object's collection, as discovery gives it. */
 const resourcePath = async (client: KubeClient, object: JsonObject): Promise<string> => {
-  const version = asText(object["apiVersion"]);
-  const kind = asText(object["kind"]);
+  const version = textOf(object["apiVersion"]);
+  const kind = textOf(object["kind"]);
   const root = version.includes("/") ? `/apis/${version}` : `/api/${version}`;
   const answer = await expectStatus(client, [200], "GET", root);
-  const resource = asList(asObject(answer.body)["resources"])
-    .map(asObject)
-    .find((one) => asText(one["kind"]) === kind && !asText(one["name"]).includes("/"));
+  const resource = listOf(fieldsOf(answer.body)["resources"])
+    .map(fieldsOf)
+    .find((one) => textOf(one["kind"]) === kind && !textOf(one["name"]).includes("/"));
   if (resource === undefined) throw new Error(`the API server has no ${kind} in ${version}`);
   const scope = resource["namespaced"] === true ? `/namespaces/${metadataOf(object).namespace || "default"}` : "";
-  return `${root}${scope}/${asText(resource["name"])}`;
+  return `${root}${scope}/${textOf(resource["name"])}`;
 };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeClient } from "../kube/kubeClient.ts";
-import { asList, asObject, asText, metadataOf, type JsonObject } from "../kube/object.ts";
+import { type JsonObject, fieldsOf, listOf, textOf } from "../json/fields.ts";
+import { metadataOf } from "../kube/object.ts";
 
 const policiesPath = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";
 
@@ -21,7 +22,7 @@ export const policiesReady = async (
   const deadline = Date.now() + within;
   for (;;) {
     const { body } = await client.request("GET", policiesPath, signal === undefined ? {} : { signal });
-    const states = asList(asObject(body)["items"]).map((item) => stateOf(asObject(item)));
+    const states = listOf(fieldsOf(body)["items"]).map((item) => stateOf(fieldsOf(item)));
     if (states.every(({ reason }) => reason !== "") || Date.now() > deadline) return states;
     await sleep(100, undefined, { signal });
   }
@@ -29,16 +30,16 @@ export const policiesReady = async (
 
 const stateOf = (policy: JsonObject): PolicyState => {
   const { name } = metadataOf(policy);
-  const status = asObject(policy["status"]);
-  const isCurrent = status["observedGeneration"] === asObject(policy["metadata"])["generation"];
-  const condition = asList(status["conditions"])
-    .map(asObject)
+  const status = fieldsOf(policy["status"]);
+  const isCurrent = status["observedGeneration"] === fieldsOf(policy["metadata"])["generation"];
+  const condition = listOf(status["conditions"])
+    .map(fieldsOf)
     .find((one) => one["type"] === "Ready");
   if (condition === undefined || !isCurrent) return { name, ready: false, reason: "", message: "" };
   return {
     name,
     ready: condition["status"] === "True",
-    reason: asText(condition["reason"]),
-    message: asText(condition["message"]),
+    reason: textOf(condition["reason"]),
+    message: textOf(condition["message"]),
   };
 };

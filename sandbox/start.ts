@@ -1,9 +1,9 @@
+import type { JsonObject } from "../json/fields.ts";
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../kube/kubeClient.ts";
-import type { JsonObject } from "../kube/object.ts";
 import { runOperator } from "../operator/run.ts";
 import { readSettings, type Settings } from "../operator/settings/settings.ts";
 import { applyManifests, readManifests } from "./applyManifests.ts";

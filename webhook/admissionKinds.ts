@@ -1,5 +1,5 @@
 import { shown } from "../policy/finding/message.ts";
-import type { JsonObject } from "../policy/subject/imagesOf.ts";
+import type { JsonObject } from "../json/fields.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 
 /** By `group/kind`: the resource whose objects carry images, in the one version that the webhook rules ask for. */

@@ -1,4 +1,4 @@
-import { asObject, type JsonObject } from "../policy/subject/imagesOf.ts";
+import { asObject, type JsonObject } from "../json/fields.ts";
 
 /** `admission.k8s.io/v1`, as far as it is read and written here; everything that arrives is checked before it is believed. */
 

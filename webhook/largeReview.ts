@@ -1,5 +1,5 @@
 import type { Steps } from "../async/turns.ts";
-import { JsonScan } from "../json/parse.ts";
+import { JsonScan } from "../json/scan.ts";
 import { unjudgeable, type AdmissionResponse } from "./admissionResponse.ts";
 
 /** Bytes of a review that is parsed as it comes: within them no text takes JSON.parse 30 ms. */

@@ -1,4 +1,4 @@
-import { asObject, type JsonObject } from "../policy/subject/imagesOf.ts";
+import { asObject, type JsonObject } from "../json/fields.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 
 const MIRROR = "kubernetes.io/config.mirror";

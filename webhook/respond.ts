@@ -1,7 +1,7 @@
 import type { Finding } from "../policy/finding/finding.ts";
 import { linesOf } from "../policy/finding/lines.ts";
 import { shown } from "../policy/finding/message.ts";
-import { asObject } from "../policy/subject/imagesOf.ts";
+import { asObject } from "../json/fields.ts";
 import { allowed, denied, type AdmissionResponse } from "./admissionResponse.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 import { auditAnnotations } from "./auditAnnotations.ts";

@@ -1,5 +1,6 @@
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asList, asObject, asText, metadataOf } from "../../kube/object.ts";
+import { fieldsOf, listOf, textOf } from "../../json/fields.ts";
+import { metadataOf } from "../../kube/object.ts";
 import { listAll } from "../cluster/connect.ts";
 import { manifestOf } from "../cluster/clusterManifests.ts";
 import type { Manifest } from "../input/manifests.ts";
@@ -46,7 +47,7 @@ export const workloadsOf = async (
   const topOf = (manifest: Manifest): Manifest => {
     const seen = new Set<Manifest>();
     for (let top = manifest; ;) {
-      const next = byUid.get(asText(asObject(controllerOf(top))["uid"]));
+      const next = byUid.get(textOf(fieldsOf(controllerOf(top))["uid"]));
       if (next === undefined || seen.has(next)) return top;
       seen.add(next);
       top = next;
@@ -56,30 +57,30 @@ export const workloadsOf = async (
     .filter((one) => isLive(one) || (finished && one.kind === "Pod"))
     .map((manifest) => {
       const top = topOf(manifest);
-      const controller = asObject(controllerOf(top));
+      const controller = fieldsOf(controllerOf(top));
       // A controller of a kind that is not listed, such as a Rollout, is still the one to tell.
       const owner =
-        asText(controller["kind"]) === ""
+        textOf(controller["kind"]) === ""
           ? `${top.kind}/${top.name}`
-          : `${asText(controller["kind"])}/${asText(controller["name"])}`;
+          : `${textOf(controller["kind"])}/${textOf(controller["name"])}`;
       return { manifest, owner, type: manifest.kind === "Pod" ? "pod" : "template" };
     });
 };
 
 const controllerOf = ({ object }: Manifest): unknown =>
-  asList(asObject(object["metadata"])["ownerReferences"]).find((one) => asObject(one)["controller"] === true);
+  listOf(fieldsOf(object["metadata"])["ownerReferences"]).find((one) => fieldsOf(one)["controller"] === true);
 
 const isLive = (manifest: Manifest): boolean => {
   const { kind, object } = manifest;
-  const [spec, status] = [asObject(object["spec"]), asObject(object["status"])];
+  const [spec, status] = [fieldsOf(object["spec"]), fieldsOf(object["status"])];
   switch (kind) {
     case "Pod":
-      return !["Succeeded", "Failed"].includes(asText(status["phase"]));
+      return !["Succeeded", "Failed"].includes(textOf(status["phase"]));
     case "ReplicaSet":
       return controllerOf(manifest) === undefined || spec["replicas"] !== 0;
     case "Job":
-      return !asList(status["conditions"]).some(
-        (one) => ["Complete", "Failed"].includes(asText(asObject(one)["type"])) && asObject(one)["status"] === "True",
+      return !listOf(status["conditions"]).some(
+        (one) => ["Complete", "Failed"].includes(textOf(fieldsOf(one)["type"])) && fieldsOf(one)["status"] === "True",
       );
     default:
       return true;

@@ -1,6 +1,6 @@
 import { storedReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asList, asObject, asText } from "../../kube/object.ts";
+import { fieldsOf, listOf, textOf } from "../../json/fields.ts";
 import type { Manifest } from "../input/manifests.ts";
 import { secretData } from "../input/policyFiles.ts";
 import type { UserEvidenceOptions } from "../userEvidence.ts";
@@ -32,7 +32,7 @@ export const clusterEvidence = async (
         const account = await getOne(client, inNamespace(namespace, "serviceaccounts", name));
         return account === undefined
           ? undefined
-          : asList(asObject(account)["imagePullSecrets"]).flatMap((one) => asText(asObject(one)["name"]) || []);
+          : listOf(fieldsOf(account)["imagePullSecrets"]).flatMap((one) => textOf(fieldsOf(one)["name"]) || []);
       },
     },
   };

@@ -1,5 +1,6 @@
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asObject, metadataOf, type JsonObject } from "../../kube/object.ts";
+import { type JsonObject, fieldsOf } from "../../json/fields.ts";
+import { metadataOf } from "../../kube/object.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 import type { DataReference } from "../../policy/compile/resolve.ts";
 import { OBJECT_SCHEMAS } from "../../crds/objectSchemas.ts";
@@ -17,7 +18,7 @@ export const manifestOf = (apiVersion: string, kind: string, object: unknown): M
   return {
     path: FROM_CLUSTER,
     // Objects in lists leave out what they are.
-    object: { ...asObject(object), apiVersion, kind },
+    object: { ...fieldsOf(object), apiVersion, kind },
     apiVersion,
     kind,
     name,
@@ -65,6 +66,6 @@ const PLURALS: Readonly<Record<string, string>> = {
 };
 
 const withoutStatus = (object: unknown): JsonObject => {
-  const { status: _status, ...rest } = asObject(object);
+  const { status: _status, ...rest } = fieldsOf(object);
   return rest;
 };

@@ -2,7 +2,7 @@ import { Gate } from "../../async/gate.ts";
 import { createReview } from "../../engine/review.ts";
 import { readImageId } from "../../evidence/gather/reportedImage.ts";
 import type { Gather } from "../../evidence/provider.ts";
-import { asObject, asText } from "../../kube/object.ts";
+import { fieldsOf, textOf } from "../../json/fields.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { ImageFacts } from "../../policy/facts/facts.ts";
 import type { ImageUse } from "../../policy/subject/subject.ts";
@@ -136,6 +136,6 @@ const signersOf = (
 
 const stateOf = ({ manifest, type }: Workload): Place["state"] => {
   if (type === "template") return "template";
-  const phase = asText(asObject(manifest.object["status"])["phase"]);
+  const phase = textOf(fieldsOf(manifest.object["status"])["phase"]);
   return phase === "Running" ? "running" : phase === "Succeeded" || phase === "Failed" ? "finished" : "not running";
 };

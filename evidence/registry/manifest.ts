@@ -1,9 +1,8 @@
+import { isObject, type JsonObject } from "../../json/fields.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { malformed } from "./failure.ts";
 import { IMAGE_TYPES, INDEX_TYPES, mediaTypeOf, OCI_INDEX } from "./mediaTypes.ts";
 import type { ContentReason, Descriptor, Manifest } from "./repository.ts";
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What is wrong with a manifest; caught in `readManifest`, never seen outside. */
 class Unsound extends Error {}
@@ -38,14 +37,13 @@ const FOLDED = new Map(FIELDS.map((field) => [field.toLowerCase(), field]));
  * the same bytes an image here and an index there (GHSA-qq97-vm5h-rrhg). `ſ` and the Kelvin sign fold to s and k in Go.
  */
 function sound(value: unknown, what: string): JsonObject {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Unsound(`${what} is no object`);
+  if (!isObject(value)) throw new Unsound(`${what} is no object`);
   for (const key of Object.keys(value)) {
     const folded = key.replaceAll("ſ", "s").replaceAll("\u212A", "k").toLowerCase();
     const field = FOLDED.get(folded);
     if (field !== undefined && field !== key) throw new Unsound(`${what} spells ${field} as ${quoted(key)}`);
   }
-  // A non-null object that is no array can be read by its keys.
-  return value as JsonObject;
+  return value;
 }
 
 const given = (value: unknown): boolean => value !== undefined && value !== null;

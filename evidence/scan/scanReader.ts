@@ -20,7 +20,7 @@ const MOST_HERE = 64 * 1024;
 const QUEUE = 64;
 /** Milliseconds. 10 MiB take 0.3 s; a report that takes ten times that is made for it. */
 const JOB_TIME = 5_000;
-/** Megabytes. A statement has at most a million values (`verify/json.ts`), which take 60 MiB beside its text of up to 24. */
+/** Megabytes. A statement has at most a million values (`sigstore/verify/parseObject.ts`), which take 60 MiB beside its text of up to 24. */
 const MEMORY = 256;
 
 /** Reads reports: small ones in place, large ones in workers, so that no report holds up another image's verdict. */

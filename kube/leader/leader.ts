@@ -1,7 +1,8 @@
 import { expectStatus, getObject } from "../expectStatus.ts";
 import type { KubeClient } from "../kubeClient.ts";
 import { messageOf } from "../kubeError.ts";
-import { asObject, asText, metadataOf, type JsonObject } from "../object.ts";
+import { type JsonObject, fieldsOf, textOf } from "../../json/fields.ts";
+import { metadataOf } from "../object.ts";
 import { pause } from "../../async/signals.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Log } from "../log.ts";
@@ -118,7 +119,7 @@ export class Elector implements Leadership {
       await this.#write("POST", undefined, signal);
       return;
     }
-    const holder = asText(specOf(lease)["holderIdentity"]);
+    const holder = textOf(specOf(lease)["holderIdentity"]);
     if (holder === this.#options.identity || holder === "" || this.#hasExpired(lease))
       await this.#write("PUT", lease, signal);
     else if (this.#until !== undefined) this.#end();
@@ -163,7 +164,7 @@ export class Elector implements Leadership {
     const { namespace, name, duration } = this.#options;
     const old = specOf(before);
     const time = microTime(this.#clocks.wall());
-    const mine = asText(old["holderIdentity"]) === holder;
+    const mine = textOf(old["holderIdentity"]) === holder;
     const transitions = typeof old["leaseTransitions"] === "number" ? old["leaseTransitions"] : 0;
     return {
       apiVersion: "coordination.k8s.io/v1",
@@ -226,7 +227,7 @@ export class Elector implements Leadership {
   }
 }
 
-const specOf = (lease: unknown): JsonObject => asObject(asObject(lease)["spec"]);
+const specOf = (lease: unknown): JsonObject => fieldsOf(fieldsOf(lease)["spec"]);
 
 /** RFC 3339 with microseconds, as metav1.MicroTime is written. */
 const microTime = (milliseconds: number): string => new Date(milliseconds).toISOString().replace("Z", "000Z");

@@ -1,6 +1,6 @@
 import type { KubeClient, KubeResponse } from "../kubeClient.ts";
 import { KubeError, statusError } from "../kubeError.ts";
-import { asObject, asText } from "../object.ts";
+import { fieldsOf, textOf } from "../../json/fields.ts";
 import { LARGEST_OBJECT } from "./largestObject.ts";
 
 export interface ListRequest {
@@ -48,15 +48,15 @@ export async function listPages(request: ListRequest): Promise<ListResult> {
     }
     if (response.status === 404) return { status: "absent", error: statusError("list", path, response) };
     if (response.status !== 200) throw statusError("list", path, response);
-    const list = asObject(response.body);
-    const metadata = asObject(list["metadata"]);
+    const list = fieldsOf(response.body);
+    const metadata = fieldsOf(list["metadata"]);
     const items = list["items"];
     if (!Array.isArray(items)) throw new KubeError("malformed", `list ${path}: the answer has no items`);
-    const version = asText(metadata["resourceVersion"]);
+    const version = textOf(metadata["resourceVersion"]);
     if (version === "") throw new KubeError("malformed", `list ${path}: the answer has no resourceVersion`);
     onPage(version);
     for (const item of items) onItem(item, version);
-    next = asText(metadata["continue"]) || undefined;
+    next = textOf(metadata["continue"]) || undefined;
     const average = response.size / Math.max(1, items.length);
     limit = Math.min(pageSize, Math.max(1, Math.floor(PAGE_BYTES / average)));
     if (next === undefined) return { status: "ok", version };

@@ -1,6 +1,6 @@
 import type { KubeClient } from "../kubeClient.ts";
 import { statusError } from "../kubeError.ts";
-import { asObject, asText } from "../object.ts";
+import { fieldsOf, textOf } from "../../json/fields.ts";
 import { jsonLines } from "./jsonLines.ts";
 
 export interface WatchRequest {
@@ -53,13 +53,13 @@ export async function watchOnce(request: WatchRequest): Promise<WatchEnd> {
     onOpen();
     for await (const line of jsonLines(stream.body)) {
       timer.refresh();
-      const event = asObject(line);
-      const type = asText(event["type"]);
+      const event = fieldsOf(line);
+      const type = textOf(event["type"]);
       if (type !== "ERROR") {
         onEvent(type, event["object"]);
         continue;
       }
-      const status = asObject(event["object"]);
+      const status = fieldsOf(event["object"]);
       const code = typeof status["code"] === "number" ? status["code"] : 500;
       if (code === 410) return "expired";
       throw statusError("watch", path, { status: code, body: status });

@@ -1,7 +1,7 @@
 import type { ClusterReads } from "../../evidence/registry/auth/clusterReads.ts";
 import { getObject } from "../../kube/expectStatus.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asList, asObject, asText } from "../../kube/object.ts";
+import { fieldsOf, listOf, textOf } from "../../json/fields.ts";
 
 /** Reads pull secrets live, each when an image needs it: Secrets of all namespaces are nothing to keep in memory. */
 export function createClusterReads(client: KubeClient): ClusterReads {
@@ -12,14 +12,14 @@ export function createClusterReads(client: KubeClient): ClusterReads {
     readSecret: async (namespace, name, signal) => {
       const secret = await getObject(client, path(namespace, "secrets", name), { signal });
       if (secret === undefined) return undefined;
-      const data = Object.entries(asObject(asObject(secret)["data"]));
-      return Object.fromEntries(data.map(([key, value]) => [key, asText(value)]));
+      const data = Object.entries(fieldsOf(fieldsOf(secret)["data"]));
+      return Object.fromEntries(data.map(([key, value]) => [key, textOf(value)]));
     },
     readServiceAccount: async (namespace, name, signal) => {
       const account = await getObject(client, path(namespace, "serviceaccounts", name), { signal });
       if (account === undefined) return undefined;
-      return asList(asObject(account)["imagePullSecrets"])
-        .map((reference) => asText(asObject(reference)["name"]))
+      return listOf(fieldsOf(account)["imagePullSecrets"])
+        .map((reference) => textOf(fieldsOf(reference)["name"]))
         .filter((secret) => secret !== "");
     },
   };

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { younger } from "../../async/younger.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { statusError } from "../../kube/kubeError.ts";
-import { asObject } from "../../kube/object.ts";
+import { fieldsOf } from "../../json/fields.ts";
 import { projectNamespace, type NamespaceRecord } from "./namespaces.ts";
 
 /** Milliseconds for which an answer serves, "there is none" too: a namespace that is newer than the cache is in it long before. */
@@ -74,7 +74,7 @@ export class NamespaceReads {
     const path = `/api/v1/namespaces/${encodeURIComponent(name)}`;
     const response = await this.#client.request("GET", path, { signal: AbortSignal.timeout(PATIENCE) });
     if (response.status === 404) return undefined;
-    if (response.status !== 200 || asObject(response.body)["kind"] !== "Namespace")
+    if (response.status !== 200 || fieldsOf(response.body)["kind"] !== "Namespace")
       throw statusError("GET", path, response);
     return projectNamespace(response.body);
   }

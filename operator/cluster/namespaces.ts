@@ -1,10 +1,11 @@
-import { asLabels, asObject } from "../../kube/object.ts";
+import { fieldsOf } from "../../json/fields.ts";
+import { labelsOf } from "../../kube/object.ts";
 
 /** A namespace's labels: all that policies ask of it. */
 export type NamespaceRecord = Readonly<Record<string, string>>;
 
 export const projectNamespace = (object: unknown): NamespaceRecord =>
-  Object.freeze(asLabels(asObject(asObject(object)["metadata"])["labels"]));
+  Object.freeze(labelsOf(fieldsOf(fieldsOf(object)["metadata"])["labels"]));
 
 export const sameLabels = (before: NamespaceRecord, after: NamespaceRecord): boolean => {
   const names = Object.keys(before);

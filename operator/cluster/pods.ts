@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { asList, asObject, asText } from "../../kube/object.ts";
+import { fieldsOf, listOf, textOf } from "../../json/fields.ts";
 import type { ImageUse, Subject } from "../../policy/subject/subject.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
 import { createInterner } from "./interner.ts";
@@ -57,15 +57,15 @@ export function createPodProjection(
   const runs = createInterner<readonly RunningImage[]>(REMEMBERED);
 
   return (object, known) => {
-    const pod = asObject(object);
-    const metadata = asObject(pod["metadata"]);
-    const uid = asText(metadata["uid"]);
-    const name = asText(metadata["name"]);
+    const pod = fieldsOf(object);
+    const metadata = fieldsOf(pod["metadata"]);
+    const uid = textOf(metadata["uid"]);
+    const name = textOf(metadata["name"]);
     if (uid === "") throw new Error("it has no uid");
-    const namespace = asText(metadata["namespace"]);
+    const namespace = textOf(metadata["namespace"]);
     const subject = subjectOf(object, { kind: "Pod", namespace, namespaceLabels: undefined });
     const kept = keptAnnotations(subject.annotations, annotations());
-    const phase = asText(asObject(pod["status"])["phase"]);
+    const phase = textOf(fieldsOf(pod["status"])["phase"]);
     const running = phase === "Running";
     const reported = running ? runningImagesOf(pod) : NOTHING_RUNS;
     const controller = controllerOf(metadata["ownerReferences"]);
@@ -181,10 +181,10 @@ const shortKey = (text: string): string =>
 const LONGEST_KEY = 2_048;
 
 function controllerOf(references: unknown): PodController | undefined {
-  for (const entry of asList(references)) {
-    const owner = asObject(entry);
+  for (const entry of listOf(references)) {
+    const owner = fieldsOf(entry);
     if (owner["controller"] === true)
-      return { kind: boundedName(asText(owner["kind"])), name: boundedName(asText(owner["name"])) };
+      return { kind: boundedName(textOf(owner["kind"])), name: boundedName(textOf(owner["name"])) };
   }
   return undefined;
 }

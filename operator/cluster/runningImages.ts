@@ -1,4 +1,4 @@
-import { asList, asObject, asText, type JsonObject } from "../../kube/object.ts";
+import { type JsonObject, fieldsOf, listOf, textOf } from "../../json/fields.ts";
 
 /** One container that runs, as its kubelet reports it. */
 export interface RunningImage {
@@ -22,20 +22,20 @@ const NONE: readonly RunningImage[] = Object.freeze([]);
  * it. Kubelets write a pod's status, and whoever else may write `pods/status`.
  */
 export const runningImagesOf = (pod: JsonObject): readonly RunningImage[] => {
-  const status = asObject(pod["status"]);
+  const status = fieldsOf(pod["status"]);
   const found = new Map<string, RunningImage>();
   const add = (image: string, imageID: string): void => {
     if (imageID === "" || image.length > LONGEST || imageID.length > LONGEST || found.size >= MOST) return;
     found.set(`${image}\n${imageID}`, { image, imageID });
   };
   for (const field of STATUSES) {
-    for (const entry of asList(status[field])) {
-      const container = asObject(entry);
-      const state = asObject(container["state"])["running"];
+    for (const entry of listOf(status[field])) {
+      const container = fieldsOf(entry);
+      const state = fieldsOf(container["state"])["running"];
       if (typeof state !== "object" || state === null) continue;
-      add(asText(container["image"]), asText(container["imageID"]));
-      for (const mount of asList(container["volumeMounts"]))
-        add("", asText(asObject(asObject(asObject(mount)["volumeStatus"])["image"])["imageRef"]));
+      add(textOf(container["image"]), textOf(container["imageID"]));
+      for (const mount of listOf(container["volumeMounts"]))
+        add("", textOf(fieldsOf(fieldsOf(fieldsOf(mount)["volumeStatus"])["image"])["imageRef"]));
     }
   }
   return found.size === 0 ? NONE : [...found.values()];

@@ -1,5 +1,5 @@
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asList, asObject, asText } from "../../kube/object.ts";
+import { fieldsOf, listOf, textOf } from "../../json/fields.ts";
 import type { Log } from "../../kube/log.ts";
 import { ListWatch } from "../../kube/watch/listWatch.ts";
 
@@ -29,13 +29,13 @@ export function createServiceRanges({ client, log, onAlive }: ServiceRangesOptio
     onAlive,
     path: `${GROUP}/servicecidrs`,
     project: (object) =>
-      asList(asObject(asObject(object)["spec"])["cidrs"])
-        .map(asText)
+      listOf(fieldsOf(fieldsOf(object)["spec"])["cidrs"])
+        .map(textOf)
         .filter((range) => range !== ""),
     absent: async (signal) => {
       const { status, body } = await client.request("GET", GROUP, { signal });
-      const served = asList(asObject(body)["resources"]).some(
-        (one) => asText(asObject(one)["name"]) === "servicecidrs",
+      const served = listOf(fieldsOf(body)["resources"]).some(
+        (one) => textOf(fieldsOf(one)["name"]) === "servicecidrs",
       );
       const absent = status === 200 && !served;
       if (absent && !told) log.warn("this cluster does not say its service range: name it by --service-range");

@@ -1,6 +1,7 @@
 import type { ImageSecurityException, ImageSecurityPolicy } from "../../crds/types.ts";
 import { LOOK_AGAIN } from "../../policy/compile/policy.ts";
-import { asObject, metadataOf, type JsonObject, type Metadata } from "../../kube/object.ts";
+import { type JsonObject, fieldsOf } from "../../json/fields.ts";
+import { metadataOf, type Metadata } from "../../kube/object.ts";
 
 interface Versioned extends Metadata {
   readonly generation: number;
@@ -20,11 +21,11 @@ export interface ExceptionRecord extends Versioned {
 // The API server has validated both against the manifests that the types are generated from; what compiles them takes nothing for granted.
 export function projectPolicy(object: unknown): PolicyRecord {
   const version = versionOf(object);
-  const value = asObject(asObject(asObject(object)["metadata"])["annotations"])[LOOK_AGAIN];
+  const value = fieldsOf(fieldsOf(fieldsOf(object)["metadata"])["annotations"])[LOOK_AGAIN];
   const lookAgain = typeof value === "string" ? { lookAgain: value } : {};
   const { metadata, ...rest } = withMetadata(object, version);
   const annotations = typeof value === "string" ? { annotations: { [LOOK_AGAIN]: value } } : {};
-  const policy = { ...rest, metadata: { ...asObject(metadata), ...annotations } };
+  const policy = { ...rest, metadata: { ...fieldsOf(metadata), ...annotations } };
   return { ...version, ...lookAgain, policy: policy as unknown as ImageSecurityPolicy };
 }
 
@@ -42,14 +43,14 @@ export const samePolicy = (before: PolicyRecord, after: PolicyRecord): boolean =
   sameGeneration(before, after) && before.lookAgain === after.lookAgain;
 
 function versionOf(object: unknown): Versioned {
-  const generation = asObject(asObject(object)["metadata"])["generation"];
+  const generation = fieldsOf(fieldsOf(object)["metadata"])["generation"];
   return { ...metadataOf(object), generation: typeof generation === "number" ? generation : 0 };
 }
 
 /** Without managedFields and the last applied configuration, which are as large as the rest together. */
 function withMetadata(object: unknown, { name, uid, resourceVersion, generation }: Versioned): JsonObject {
-  const { apiVersion, kind, metadata, spec, status } = asObject(object);
-  const { creationTimestamp } = asObject(metadata);
+  const { apiVersion, kind, metadata, spec, status } = fieldsOf(object);
+  const { creationTimestamp } = fieldsOf(metadata);
   return {
     apiVersion,
     kind,
@@ -60,7 +61,7 @@ function withMetadata(object: unknown, { name, uid, resourceVersion, generation 
       generation,
       ...(typeof creationTimestamp === "string" ? { creationTimestamp } : {}),
     },
-    spec: asObject(spec),
-    ...(status === undefined ? {} : { status: asObject(status) }),
+    spec: fieldsOf(spec),
+    ...(status === undefined ? {} : { status: fieldsOf(status) }),
   };
 }

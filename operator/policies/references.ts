@@ -2,7 +2,7 @@ import type { DataReference, Resolve, ResolvedData } from "../../policy/compile/
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { dnsLabel, objectName } from "../settings/checks.ts";
 import { KubeError, messageOf } from "../../kube/kubeError.ts";
-import { asObject, asText } from "../../kube/object.ts";
+import { fieldsOf, textOf } from "../../json/fields.ts";
 import type { Log } from "../../kube/log.ts";
 import { ListWatch, type ListWatchTiming } from "../../kube/watch/listWatch.ts";
 
@@ -69,7 +69,7 @@ export function createReferences(options: ReferencesOptions): References {
       client,
       path: `/api/v1/namespaces/${encodeURIComponent(reference.namespace)}/${resource}`,
       fieldSelector: `metadata.name=${reference.name}`,
-      project: (object) => ({ text: textOf(object, reference) }),
+      project: (object) => ({ text: referredText(object, reference) }),
       same: (before, after) => before.text === after.text,
       log,
       onFailed: (error) => {
@@ -166,11 +166,11 @@ function failureOf(error: unknown, namespace: string): string {
 
 const missing = (message: string): ResolvedData => ({ status: "missing", message });
 
-function textOf(object: unknown, { kind, key }: DataReference): string | undefined {
-  const whole = asObject(object);
-  const data = asObject(whole["data"]);
-  if (kind === "ConfigMap" && Object.hasOwn(data, key)) return asText(data[key]);
+function referredText(object: unknown, { kind, key }: DataReference): string | undefined {
+  const whole = fieldsOf(object);
+  const data = fieldsOf(whole["data"]);
+  if (kind === "ConfigMap" && Object.hasOwn(data, key)) return textOf(data[key]);
   // Secrets hold base64, and so do the binary parts of ConfigMaps.
-  const encoded = kind === "Secret" ? data : asObject(whole["binaryData"]);
-  return Object.hasOwn(encoded, key) ? Buffer.from(asText(encoded[key]), "base64").toString("utf8") : undefined;
+  const encoded = kind === "Secret" ? data : fieldsOf(whole["binaryData"]);
+  return Object.hasOwn(encoded, key) ? Buffer.from(textOf(encoded[key]), "base64").toString("utf8") : undefined;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expectStatus, MERGE_PATCH } from "../../kube/expectStatus.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asObject } from "../../kube/object.ts";
+import { fieldsOf } from "../../json/fields.ts";
 import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
 import type { Log } from "../../kube/log.ts";
 import { timestamp } from "./condition.ts";
@@ -91,7 +91,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   const again = async (path: string, count: number, time: string, signal: AbortSignal): Promise<void> => {
     const known = await expectStatus(client, [200], "GET", path, { signal, timeout: WRITE_TIMEOUT });
-    const before = asObject(known.body)["count"];
+    const before = fieldsOf(known.body)["count"];
     await expectStatus(client, [200], "PATCH", path, {
       body: { count: (typeof before === "number" ? before : 0) + count, lastTimestamp: time },
       contentType: MERGE_PATCH,

@@ -1,6 +1,6 @@
 import type { KubeClient, KubeResponse } from "../../kube/kubeClient.ts";
 import { messageOf } from "../../kube/kubeError.ts";
-import { asObject, asText } from "../../kube/object.ts";
+import { fieldsOf, textOf } from "../../json/fields.ts";
 import { PROBE_ANSWER, PROBE_NAME } from "../../webhook/configurations/probe.ts";
 import type { Reach } from "../../webhook/guard/guardState.ts";
 
@@ -28,7 +28,7 @@ export const createReachProbe = (client: KubeClient, namespace: string) => async
 
 /** Reads the API server's answer to the probe. */
 export function reachOf({ status, body }: Pick<KubeResponse, "status" | "body">): Reach {
-  const message = asText(asObject(body)["message"]);
+  const message = textOf(fieldsOf(body)["message"]);
   if (status === 201) return { status: "notAsked" };
   if (message.includes(PROBE_ANSWER)) return { status: "reached" };
   const [, cause] = /failed calling webhook "[^"]*": (.*)$/s.exec(message) ?? [];

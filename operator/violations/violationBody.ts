@@ -4,7 +4,7 @@ import type { Finding } from "../../policy/finding/finding.ts";
 import type { PodRecord } from "../cluster/pods.ts";
 import type { PolicyJudgement } from "../audit/judgement.ts";
 import { shortDigests } from "../../policy/finding/message.ts";
-import { asObject } from "../../kube/object.ts";
+import { fieldsOf } from "../../json/fields.ts";
 import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
 import { violationName } from "./violationName.ts";
 
@@ -78,15 +78,15 @@ export function violationBody(pod: PodRecord, judgement: PolicyJudgement): Viola
 
 /** Hash of what the operator writes of a Violation. Equal hashes: nothing to write. */
 export function contentHash(violation: unknown): string {
-  const { policy, enforcementAction, subject, findings, summary, metadata } = asObject(violation);
-  const { labels, ownerReferences } = asObject(metadata);
+  const { policy, enforcementAction, subject, findings, summary, metadata } = fieldsOf(violation);
+  const { labels, ownerReferences } = fieldsOf(metadata);
   const own = {
     policy,
     enforcementAction,
     subject,
     findings,
     summary,
-    labels: { policy: asObject(labels)[POLICY_LABEL], exempted: asObject(labels)[EXEMPTED_LABEL] },
+    labels: { policy: fieldsOf(labels)[POLICY_LABEL], exempted: fieldsOf(labels)[EXEMPTED_LABEL] },
     ownerReferences,
   };
   return createHash("sha256").update(canonicalJson(own)).digest("base64url").slice(0, 22);

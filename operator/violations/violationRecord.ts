@@ -1,4 +1,5 @@
-import { asObject, asText, metadataOf } from "../../kube/object.ts";
+import { fieldsOf, textOf } from "../../json/fields.ts";
+import { metadataOf } from "../../kube/object.ts";
 import { contentHash } from "./violationBody.ts";
 
 /** A Violation as it stands in the cluster: enough to tell whether it is still right. */
@@ -17,16 +18,16 @@ export interface ViolationRecord {
 
 export function projectViolation(object: unknown): ViolationRecord {
   const { namespace, name, uid, resourceVersion } = metadataOf(object);
-  const violation = asObject(object);
-  const subject = asObject(violation["subject"]);
+  const violation = fieldsOf(object);
+  const subject = fieldsOf(violation["subject"]);
   return {
     namespace,
     name,
     uid,
     resourceVersion,
-    policy: asText(violation["policy"]),
-    pod: `${namespace}/${asText(subject["name"])}`,
-    podUid: asText(subject["uid"]),
+    policy: textOf(violation["policy"]),
+    pod: `${namespace}/${textOf(subject["name"])}`,
+    podUid: textOf(subject["uid"]),
     hash: contentHash(object),
   };
 }

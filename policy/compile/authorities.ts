@@ -11,6 +11,8 @@ import { parsePublicKeys } from "./publicKeys.ts";
 import type { Resolve } from "./resolve.ts";
 import { fault, ok, type Result } from "./result.ts";
 import { checkTrustRoot, type TrustRootNeeds } from "./trustRoot.ts";
+import { field } from "../../json/fields.ts";
+import { parseText } from "../../json/parse.ts";
 
 /** What became of a policy's authorities: each compiled, or with the fault that its users then carry. */
 export interface CompiledAuthorities {
@@ -209,13 +211,7 @@ function withoutMark(text: string): string {
 }
 
 function isTufRoot(text: string): boolean {
-  try {
-    const json: unknown = JSON.parse(text);
-    const signed: unknown = typeof json === "object" && json !== null ? Reflect.get(json, "signed") : undefined;
-    return typeof signed === "object" && signed !== null && Reflect.get(signed, "_type") === "root";
-  } catch {
-    return false;
-  }
+  return field(field(parseText(text), "signed"), "_type") === "root";
 }
 
 function compileRepository(written: string | undefined, path: string): Result<string | undefined> {

@@ -1,6 +1,8 @@
 import { TrustedRoot } from "@sigstore/protobuf-specs";
 import { toTrustMaterial } from "@sigstore/verify";
 import { X509Certificate } from "node:crypto";
+import { field, isObject } from "../../json/fields.ts";
+import { parseText } from "../../json/parse.ts";
 
 /** What a verification will need of a trust root. */
 export interface TrustRootNeeds {
@@ -20,9 +22,9 @@ const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
  */
 export function checkTrustRoot(text: string, needs: TrustRootNeeds): string | undefined {
   if (text.length > MAX_ROOT_BYTES) return `is larger than ${MAX_ROOT_BYTES} bytes`;
-  const json = parse(text);
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return "is not a JSON object";
-  const mediaType: unknown = Object.hasOwn(json, "mediaType") ? Reflect.get(json, "mediaType") : undefined;
+  const json = parseText(text);
+  if (!isObject(json)) return "is not a JSON object";
+  const mediaType = field(json, "mediaType");
   if (typeof mediaType !== "string" || !MEDIA_TYPE.test(mediaType))
     return `has the mediaType ${JSON.stringify(mediaType) ?? "none"}; expected application/vnd.dev.sigstore.trustedroot+json;version=0.1`;
   try {
@@ -32,14 +34,6 @@ export function checkTrustRoot(text: string, needs: TrustRootNeeds): string | un
     return missing(root, needs) ?? unbounded(root) ?? unordered(root);
   } catch (error) {
     return `does not parse: ${error instanceof Error ? error.message : String(error)}`;
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,8 +1,6 @@
+import { asObject, listOf, type JsonObject } from "../../json/fields.ts";
 import { parseReference, type ParsedReference } from "../image/reference.ts";
 import { MOST_USES, type ImageField, type ImageUse } from "./subject.ts";
-
-/** A JSON object of which nothing is known yet. */
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Each list of containers, and where a pod's status reports on it. */
 const CONTAINERS: readonly (readonly [field: Exclude<ImageField, "volumes">, status: string])[] = [
@@ -25,7 +23,7 @@ export function imagesOf(spec: JsonObject, path: string, status: JsonObject | un
   for (const [field, statusField] of CONTAINERS) {
     const listed = spec[field];
     if (listed === undefined || listed === null) continue;
-    const list = asList(listed);
+    const list = entriesOf(listed);
     const reported = imageIdsOf(status?.[statusField]);
     for (let index = 0; index < list.length; index++) {
       const entry = asObject(list[index]);
@@ -35,7 +33,7 @@ export function imagesOf(spec: JsonObject, path: string, status: JsonObject | un
     }
   }
   if (spec["volumes"] !== undefined && spec["volumes"] !== null)
-    addVolumes(uses, asList(spec["volumes"]), path, status);
+    addVolumes(uses, entriesOf(spec["volumes"]), path, status);
   return uses;
 }
 
@@ -47,12 +45,6 @@ const UNREAD: ParsedReference = {
   message: `is one of more than ${MOST_USES} images of the object, and was not read; use fewer containers`,
 };
 const NONE: ReadonlyMap<string, string> = new Map();
-
-/** undefined: it is none. */
-export function asObject(value: unknown): JsonObject | undefined {
-  // Checked: an object that is neither null nor a list has string keys.
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
-}
 
 function addVolumes(uses: ImageUse[], volumes: readonly unknown[], path: string, status: JsonObject | undefined): void {
   let mounted: ReadonlyMap<string, string> | undefined;
@@ -134,16 +126,12 @@ function mountedImagesOf(status: JsonObject | undefined): ReadonlyMap<string, st
   return first;
 }
 
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
 function nameOf(entry: JsonObject | undefined, field: ImageField, index: number): string {
   const name = entry?.["name"];
   return typeof name === "string" && name !== "" ? name : `${field}[${index}]`;
 }
 
 /** What is not a list counts as one entry that cannot be read. */
-function asList(value: unknown): readonly unknown[] {
+function entriesOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [value];
 }

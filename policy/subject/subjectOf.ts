@@ -1,4 +1,5 @@
-import { asObject, imagesOf, type JsonObject } from "./imagesOf.ts";
+import { asObject, fieldsOf, type JsonObject } from "../../json/fields.ts";
+import { imagesOf } from "./imagesOf.ts";
 import type { Subject } from "./subject.ts";
 
 /** The kinds whose images are judged: Pods and what makes them. */
@@ -22,7 +23,6 @@ export interface SubjectPlace {
   readonly namespaceLabels: Subject["namespaceLabels"];
 }
 
-const NOTHING: JsonObject = Object.freeze({});
 const NO_ENTRIES: Readonly<Record<string, string>> = Object.freeze({});
 const NO_NAMES: readonly string[] = Object.freeze([]);
 const NAME_LABEL = "kubernetes.io/metadata.name";
@@ -32,14 +32,14 @@ const NAME_LABEL = "kubernetes.io/metadata.name";
  * object that is not of its kind's shape has no images, or malformed ones.
  */
 export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }: SubjectPlace): Subject {
-  const whole = asObject(object) ?? NOTHING;
+  const whole = fieldsOf(object);
   const isPod = kind === "Pod";
   const spec = asObject(whole["spec"]);
   const maker = kind === "CronJob" ? asObject(asObject(spec?.["jobTemplate"])?.["spec"]) : spec;
-  const pod = isPod ? whole : (asObject(maker?.["template"]) ?? NOTHING);
-  const podSpec = asObject(pod["spec"]) ?? NOTHING;
+  const pod = isPod ? whole : fieldsOf(maker?.["template"]);
+  const podSpec = fieldsOf(pod["spec"]);
   const path = isPod ? "/spec" : kind === "CronJob" ? "/spec/jobTemplate/spec/template/spec" : "/spec/template/spec";
-  const metadata = asObject(pod["metadata"]) ?? NOTHING;
+  const metadata = fieldsOf(pod["metadata"]);
   const own = asObject(whole["metadata"]);
   const createdAt = own?.["creationTimestamp"];
   return {
@@ -52,7 +52,7 @@ export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }:
     ...(kind === "ReplicaSet" && hasController(own?.["ownerReferences"]) ? { compared: true } : {}),
     serviceAccount: serviceAccountOf(podSpec),
     imagePullSecrets: secretNames(podSpec["imagePullSecrets"]),
-    images: imagesOf(podSpec, path, isPod ? (asObject(whole["status"]) ?? NOTHING) : undefined),
+    images: imagesOf(podSpec, path, isPod ? fieldsOf(whole["status"]) : undefined),
     ...(typeof createdAt === "string" ? { createdAt } : {}),
   };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { createEventRecorder, type EventNote, type EventRecorder } from "../../operator/status/events.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asObject } from "../../kube/object.ts";
+import { fieldsOf } from "../../json/fields.ts";
 import { SILENT } from "../../kube/log.ts";
 import { FakeApiServer, json, until, type FakeObject } from "./fakeApiServer.ts";
 
@@ -52,7 +52,7 @@ describe("Events", () => {
   const countOf = (event: FakeObject | undefined): unknown =>
     event === undefined
       ? undefined
-      : asObject(server.get(EVENTS, `${event.metadata.namespace}/${event.metadata.name}`))["count"];
+      : fieldsOf(server.get(EVENTS, `${event.metadata.namespace}/${event.metadata.name}`))["count"];
 
   it("are in the namespace of what they are about, and of one without in default", async () => {
     begin();
@@ -64,7 +64,7 @@ describe("Events", () => {
     await recorder.settled();
     const [ofPod, ofPolicy] = posted();
     assert.equal(ofPod?.metadata.namespace, "default");
-    assert.deepEqual(asObject(ofPod?.["involvedObject"]), {
+    assert.deepEqual(fieldsOf(ofPod?.["involvedObject"]), {
       apiVersion: "v1",
       kind: "Pod",
       namespace: "default",
@@ -72,7 +72,7 @@ describe("Events", () => {
       uid: "uid-of-a",
     });
     assert.equal(ofPolicy?.metadata.namespace, "default");
-    assert.equal("namespace" in asObject(ofPolicy?.["involvedObject"]), false);
+    assert.equal("namespace" in fieldsOf(ofPolicy?.["involvedObject"]), false);
     assert.ok(made.size === 0);
   });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asObject } from "../../kube/object.ts";
+import { fieldsOf } from "../../json/fields.ts";
 import { Elector, type ElectorOptions } from "../../kube/leader/leader.ts";
 import { SILENT } from "../../kube/log.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
@@ -66,7 +66,7 @@ describe("leader election", () => {
     return made;
   };
   const leading = (): number => candidates.filter(({ elector }) => elector.mayWrite()).length;
-  const holder = (): unknown => asObject(server.get(LEASES, KEY)?.["spec"])["holderIdentity"];
+  const holder = (): unknown => fieldsOf(server.get(LEASES, KEY)?.["spec"])["holderIdentity"];
 
   /** Watches all the while that never two may write. */
   const neverTwo = async (work: () => Promise<void>): Promise<void> => {
@@ -182,7 +182,7 @@ describe("leader election", () => {
     server.put(LEASES, {
       ...lease!,
       metadata: { name: "image-security", namespace: "system" },
-      spec: { ...asObject(lease?.["spec"]), holderIdentity: "someone" },
+      spec: { ...fieldsOf(lease?.["spec"]), holderIdentity: "someone" },
     });
     await until("a steps down", () => a.told.at(-1) === false);
     assert.equal(holder(), "someone");
@@ -200,6 +200,6 @@ describe("leader election", () => {
     const a = candidate("a");
     await until("a leads", () => a.elector.mayWrite());
     assert.ok(performance.now() - begun >= 1_000, "its own observation counts, not the time that stands in the lease");
-    assert.equal(asObject(server.get(LEASES, KEY)?.["spec"])["leaseTransitions"], 5);
+    assert.equal(fieldsOf(server.get(LEASES, KEY)?.["spec"])["leaseTransitions"], 5);
   });
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
-import { asObject, asText, metadataOf } from "../../kube/object.ts";
+import { fieldsOf, textOf } from "../../json/fields.ts";
+import { metadataOf } from "../../kube/object.ts";
 import { SILENT, type Log } from "../../kube/log.ts";
 import { ListWatch, type ListWatchOptions } from "../../kube/watch/listWatch.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
@@ -15,7 +16,7 @@ interface Row {
 }
 
 const project = (object: unknown): Row => {
-  const value = asText(asObject(object)["value"]);
+  const value = textOf(fieldsOf(object)["value"]);
   if (value === "unreadable") throw new Error("no such value");
   return { name: metadataOf(object).name, value };
 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import type { ExceptionStatus, PolicyStatus } from "../../crds/types.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { asObject } from "../../kube/object.ts";
+import { fieldsOf } from "../../json/fields.ts";
 import { SILENT } from "../../kube/log.ts";
 import type { PolicyCounts } from "../../operator/status/policyStatus.ts";
 import {
@@ -124,7 +124,7 @@ describe("writing statuses", () => {
     );
   };
   // The CRD's type says what a status holds; this server stores what it is sent.
-  const statusOf = (name: string): PolicyStatus => asObject(server.get(POLICIES, name)?.["status"]);
+  const statusOf = (name: string): PolicyStatus => fieldsOf(server.get(POLICIES, name)?.["status"]);
   const patches = (): number => server.requests.filter(({ method }) => method === "PATCH").length;
   const settled = async (): Promise<void> => {
     await wait(40);
@@ -355,7 +355,7 @@ describe("writing statuses", () => {
     };
     const conditions = (): readonly string[] => {
       // The CRD's type says what a status holds.
-      const status = asObject(server.get(EXCEPTIONS, "e")?.["status"]) as ExceptionStatus;
+      const status = fieldsOf(server.get(EXCEPTIONS, "e")?.["status"]) as ExceptionStatus;
       return (status.conditions ?? []).map(
         ({ type, status: value, reason, observedGeneration }) => `${type}=${value} ${reason} ${observedGeneration}`,
       );

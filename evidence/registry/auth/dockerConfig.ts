@@ -1,4 +1,6 @@
 import { matchRuns } from "../../../policy/image/glob.ts";
+import { asObject, asText, type JsonObject } from "../../../json/fields.ts";
+import { parseText } from "../../../json/parse.ts";
 import { type Credential, type CredentialSource, literalSource } from "./credential.ts";
 
 /** One entry of a dockerconfigjson: where a credential is good, and the credential. */
@@ -14,16 +16,6 @@ export interface DockerConfigEntry {
   /** Bytes that it takes in memory, about. */
   readonly size: number;
 }
-
-type JsonObject = Readonly<Record<string, unknown>>;
-
-const asObject = (value: unknown): JsonObject | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? // A non-null object that is no array can be read by its keys.
-      (value as JsonObject)
-    : undefined;
-
-const asText = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 /** The names under which Docker Hub is logged in to, all of which references call docker.io. */
 const DOCKER_HUB: ReadonlySet<string> = new Set(["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"]);
@@ -90,13 +82,7 @@ function credentialOf(entry: JsonObject): Credential | undefined {
  * kubelet leaves it out: one broken entry does not take the others along. At most `most` are looked at.
  */
 export function parseDockerConfig(text: string, most: number = Infinity): readonly DockerConfigEntry[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return [];
-  }
-  const document = asObject(parsed);
+  const document = asObject(parseText(text));
   if (document === undefined) return [];
   const entries: DockerConfigEntry[] = [];
   const places = asObject(field(document, "auths")) ?? document;

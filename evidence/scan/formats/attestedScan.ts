@@ -1,5 +1,6 @@
 import type { Severity, Vulnerability } from "../../../policy/facts/scanReport.ts";
-import { asArray, asDate, asObject, asScore, asText, quoted } from "./json.ts";
+import { asList, asObject, asText } from "../../../json/fields.ts";
+import { asDate, asScore, quoted } from "./reportFields.ts";
 import type { JsonObject } from "../../../json/fields.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { parseScanDocument } from "./parseScan.ts";
@@ -51,7 +52,7 @@ const parseInTotoVulns = (predicate: JsonObject, finishedOn: string | undefined)
   const vulnerabilities: Vulnerability[] = [];
   for (const entry of results) {
     const id = asText(asObject(entry)?.["id"]);
-    const worst = worstOf(asArray(asObject(entry)?.["severity"]) ?? []);
+    const worst = worstOf(asList(asObject(entry)?.["severity"]) ?? []);
     if (id === undefined || worst === undefined)
       return broken("in-toto vulns result without an id or with an unreadable severity");
     vulnerabilities.push({ id, package: "", installedVersion: "", ...worst });

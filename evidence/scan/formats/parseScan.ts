@@ -1,4 +1,5 @@
-import { asObject } from "./json.ts";
+import { asObject } from "../../../json/fields.ts";
+import { parseText } from "../../../json/parse.ts";
 import type { JsonObject } from "../../../json/fields.ts";
 import { isGrype, parseGrype } from "./grype.ts";
 import { broken, type ScanParse } from "./parsedScan.ts";
@@ -24,12 +25,8 @@ export const parseScanDocument = (document: JsonObject): ScanParse => {
 
 /** A report as text, such as an annotation holds it. */
 export const parseScanText = (text: string): ScanParse => {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return broken("scan report that is not JSON");
-  }
+  const document = parseText(text);
+  if (document === undefined) return broken("scan report that is not JSON");
   const object = asObject(document);
   return object === undefined ? broken("scan report that is not a JSON object") : parseScanDocument(object);
 };

@@ -1,7 +1,8 @@
 import type { ProvedStatement } from "../../../policy/facts/facts.ts";
 import type { Outcome } from "../../../policy/facts/outcome.ts";
 import { parseScanPredicate, parseScanStatement } from "./attestedScan.ts";
-import { asObject } from "./json.ts";
+import { asObject } from "../../../json/fields.ts";
+import { parseText } from "../../../json/parse.ts";
 import { broken, type ScanParse } from "./parsedScan.ts";
 import { parseScanDocument, parseScanText } from "./parseScan.ts";
 
@@ -18,12 +19,8 @@ export interface ReadScans {
 
 /** A report, or a JSON list of reports, as a pod annotation holds it. */
 export const parseScanList = (text: string): readonly ScanParse[] => {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return [broken("scan report that is not JSON")];
-  }
+  const document = parseText(text);
+  if (document === undefined) return [broken("scan report that is not JSON")];
   const reports: readonly unknown[] = Array.isArray(document) ? document : [document];
   if (reports.length === 0) return [broken("an empty list of scan reports")];
   return reports.map((report) => {

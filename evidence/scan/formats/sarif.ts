@@ -1,5 +1,6 @@
 import type { Severity, Vulnerability } from "../../../policy/facts/scanReport.ts";
-import { asArray, asDate, asObject, asScore, asText, digestOf, objectsIn, quoted, texts } from "./json.ts";
+import { asList, asObject, asText } from "../../../json/fields.ts";
+import { asDate, asScore, digestOf, objectsIn, quoted, texts } from "./reportFields.ts";
 import type { JsonObject } from "../../../json/fields.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";
 import { severityByName, severityByScore, worse } from "./severity.ts";
@@ -157,7 +158,7 @@ export const parseSarif = (document: JsonObject): ScanParse => {
     const invocations = objectsIn(run["invocations"]);
     if (invocations.some(({ executionSuccessful }) => executionSuccessful === false))
       return broken("SARIF of a scan that did not succeed");
-    const entries = asArray(driver["rules"]) ?? [];
+    const entries = asList(driver["rules"]) ?? [];
     const byId = new Map(entries.map((rule) => [asText(asObject(rule)?.["id"]) ?? "", readRule(rule)]));
     let others = 0;
     for (const result of results) {

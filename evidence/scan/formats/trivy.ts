@@ -1,5 +1,6 @@
 import type { Vulnerability } from "../../../policy/facts/scanReport.ts";
-import { asDate, asObject, asScore, asText, digestOf, highestOf, objectsIn, quoted, texts } from "./json.ts";
+import { asObject, asText } from "../../../json/fields.ts";
+import { asDate, asScore, digestOf, highestOf, objectsIn, quoted, texts } from "./reportFields.ts";
 import type { JsonObject } from "../../../json/fields.ts";
 import { unexamined } from "./trivyCoverage.ts";
 import { broken, understood, type ScanParse } from "./parsedScan.ts";

@@ -1,4 +1,5 @@
-import { asObject, asText, quoted } from "./json.ts";
+import { asObject, asText } from "../../../json/fields.ts";
+import { quoted } from "./reportFields.ts";
 import type { JsonObject } from "../../../json/fields.ts";
 
 /** Results that come of a search for vulnerabilities; others are of secrets, misconfigurations, licenses. */

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { asObject, texts } from "../formats/json.ts";
+import { asObject } from "../../../json/fields.ts";
+import { texts } from "../formats/reportFields.ts";
 import type { ImagePart, ImageParts } from "./imagePart.ts";
 import type { ConfigFacts, PlatformChild } from "../../../policy/facts/facts.ts";
 import type { Outcome } from "../../../policy/facts/outcome.ts";

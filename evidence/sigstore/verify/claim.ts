@@ -1,7 +1,7 @@
 import { Malformed, type Signed } from "../find/candidate.ts";
 import { IN_TOTO, LIMITS, SIGN_PREDICATE } from "../find/formats.ts";
 import { field, isObject, textField, type JsonObject } from "../../../json/fields.ts";
-import { parseObject } from "./json.ts";
+import { parseObject } from "./parseObject.ts";
 
 /** What signed content says, whoever signed it. */
 export interface Claim {

@@ -23,7 +23,7 @@ const MOST_KEYS_HERE = 8;
 const MOST_BYTES_HERE = 64 * 1024;
 const QUEUE = 4096;
 const JOB_TIME = 5_000;
-/** More than any candidate can need; see the bounds in `cosign/json.ts`. */
+/** More than any candidate can need; see the bounds in `parseObject.ts`. */
 const MEMORY = 512;
 
 export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {

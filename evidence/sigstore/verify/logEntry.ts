@@ -4,7 +4,7 @@ import type { TrustMaterial } from "@sigstore/verify";
 import { createHash, createPublicKey, verify, X509Certificate, type KeyObject } from "node:crypto";
 import type { Signed } from "../find/candidate.ts";
 import { field, textField, type JsonObject } from "../../../json/fields.ts";
-import { parseObject } from "./json.ts";
+import { parseObject } from "./parseObject.ts";
 
 /** Whoever a log entry must be about: a bare key, or the leaf certificate. */
 export interface EntrySigner {

@@ -4,7 +4,8 @@ import { Malformed, type Candidate, type Signed, type SignatureAnnotations } fro
 import { LIMITS } from "../find/formats.ts";
 import { hashesTo } from "./signatureContent.ts";
 import { field, isObject, textField, type JsonObject } from "../../../json/fields.ts";
-import { fromBase64, parseObject } from "./json.ts";
+import { fromBase64 } from "./base64.ts";
+import { parseObject } from "./parseObject.ts";
 
 /** Parses a candidate into its signatures; throws Malformed for what cannot be what it says. */
 export const readSigned = (candidate: Candidate): readonly Signed[] => {

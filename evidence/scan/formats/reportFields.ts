@@ -1,28 +1,11 @@
 import { parseRfc3339 } from "../../../policy/rfc3339.ts";
-import { isObject, type JsonObject } from "../../../json/fields.ts";
-
-/** Fields of scan reports: every accessor takes anything and gives the wanted type or nothing. */
-
-export const asObject = (value: unknown): JsonObject | undefined => (isObject(value) ? value : undefined);
-
-export const asArray = (value: unknown): readonly unknown[] | undefined => (Array.isArray(value) ? value : undefined);
+import { asText, isObject, listOf, type JsonObject } from "../../../json/fields.ts";
 
 /** The objects of a list; everything else in it is left out. */
-export const objectsIn = (value: unknown): JsonObject[] => {
-  const objects: JsonObject[] = [];
-  for (const entry of asArray(value) ?? []) {
-    const object = asObject(entry);
-    if (object !== undefined) objects.push(object);
-  }
-  return objects;
-};
+export const objectsIn = (value: unknown): JsonObject[] => listOf(value).filter(isObject);
 
-/** A string that says something. */
-export const asText = (value: unknown): string | undefined =>
-  typeof value === "string" && value !== "" ? value : undefined;
-
-export const texts = (value: unknown): string[] =>
-  (asArray(value) ?? []).flatMap((entry) => (typeof entry === "string" && entry !== "" ? [entry] : []));
+/** The strings of a list that say something. */
+export const texts = (value: unknown): string[] => listOf(value).flatMap((entry) => asText(entry) ?? []);
 
 /** A stranger's value in a message. */
 export const quoted = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);

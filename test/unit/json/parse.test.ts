@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { JSON_LIMITS, JsonScan, parseJson } from "../../../../json/parse.ts";
+import { parseJson } from "../../../json/parse.ts";
+import { JSON_LIMITS, JsonScan } from "../../../json/scan.ts";
 
-const limits = { depth: 4, tokens: 40, keys: 5, keyBytes: 20 };
+const limits = { depth: 4, tokens: 40, keys: { different: 5, bytes: 20 } };
 
 describe("JSON that a registry sends", () => {
   const refused: readonly (readonly [why: string, text: string, message: RegExp])[] = [
@@ -30,6 +31,24 @@ describe("JSON that a registry sends", () => {
       assert.match(result.message, message);
     });
   }
+
+  describe("of which keys are not looked at", () => {
+    const scanned = (text: string): string | undefined => {
+      const scan = new JsonScan({ depth: 3, values: 5 });
+      scan.feed(Buffer.from(text));
+      return scan.problem;
+    };
+    it("may have a key twice, and any number of strings", () => {
+      assert.equal(scanned('{"a":1,"a":2,"__proto__":"x"}'), undefined);
+      assert.equal(scanned('["1","2","3","4","5"]'), undefined);
+    });
+    it("is refused: too deep, or too many values", () => {
+      assert.match(scanned('[{"a":[[1]]}]') ?? "", /deeper than 3/);
+      assert.match(scanned("[1,2,3,4,5,6]") ?? "", /more than 5 values/);
+      assert.match(scanned("[{},{},{}]") ?? "", /more than 5 values/);
+      assert.equal(scanned(String.raw`["[[[[[[","\"{{{{","]]"]`), undefined);
+    });
+  });
 
   it("is refused: bytes that are no UTF-8", () =>
     assert.equal(parseJson(Uint8Array.of(0x22, 0xff, 0x22)).status, "malformed"));
