@@ -32,7 +32,10 @@ export const explainImage = (
 };
 
 const leaf = (text: string): Explained => ({ text });
-const branch = (text: string, children: readonly Explained[]): Explained => ({ text, children });
+const branch = (text: string, children: readonly Explained[]): Explained => ({
+  text,
+  children,
+});
 
 const policyBranch = (
   { name, actionIn, rules }: CompiledPolicy,
@@ -153,28 +156,37 @@ const authoritiesOf = (
   for (const { name, authorities } of policies)
     for (const authority of authorities.values())
       names.set(authority.id, (names.get(authority.id) ?? new Set()).add(`${authority.name} (policy ${name})`));
-  return [...names].map(([id, labels]) => ({ id, label: [...labels].toSorted().join(", ") }));
+  return [...names].map(([id, labels]) => ({
+    id,
+    label: [...labels].toSorted().join(", "),
+  }));
 };
 
 const signerText = ({
   signer,
   fingerprint,
   signedAt,
+  warnings = [],
 }: {
   readonly signer: string;
   readonly fingerprint: string;
   readonly signedAt?: string;
+  readonly warnings?: readonly string[];
 }): string =>
   [
     signer === fingerprint
       ? `key ${fingerprint}`
       : `${signer.split("\n").toReversed().join(" of ")}, certificate ${fingerprint}`,
     signedAt === undefined ? "no proven time" : `at ${signedAt}, by a log or timestamp`,
+    ...warnings.map((warning) => `warning: ${warning}`),
   ].join(", ");
 
 type Said<T> =
   | { readonly status: "verified"; readonly value: T }
-  | { readonly status: "absent" | "invalid" | "unavailable"; readonly message: string };
+  | {
+      readonly status: "absent" | "invalid" | "unavailable";
+      readonly message: string;
+    };
 
 const said = <T>(outcome: Said<T>, text: (value: T) => string): string =>
   outcome.status === "verified" ? text(outcome.value) : `${outcome.status}: ${outcome.message}`;

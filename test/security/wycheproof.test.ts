@@ -1,9 +1,8 @@
-import type { ASN1Obj } from "@sigstore/core";
 import assert from "node:assert/strict";
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseDer } from "../../evidence/notation/verify/asn1.ts";
+import { parseDer, type Asn1 } from "../../evidence/notation/verify/asn1.ts";
 import { algorithmOf, verifiesWith as verifiesNotation } from "../../evidence/notation/verify/algorithm.ts";
 import { isSigned } from "../../evidence/notation/verify/signedData.ts";
 import { verifiesWith as verifiesCosign } from "../../evidence/sigstore/verify/signatureContent.ts";
@@ -38,7 +37,9 @@ const CCTV = process.env["CCTV"];
 
 const vectorsIn = (file: string): readonly Vector[] => {
   const path = join(WYCHEPROOF ?? "", "testvectors_v1", `${file}_test.json`);
-  const { testGroups } = JSON.parse(readFileSync(path, "utf8")) as { readonly testGroups: readonly Group[] };
+  const { testGroups } = JSON.parse(readFileSync(path, "utf8")) as {
+    readonly testGroups: readonly Group[];
+  };
   return testGroups.flatMap(({ publicKeyPem, tests }) => {
     const key = createPublicKey(publicKeyPem);
     return tests.map(({ tcId, msg, sig, result, flags, comment }) => ({
@@ -53,13 +54,13 @@ const vectorsIn = (file: string): readonly Vector[] => {
   });
 };
 
-const algorithm = (id: string, ...parameters: readonly Buffer[]): ASN1Obj => parseDer(sequence(oid(id), ...parameters));
+const algorithm = (id: string, ...parameters: readonly Buffer[]): Asn1 => parseDer(sequence(oid(id), ...parameters));
 const HASHES: Readonly<Record<string, string>> = {
   sha256: "2.16.840.1.101.3.4.2.1",
   sha384: "2.16.840.1.101.3.4.2.2",
   sha512: "2.16.840.1.101.3.4.2.3",
 };
-const pss = (hash: string): ASN1Obj =>
+const pss = (hash: string): Asn1 =>
   algorithm("1.2.840.113549.1.1.10", sequence(der(0xa0, sequence(oid(HASHES[hash] ?? ""), nothing))));
 
 type Verify = (vector: Vector) => boolean;
@@ -69,7 +70,7 @@ const notation: Verify = ({ key, message, signature }) => {
   return name !== undefined && verifiesNotation(key, name, message, signature, "ofHash");
 };
 const by =
-  (identifier: ASN1Obj): Verify =>
+  (identifier: Asn1): Verify =>
   ({ key, message, signature }) =>
     isSigned(key, identifier, message, signature);
 

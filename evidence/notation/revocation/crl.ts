@@ -1,8 +1,7 @@
-import type { ASN1Obj } from "@sigstore/core";
 import { readCertificate } from "../verify/certificate.ts";
 import { isSigned } from "../verify/signedData.ts";
-import { readDer, type Der } from "./der.ts";
-import { parseDer } from "../verify/asn1.ts";
+import { readDer, type Der } from "../verify/der.ts";
+import { parseDer, type Asn1 } from "../verify/asn1.ts";
 
 /** A list of revoked certificates, and what is looked for in it. Cloneable, for workers. */
 export interface ListQuestion {
@@ -22,7 +21,10 @@ export interface ListQuestion {
 }
 
 export type ListAnswer =
-  | { readonly status: "good" | "revoked"; /** Milliseconds. */ readonly nextUpdate: number }
+  | {
+      readonly status: "good" | "revoked";
+      /** Milliseconds. */ readonly nextUpdate: number;
+    }
   /** It says nothing about this certificate: a sentence about the list. */
   | { readonly status: "malformed"; readonly message: string };
 
@@ -52,7 +54,10 @@ export const readList = (question: ListQuestion): ListAnswer => {
     const nextUpdate = Math.min(base.nextUpdate, delta?.nextUpdate ?? Infinity);
     return { status: isRevoked(entries) ? "revoked" : "good", nextUpdate };
   } catch (error) {
-    return { status: "malformed", message: error instanceof Unusable ? error.message : "cannot be read" };
+    return {
+      status: "malformed",
+      message: error instanceof Unusable ? error.message : "cannot be read",
+    };
   }
 };
 
@@ -66,14 +71,14 @@ export const deltaPlaces = (list: Uint8Array): readonly string[] => {
 const URI = 6;
 
 /** The addresses of CRLDistributionPoints (RFC 5280, section 4.2.1.13), in order. */
-export const distributionPoints = (points: ASN1Obj): readonly string[] =>
-  points.subs.flatMap(({ subs }) => addressesOf(subs.find(({ tag }) => tag.isContextSpecific(0))));
+export const distributionPoints = (points: Asn1): readonly string[] =>
+  points.subs.flatMap(({ subs }) => addressesOf(subs.find((one) => one.isContext(0))));
 
 /** Of a DistributionPointName by its full name. */
-const addressesOf = (point: ASN1Obj | undefined): readonly string[] => {
+const addressesOf = (point: Asn1 | undefined): readonly string[] => {
   const name = point?.subs[0];
-  const names = name?.tag.isContextSpecific(0) === true ? name.subs : [];
-  return names.filter(({ tag }) => tag.isContextSpecific(URI)).map(({ value }) => value.toString("latin1"));
+  const names = name?.isContext(0) === true ? name.subs : [];
+  return names.filter((one) => one.isContext(URI)).map(({ value }) => value.toString("latin1"));
 };
 
 interface Extension {
@@ -85,7 +90,7 @@ interface Extension {
 interface Parsed {
   readonly bytes: Buffer;
   readonly toBeSigned: Buffer;
-  readonly algorithm: ASN1Obj;
+  readonly algorithm: Asn1;
   readonly signature: Buffer;
   readonly issuer: Buffer;
   readonly nextUpdate: number | undefined;
@@ -139,10 +144,10 @@ const checkScope = (point: Buffer | undefined, { places, isAuthority }: ListQues
   if (point === undefined) return;
   const { subs } = parseDer(point);
   const has = (field: number): boolean =>
-    subs.some(({ tag, value }) => tag.isContextSpecific(field) && value.some((byte) => byte !== 0));
+    subs.some((one) => one.isContext(field) && one.value.some((byte) => byte !== 0));
   if (has(ONLY_ATTRIBUTES) || has(isAuthority ? ONLY_USERS : ONLY_AUTHORITIES))
     throw new Unusable("is of another kind of certificates");
-  const names = addressesOf(subs.find(({ tag }) => tag.isContextSpecific(POINT)));
+  const names = addressesOf(subs.find((one) => one.isContext(POINT)));
   if (names.length > 0 && !names.some((name) => places.includes(name)))
     throw new Unusable("is of another distribution point");
 };
@@ -152,7 +157,7 @@ const CRL_SIGN = 6;
 
 const maySignLists = (extensions: ReadonlyMap<string, Extension>): boolean => {
   const usage = extensions.get(KEY_USAGE);
-  return usage === undefined || parseDer(usage.value).toBitString()[CRL_SIGN] === 1;
+  return usage === undefined || parseDer(usage.value).hasBit(CRL_SIGN);
 };
 
 const numberIn = (extensions: ReadonlyMap<string, Extension>, oid: string): bigint | undefined => {
@@ -200,7 +205,7 @@ const parse = (bytes: Buffer): Parsed => {
     // A BIT STRING begins with the number of bits that are not used.
     signature: bytes.subarray(signature.start + 1, signature.end),
     issuer: slice(issuer),
-    nextUpdate: update === undefined ? undefined : parseDer(slice(update)).toDate().getTime(),
+    nextUpdate: update === undefined ? undefined : parseDer(slice(update)).toTime(),
     entries,
     extensions,
   };
@@ -216,11 +221,17 @@ const childrenOf = (bytes: Buffer, parent: Der): Der[] => {
   return children;
 };
 
-const readExtension = ({ subs }: ASN1Obj): [string, Extension] => {
+const readExtension = ({ subs }: Asn1): [string, Extension] => {
   const [oid, ...rest] = subs;
   const value = rest.at(-1);
   if (oid === undefined || value === undefined) throw new Unusable("has an extension that cannot be read");
-  return [oid.toOID(), { critical: rest.length > 1 && rest[0]?.toBoolean() === true, value: value.value }];
+  return [
+    oid.toOid(),
+    {
+      critical: rest.length > 1 && rest[0]?.toBoolean() === true,
+      value: value.value,
+    },
+  ];
 };
 
 interface Entry {
@@ -251,7 +262,10 @@ const readEntry = (bytes: Buffer): Entry => {
     if (critical && oid !== REASON && oid !== INVALIDITY_DATE)
       throw new Unusable("has an entry with a critical extension that is not understood");
   const reason = extensions.get(REASON)?.value;
-  return { revokedAt: time.toDate().getTime(), reason: reason === undefined ? 0 : Number(reason.at(-1)) };
+  return {
+    revokedAt: time.toTime(),
+    reason: reason === undefined ? 0 : Number(reason.at(-1)),
+  };
 };
 
 /**

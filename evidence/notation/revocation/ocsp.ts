@@ -1,9 +1,8 @@
-import type { ASN1Obj } from "@sigstore/core";
 import { createHash } from "node:crypto";
 import { isIssuedBy, isValidAt, readCertificate, type Certificate } from "../verify/certificate.ts";
 import { purposesOf } from "../verify/chain.ts";
 import { isSigned } from "../verify/signedData.ts";
-import { parseDer } from "../verify/asn1.ts";
+import { parseDer, type Asn1 } from "../verify/asn1.ts";
 
 /** What a responder says of a certificate. */
 export type OcspAnswer =
@@ -64,23 +63,30 @@ export const readOcsp = (bytes: Buffer, certificate: Certificate, issuer: Certif
     const { data, responder } = open(bytes, issuer, now);
     const single = singleOf(data, certificate, issuer);
     const [, status, thisUpdate, ...rest] = single.subs;
-    const next = rest.find(({ tag }) => tag.isContextSpecific(0))?.subs[0];
+    const next = rest.find((one) => one.isContext(0))?.subs[0];
     if (status === undefined || thisUpdate === undefined) throw new Unusable("cannot be read");
-    if (thisUpdate.toDate().getTime() > now + SKEW) throw new Unusable("is of a time to come");
+    if (thisUpdate.toTime() > now + SKEW) throw new Unusable("is of a time to come");
     // notation does not take one without an end either.
-    const nextUpdate = next?.toDate().getTime();
+    const nextUpdate = next?.toTime();
     if (nextUpdate === undefined) throw new Unusable("does not say how long it holds");
     if (now > nextUpdate) throw new Unusable("has expired");
-    return { status: statusOf(status), nextUpdate, ...(responder === undefined ? {} : { responder }) };
+    return {
+      status: statusOf(status),
+      nextUpdate,
+      ...(responder === undefined ? {} : { responder }),
+    };
   } catch (error) {
-    return { status: "malformed", message: error instanceof Unusable ? error.message : "cannot be read" };
+    return {
+      status: "malformed",
+      message: error instanceof Unusable ? error.message : "cannot be read",
+    };
   }
 };
 
-const statusOf = ({ tag }: ASN1Obj): "good" | "revoked" | "unknown" => {
-  if (tag.isContextSpecific(0)) return "good";
+const statusOf = (one: Asn1): "good" | "revoked" | "unknown" => {
+  if (one.isContext(0)) return "good";
   // What is neither is no answer that lets anything pass.
-  return tag.isContextSpecific(1) ? "revoked" : "unknown";
+  return one.isContext(1) ? "revoked" : "unknown";
 };
 
 /** ResponseData, once its signature holds. */
@@ -88,22 +94,25 @@ const open = (
   bytes: Buffer,
   issuer: Certificate,
   now: number,
-): { readonly data: ASN1Obj; readonly responder: Certificate | undefined } => {
+): { readonly data: Asn1; readonly responder: Certificate | undefined } => {
   const [status, wrapped] = parseDer(bytes).subs;
   const code = status?.value[0];
   if (code !== SUCCESSFUL) throw new Unusable(`is none (the responder says ${code === undefined ? "nothing" : code})`);
   const [type, content] = wrapped?.subs[0]?.subs ?? [];
-  if (type?.toOID() !== BASIC || content === undefined) throw new Unusable("is of a kind that is not known");
+  if (type?.toOid() !== BASIC || content === undefined) throw new Unusable("is of a kind that is not known");
   const [data, algorithm, signature, certificates] = parseDer(content.value).subs;
   if (data === undefined || algorithm === undefined || signature === undefined) throw new Unusable("cannot be read");
-  const signed = data.toDER();
+  const signed = data.raw;
   const bits = signature.value.subarray(1);
   if (isSigned(issuer.key, algorithm, signed, bits)) return { data, responder: undefined };
   const list = certificates?.subs[0]?.subs ?? [];
-  const delegates = list.slice(0, MOST_CERTIFICATES).map((one) => readCertificate(one.toDER()));
+  const delegates = list.slice(0, MOST_CERTIFICATES).map((one) => readCertificate(one.raw));
   const delegate = delegates.find((one) => isDelegate(one, issuer, now) && isSigned(one.key, algorithm, signed, bits));
   if (delegate === undefined) throw new Unusable("is not signed in the name of the certificate's issuer");
-  return { data, responder: delegate.extensions.has(NO_CHECK) ? undefined : delegate };
+  return {
+    data,
+    responder: delegate.extensions.has(NO_CHECK) ? undefined : delegate,
+  };
 };
 
 /** Authorised responders (RFC 6960, section 4.2.2.2). */
@@ -118,12 +127,12 @@ const HASHES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The SingleResponse about this very certificate of this very issuer. */
-const singleOf = (data: ASN1Obj, certificate: Certificate, issuer: Certificate): ASN1Obj => {
-  const responses = data.subs.find(({ tag }) => tag.toDER() === 0x30)?.subs ?? [];
+const singleOf = (data: Asn1, certificate: Certificate, issuer: Certificate): Asn1 => {
+  const responses = data.subs.find((one) => one.is("sequence"))?.subs ?? [];
   if (responses.length > MOST_RESPONSES) throw new Unusable("is about too many certificates");
   const found = responses.find(({ subs }) => {
     const [algorithm, name, key, serial] = subs[0]?.subs ?? [];
-    const hash = HASHES.get(algorithm?.subs[0]?.toOID() ?? "");
+    const hash = HASHES.get(algorithm?.subs[0]?.toOid() ?? "");
     if (hash === undefined || serial?.value.equals(certificate.serial) !== true) return false;
     const digest = (bytes: Buffer): Buffer => createHash(hash).update(bytes).digest();
     return name?.value.equals(digest(issuer.subject)) === true && key?.value.equals(digest(issuer.keyBits)) === true;

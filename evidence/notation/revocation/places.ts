@@ -28,9 +28,7 @@ export const placesOf = ({ extensions }: Certificate): Places => {
     information === undefined
       ? []
       : parseDer(information.value).subs.flatMap(({ subs: [method, place] }) =>
-          method?.toOID() === OCSP && place?.tag.isContextSpecific(URI) === true
-            ? [place.value.toString("latin1")]
-            : [],
+          method?.toOid() === OCSP && place?.isContext(URI) === true ? [place.value.toString("latin1")] : [],
         );
   return {
     responders: responders.slice(0, MOST_RESPONDERS),

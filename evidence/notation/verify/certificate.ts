@@ -1,9 +1,8 @@
-import type { ASN1Obj } from "@sigstore/core";
 import { LRUCache } from "lru-cache";
 import { createHash, X509Certificate, type KeyObject } from "node:crypto";
 import { Malformed } from "../proof.ts";
 import { isSignatureAlgorithm } from "./signedData.ts";
-import { parseDer } from "./asn1.ts";
+import { parseDer, type Asn1 } from "./asn1.ts";
 
 /** A certificate with the parts that are judged here; not believed before its chain is. */
 export interface Certificate {
@@ -62,11 +61,11 @@ const parse = (der: Buffer, fingerprint: string): Certificate => {
   const { subs } = parseDer(der);
   const [toBeSigned, algorithm] = subs;
   if (toBeSigned === undefined || algorithm === undefined || subs.length !== 3) throw new Error("not a certificate");
-  const fields = toBeSigned.subs.filter(({ tag }) => !tag.isContextSpecific(VERSION));
+  const fields = toBeSigned.subs.filter((one) => !one.isContext(VERSION));
   const [serial, , issuer, , subject, publicKey] = fields;
   if (serial === undefined || issuer === undefined || subject === undefined || publicKey === undefined)
     throw new Error("not a certificate");
-  const list = toBeSigned.subs.find(({ tag }) => tag.isContextSpecific(EXTENSIONS))?.subs[0]?.subs ?? [];
+  const list = toBeSigned.subs.find((one) => one.isContext(EXTENSIONS))?.subs[0]?.subs ?? [];
   const extensions = new Map(list.map(readExtension));
   // RFC 5280, section 4.2: two of one kind would be read differently by different readers.
   if (extensions.size !== list.length) throw new Malformed("has a certificate with an extension twice");
@@ -75,24 +74,37 @@ const parse = (der: Buffer, fingerprint: string): Certificate => {
     der,
     key: x509.publicKey,
     fingerprint,
-    notBefore: x509.validFromDate.getTime(),
-    notAfter: x509.validToDate.getTime(),
-    subject: subject.toDER(),
-    issuer: issuer.toDER(),
+    notBefore: timeOf(x509.validFrom),
+    notAfter: timeOf(x509.validTo),
+    subject: subject.raw,
+    issuer: issuer.raw,
     serial: serial.value,
     extensions,
-    toBeSigned: toBeSigned.toDER(),
+    toBeSigned: toBeSigned.raw,
     // A BIT STRING begins with the number of bits that are not used.
     keyBits: (publicKey.subs[1]?.value ?? Buffer.alloc(1)).subarray(1),
     isSignedBy: (key) => sound && verifies(x509, key),
   };
 };
 
-const readExtension = ({ subs }: ASN1Obj): [string, Extension] => {
+const readExtension = ({ subs }: Asn1): [string, Extension] => {
   const [oid, ...rest] = subs;
   const value = rest.at(-1);
   if (oid === undefined || value === undefined) throw new Error("not an extension");
-  return [oid.toOID(), { critical: rest.length > 1 && rest[0]?.toBoolean() === true, value: value.value }];
+  return [
+    oid.toOid(),
+    {
+      critical: rest.length > 1 && rest[0]?.toBoolean() === true,
+      value: value.value,
+    },
+  ];
+};
+
+/** OpenSSL's own words, such as `Nov 30 01:39:25 2026 GMT`; Node 20, which the published command line runs on, has no dates. */
+const timeOf = (text: string): number => {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new Error("not a time");
+  return time;
 };
 
 const verifies = (certificate: X509Certificate, key: KeyObject): boolean => {

@@ -28,7 +28,9 @@ const FORBIDDEN_PURPOSES: ReadonlySet<string> = new Set([
 export type Purpose = "codeSigning" | "timestamping";
 
 /** By purpose and certificates: their bytes decide, and the chains of a policy's signers come again and again. */
-const known = new LRUCache<string, { readonly fault: string | undefined }>({ max: 1_000 });
+const known = new LRUCache<string, { readonly fault: string | undefined }>({
+  max: 1_000,
+});
 
 /**
  * Why a chain is not what the specification demands ("Certificate Requirements"), leaf first and its self-signed root last; undefined where
@@ -112,8 +114,8 @@ interface KeyUsage {
 const usageOf = ({ extensions }: Certificate): KeyUsage | undefined => {
   const extension = extensions.get(KEY_USAGE);
   if (extension === undefined) return undefined;
-  const bits = parseDer(extension.value).toBitString();
-  return { critical: extension.critical, has: (bit) => bits[bit] === 1 };
+  const bits = parseDer(extension.value);
+  return { critical: extension.critical, has: (bit) => bits.hasBit(bit) };
 };
 
 const constraintsOf = ({
@@ -122,9 +124,12 @@ const constraintsOf = ({
   const extension = extensions.get(BASIC_CONSTRAINTS);
   if (extension === undefined) return undefined;
   const { subs } = parseDer(extension.value);
-  const isAuthority = subs[0]?.tag.isBoolean() === true && subs[0].toBoolean();
-  const length = subs.find(({ tag }) => tag.isInteger())?.toInteger();
-  return { isAuthority, ...(length === undefined ? {} : { pathLength: Number(length) }) };
+  const isAuthority = subs[0]?.is("boolean") === true && subs[0].toBoolean();
+  const length = subs.find((one) => one.is("integer"))?.toInteger();
+  return {
+    isAuthority,
+    ...(length === undefined ? {} : { pathLength: Number(length) }),
+  };
 };
 
 /** Whether it calls itself that of an authority. Throws where that does not parse. */
@@ -132,5 +137,5 @@ export const isAuthority = (certificate: Certificate): boolean => constraintsOf(
 
 export const purposesOf = ({ extensions }: Certificate): readonly string[] | undefined => {
   const extension = extensions.get(EXTENDED_KEY_USAGE);
-  return extension === undefined ? undefined : parseDer(extension.value).subs.map((purpose) => purpose.toOID());
+  return extension === undefined ? undefined : parseDer(extension.value).subs.map((purpose) => purpose.toOid());
 };

@@ -13,7 +13,7 @@ import { isValidAt, readCertificate, type Certificate } from "./certificate.ts";
 import { faultOfChain } from "./chain.ts";
 import type { Envelope } from "./envelope.ts";
 import { enforces, type Check } from "./level.ts";
-import { describeSubject, subjectMatches } from "./subject.ts";
+import { describeSubject, signerName, subjectMatches } from "./subject.ts";
 import { readTimestamp } from "./timestamp.ts";
 
 /** What signs an envelope, as far as it is read. */
@@ -82,8 +82,18 @@ export const prove = (signed: Signed, signer: NotationSigner, trust: Trust, now:
 
 type Origin =
   | Refused
-  | { readonly status: "ok"; readonly aws: false; readonly profileVersion?: undefined; readonly job?: undefined }
-  | { readonly status: "ok"; readonly aws: true; readonly profileVersion: string; readonly job: string };
+  | {
+      readonly status: "ok";
+      readonly aws: false;
+      readonly profileVersion?: undefined;
+      readonly job?: undefined;
+    }
+  | {
+      readonly status: "ok";
+      readonly aws: true;
+      readonly profileVersion: string;
+      readonly job: string;
+    };
 
 /** Signing schemes belong to their stores (signing-scheme.md): under an ordinary CA the signing authority's time is the signer's own word. */
 const originOf = ({ envelope: { attributes } }: Signed, { identities }: NotationSigner): Origin => {
@@ -223,9 +233,7 @@ const proofOf = (
   return {
     fingerprint,
     // A renewed certificate of one subject is one signer.
-    signer:
-      profileVersion ??
-      (leaf === undefined ? fingerprint : `${leaf.issuer.toString("base64")}\n${leaf.subject.toString("base64")}`),
+    signer: profileVersion ?? (leaf === undefined ? fingerprint : signerName(leaf)),
     ...(signedAt === undefined ? {} : { signedAt: new Date(Math.floor(signedAt)).toISOString() }),
   };
 };

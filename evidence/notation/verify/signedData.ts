@@ -1,6 +1,6 @@
-import type { ASN1Obj } from "@sigstore/core";
 import { constants, verify, type KeyObject } from "node:crypto";
 import { checkKey } from "../../../policy/compile/publicKeys.ts";
+import type { Asn1 } from "./asn1.ts";
 import { algorithmOf, type Hash } from "./algorithm.ts";
 
 /** How certificates, revocation lists and answers are signed; SHA-1 and MD5 are not among them. */
@@ -29,17 +29,17 @@ const HASHES: ReadonlyMap<string, Hash> = new Map([
 ]);
 
 /** The hash of an AlgorithmIdentifier; undefined for what is too weak or unknown. */
-export const hashOf = (identifier: ASN1Obj | undefined): Hash | undefined =>
-  HASHES.get(identifier?.subs[0]?.toOID() ?? "");
+export const hashOf = (identifier: Asn1 | undefined): Hash | undefined =>
+  HASHES.get(identifier?.subs[0]?.toOid() ?? "");
 
 /** Whether an AlgorithmIdentifier is of a signature that is good enough. */
-export const isSignatureAlgorithm = (identifier: ASN1Obj): boolean => schemeOf(identifier) !== undefined;
+export const isSignatureAlgorithm = (identifier: Asn1): boolean => schemeOf(identifier) !== undefined;
 
-const schemeOf = (identifier: ASN1Obj): Scheme | undefined => {
-  const oid = identifier.subs[0]?.toOID() ?? "";
+const schemeOf = (identifier: Asn1): Scheme | undefined => {
+  const oid = identifier.subs[0]?.toOid() ?? "";
   if (oid !== RSA_PSS) return SCHEMES.get(oid);
   // RFC 4055: without parameters the hash is SHA-1.
-  const hash = hashOf(identifier.subs[1]?.subs.find(({ tag }) => tag.isContextSpecific(0))?.subs[0]);
+  const hash = hashOf(identifier.subs[1]?.subs.find((one) => one.isContext(0))?.subs[0]);
   return hash === undefined ? undefined : { type: "pss", hash };
 };
 
@@ -48,14 +48,8 @@ const schemeOf = (identifier: ASN1Obj): Scheme | undefined => {
  *
  * @param digest where the identifier only names RSA: CMS has the hash beside it.
  */
-export const isSigned = (
-  key: KeyObject,
-  identifier: ASN1Obj,
-  data: Buffer,
-  signature: Buffer,
-  digest?: Hash,
-): boolean => {
-  const bare = identifier.subs[0]?.toOID() === RSA && digest !== undefined;
+export const isSigned = (key: KeyObject, identifier: Asn1, data: Buffer, signature: Buffer, digest?: Hash): boolean => {
+  const bare = identifier.subs[0]?.toOid() === RSA && digest !== undefined;
   const scheme: Scheme | undefined = bare ? { type: "rsa", hash: digest } : schemeOf(identifier);
   if (scheme === undefined) return false;
   try {

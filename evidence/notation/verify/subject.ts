@@ -1,7 +1,7 @@
-import type { ASN1Obj } from "@sigstore/core";
+import { createHash } from "node:crypto";
 import type { SubjectIdentity } from "../../../policy/authority.ts";
 import type { Certificate } from "./certificate.ts";
-import { parseDer } from "./asn1.ts";
+import { parseDer, TAGS, type Asn1 } from "./asn1.ts";
 
 /** Attributes of names by object identifier, with the short names of RFC 4514 and X.520 that policies use. */
 const NAMES: ReadonlyMap<string, string> = new Map([
@@ -43,41 +43,71 @@ const attributesOf = ({ subject }: Certificate): readonly Attribute[] | undefine
   return parts.flatMap(({ subs }) => subs.map(readAttribute));
 };
 
-const readAttribute = ({ subs }: ASN1Obj): Attribute => {
+const readAttribute = ({ subs }: Asn1): Attribute => {
   const [oid, value] = subs;
-  const dotted = oid?.toOID() ?? "";
-  return { name: NAMES.get(dotted) ?? dotted, value: value === undefined ? "" : textOf(value) };
+  const dotted = oid?.toOid() ?? "";
+  return {
+    name: NAMES.get(dotted) ?? dotted,
+    value: value === undefined ? "" : textOf(value),
+  };
 };
 
-const UTF8_STRING = 0x0c;
-const PRINTABLE_STRING = 0x13;
-const IA5_STRING = 0x16;
-const BMP_STRING = 0x1e;
-
 /** Text of a DirectoryString; what is of no kind that has one meaning is text that no policy can write. */
-const textOf = ({ tag, value }: ASN1Obj): string => {
-  switch (tag.toDER()) {
-    case UTF8_STRING:
+const textOf = ({ tag, value }: Asn1): string => {
+  switch (tag) {
+    case TAGS.utf8:
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value);
-    case PRINTABLE_STRING:
-    case IA5_STRING:
+    case TAGS.printable:
+    case TAGS.ia5:
       if (value.some((byte) => byte > 0x7f)) throw new Error("not ASCII");
       return value.toString("latin1");
-    case BMP_STRING:
-      return new TextDecoder("utf-16be", { fatal: true, ignoreBOM: true }).decode(value);
+    case TAGS.bmp:
+      return new TextDecoder("utf-16be", {
+        fatal: true,
+        ignoreBOM: true,
+      }).decode(value);
     default:
       return "\0";
   }
 };
 
 /** The subject as messages show it: cut short, since whoever made the certificate wrote it. */
-export const describeSubject = (certificate: Certificate): string => {
+export const describeSubject = ({ subject }: Certificate): string => {
   try {
-    const parts = parseDer(certificate.subject).subs.flatMap(({ subs }) => subs.map(readAttribute));
-    const text = parts.map(({ name, value }) => `${name}=${value}`).join(", ");
-    const clean = text.replaceAll(/[^\x20-\x7e]/g, "?");
+    const clean = nameText(subject).replaceAll(/[^\x20-\x7e]/g, "?");
     return clean.length > 160 ? `${clean.slice(0, 157)}...` : clean;
   } catch {
     return "a subject that cannot be read";
   }
 };
+
+/** Characters of a name that is shown in full. */
+const MOST_TEXT = 1024;
+
+/** Issuer and subject, in two lines: who signed. What cannot be read is named by its hash, for it has to stay one and the same. */
+export const signerName = ({ issuer, subject }: Certificate): string =>
+  [issuer, subject]
+    .map((name) => {
+      const hash = `name:${createHash("sha256").update(name).digest("hex")}`;
+      try {
+        const text = nameText(name);
+        return text.length > MOST_TEXT || text.includes("\0") ? hash : text;
+      } catch {
+        return hash;
+      }
+    })
+    .join("\n");
+
+/** Different names are different texts: what separates parts is escaped in values. */
+const nameText = (name: Buffer): string =>
+  parseDer(name)
+    .subs.map(({ subs }) =>
+      subs
+        .map(readAttribute)
+        .map(
+          (one) =>
+            `${one.name}=${one.value.replaceAll(/[,+=\\\n]/g, (letter) => (letter === "\n" ? "\\0A" : `\\${letter}`))}`,
+        )
+        .join("+"),
+    )
+    .join(", ");

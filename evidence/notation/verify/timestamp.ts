@@ -1,10 +1,9 @@
-import type { ASN1Obj } from "@sigstore/core";
 import { createHash } from "node:crypto";
 import { isIssuedBy, isSelfSigned, isValidAt, readCertificate, type Certificate } from "./certificate.ts";
 import { faultOfChain } from "./chain.ts";
 import { LIMITS } from "./envelope.ts";
 import { hashOf, isSigned } from "./signedData.ts";
-import { parseDer } from "./asn1.ts";
+import { parseDer, type Asn1 } from "./asn1.ts";
 
 /** When a signature was there at the latest, as a trusted authority says. */
 export type ReadTimestamp =
@@ -43,7 +42,10 @@ export const readTimestamp = (token: Buffer, signature: Buffer, roots: readonly 
     if (token.length > LIMITS.timestamp) throw new Faulty(`is larger than ${LIMITS.timestamp} bytes`);
     return prove(token, signature, roots);
   } catch (error) {
-    return { status: "faulty", message: error instanceof Faulty ? error.message : "cannot be read (expected is DER)" };
+    return {
+      status: "faulty",
+      message: error instanceof Faulty ? error.message : "cannot be read (expected is DER)",
+    };
   }
 };
 
@@ -56,7 +58,11 @@ const prove = (token: Buffer, signature: Buffer, roots: readonly Certificate[]):
   let fault = new Faulty("has no signer");
   for (const signer of content.signers) {
     try {
-      return { status: "proved", ...info.times, chain: proveSigner(signer, content, info.times.time, roots) };
+      return {
+        status: "proved",
+        ...info.times,
+        chain: proveSigner(signer, content, info.times.time, roots),
+      };
     } catch (error) {
       // One good signer is enough (tspclient-go, SignedToken.Verify).
       fault = error instanceof Faulty ? error : new Faulty("cannot be read (expected is DER)");
@@ -69,30 +75,38 @@ interface Content {
   /** DER of the TSTInfo. */
   readonly bytes: Buffer;
   readonly certificates: readonly Certificate[];
-  readonly signers: readonly ASN1Obj[];
+  readonly signers: readonly Asn1[];
 }
 
 /** ContentInfo and SignedData (RFC 5652, sections 3 and 5.1). */
 const parseContent = (token: Buffer): Content => {
   const outer = parseDer(token).subs;
-  if (outer[0]?.toOID() !== SIGNED_DATA) throw new Faulty("is no signed data");
+  if (outer[0]?.toOid() !== SIGNED_DATA) throw new Faulty("is no signed data");
   const fields = outer[1]?.subs[0]?.subs ?? [];
   const [version, , encapsulated] = fields;
   if (version?.toInteger() !== 3n || encapsulated === undefined) throw new Faulty("is no signed data of version 3");
-  if (encapsulated.subs[0]?.toOID() !== TST_INFO) throw new Faulty("holds no time");
+  if (encapsulated.subs[0]?.toOid() !== TST_INFO) throw new Faulty("holds no time");
   const bytes = encapsulated.subs[1]?.subs[0]?.value;
-  const list = fields.slice(3).find(({ tag }) => tag.isContextSpecific(0))?.subs ?? [];
+  const list = fields.slice(3).find((one) => one.isContext(0))?.subs ?? [];
   const signers = fields.at(-1)?.subs ?? [];
   if (bytes === undefined) throw new Faulty("holds no time");
   if (list.length > MOST_CERTIFICATES || signers.length > MOST_SIGNERS)
     throw new Faulty("has too many certificates or signers");
-  return { bytes, certificates: list.map((one) => readCertificate(one.toDER())), signers };
+  return {
+    bytes,
+    certificates: list.map((one) => readCertificate(one.raw)),
+    signers,
+  };
 };
 
 interface Info {
-  readonly imprintAlgorithm: ASN1Obj;
+  readonly imprintAlgorithm: Asn1;
   readonly imprint: Buffer;
-  readonly times: { readonly time: number; readonly earliest: number; readonly latest: number };
+  readonly times: {
+    readonly time: number;
+    readonly earliest: number;
+    readonly latest: number;
+  };
 }
 
 /** TSTInfo (RFC 3161, section 2.4.2). */
@@ -101,32 +115,24 @@ const readInfo = (bytes: Buffer): Info => {
   const [imprintAlgorithm, hashed] = imprint?.subs ?? [];
   if (version?.toInteger() !== 1n || policy === undefined || imprintAlgorithm === undefined || hashed === undefined)
     throw new Faulty("holds no time of version 1");
-  const at = readTime(time);
-  const written = rest[0]?.tag.toDER() === SEQUENCE ? accuracyOf(rest[0]) : 0;
-  const accuracy = written === 0 && policy.toOID() === BASELINE_POLICY ? 1000 : written;
-  const times = { time: at, earliest: Math.floor(at - accuracy), latest: Math.ceil(at + accuracy) };
+  if (time?.is("generalizedTime") !== true) throw new Faulty("holds no time");
+  const at = time.toTime();
+  const written = rest[0]?.is("sequence") === true ? accuracyOf(rest[0]) : 0;
+  const accuracy = written === 0 && policy.toOid() === BASELINE_POLICY ? 1000 : written;
+  const times = {
+    time: at,
+    earliest: Math.floor(at - accuracy),
+    latest: Math.ceil(at + accuracy),
+  };
   return { imprintAlgorithm, imprint: hashed.value, times };
 };
 
-const SEQUENCE = 0x30;
-const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d+)?Z$/;
-
-/** Milliseconds, with their fraction. The library reads fractions of three digits only, and DER leaves out trailing zeros. */
-const readTime = (time: ASN1Obj | undefined): number => {
-  const match = time?.tag.isGeneralizedTime() === true ? GENERALIZED_TIME.exec(time.value.toString("latin1")) : null;
-  if (match === null) throw new Faulty("holds no time");
-  const [, year, month, day, hour, minute, second, fraction = ".0"] = match;
-  const whole = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  if (Number.isNaN(whole)) throw new Faulty("holds no time");
-  return whole + Number(`0${fraction}`) * 1000;
-};
-
 /** Milliseconds. */
-const accuracyOf = ({ subs }: ASN1Obj): number => {
+const accuracyOf = ({ subs }: Asn1): number => {
   let accuracy = 0;
   for (const part of subs) {
-    const amount = Number(part.tag.isInteger() ? part.toInteger() : BigInt(`0x${part.value.toString("hex") || "0"}`));
-    accuracy += amount * (part.tag.isInteger() ? 1000 : part.tag.isContextSpecific(0) ? 1 : 0.001);
+    const amount = Number(part.is("integer") ? part.toInteger() : BigInt(`0x${part.value.toString("hex") || "0"}`));
+    accuracy += amount * (part.is("integer") ? 1000 : part.isContext(0) ? 1 : 0.001);
   }
   if (!(accuracy >= 0 && accuracy <= MOST_ACCURACY)) throw new Faulty("does not say how accurate it is");
   return accuracy;
@@ -136,37 +142,39 @@ const MOST_ACCURACY = 86_400_000;
 
 /** SignerInfo (RFC 5652, section 5.3), by the certificate that the signed attributes name. */
 const proveSigner = (
-  signer: ASN1Obj,
+  signer: Asn1,
   { bytes, certificates }: Content,
   time: number,
   roots: readonly Certificate[],
 ): readonly Certificate[] => {
   const [version, sid, digestAlgorithm, attributes, algorithm, signature] = signer.subs;
-  if (version?.toInteger() !== 1n || attributes?.tag.isContextSpecific(0) !== true)
-    throw new Faulty("has no signed attributes");
+  if (version?.toInteger() !== 1n || attributes?.isContext(0) !== true) throw new Faulty("has no signed attributes");
   const hash = hashOf(digestAlgorithm);
   if (hash === undefined || algorithm === undefined || signature === undefined)
     throw new Faulty("is signed over a hash that is not trusted any more");
   const attribute = attributesOf(attributes);
-  if (attribute(CONTENT_TYPE)?.toOID() !== TST_INFO) throw new Faulty("was signed as something else");
+  if (attribute(CONTENT_TYPE)?.toOid() !== TST_INFO) throw new Faulty("was signed as something else");
   const digest = attribute(MESSAGE_DIGEST)?.value;
   if (digest === undefined || !createHash(hash).update(bytes).digest().equals(digest)) throw new Faulty("was altered");
 
   const certificate = boundCertificate(attribute(SIGNING_CERTIFICATE_V2), sid, certificates);
   // RFC 5652, section 5.4: what is signed is the set, not the field.
-  const signed = attributes.toDER();
+  const signed = Buffer.from(attributes.raw);
   signed[0] = 0x31;
   if (!isSigned(certificate.key, algorithm, signed, signature.value, hash)) throw new Faulty("was altered");
   const chain = chainOf(certificate, certificates, roots, time);
-  const claimed = attribute(SIGNING_TIME)?.toDate().getTime();
+  const claimed = attribute(SIGNING_TIME)?.toTime();
   if (claimed !== undefined && !chain.every((one) => isValidAt(one, claimed)))
     throw new Faulty("was signed at a time at which its authority's certificates were not valid");
   return chain;
 };
 
 /** An attribute's one value; RFC 5652, section 5.3, allows each of these once. */
-const attributesOf = (attributes: ASN1Obj): ((oid: string) => ASN1Obj | undefined) => {
-  const list = attributes.subs.map(({ subs }) => ({ oid: subs[0]?.toOID(), values: subs[1]?.subs ?? [] }));
+const attributesOf = (attributes: Asn1): ((oid: string) => Asn1 | undefined) => {
+  const list = attributes.subs.map(({ subs }) => ({
+    oid: subs[0]?.toOid(),
+    values: subs[1]?.subs ?? [],
+  }));
   return (wanted) => {
     const found = list.filter(({ oid }) => oid === wanted);
     if (found.length > 1 || (found[0]?.values.length ?? 1) !== 1) throw new Faulty("has an attribute twice");
@@ -176,24 +184,20 @@ const attributesOf = (attributes: ASN1Obj): ((oid: string) => ASN1Obj | undefine
 
 /** SigningCertificateV2 (RFC 5816, RFC 5035): the only signed word on whose signature this is. */
 const boundCertificate = (
-  attribute: ASN1Obj | undefined,
-  sid: ASN1Obj | undefined,
+  attribute: Asn1 | undefined,
+  sid: Asn1 | undefined,
   certificates: readonly Certificate[],
 ): Certificate => {
   const fields = attribute?.subs[0]?.subs[0]?.subs;
   if (fields === undefined) throw new Faulty("does not say which certificate signed it (signing-certificate-v2)");
-  const named = fields[0]?.tag.toDER() === SEQUENCE ? fields[0] : undefined;
+  const named = fields[0]?.is("sequence") === true ? fields[0] : undefined;
   const hash = named === undefined ? "sha256" : hashOf(named);
   const wanted = (named === undefined ? fields[0] : fields[1])?.value;
   if (hash === undefined || wanted === undefined)
     throw new Faulty("names its certificate by a hash that is not trusted");
   const found = certificates.find(({ der }) => createHash(hash).update(der).digest().equals(wanted));
   const [issuer, serial] = sid?.subs ?? [];
-  if (
-    found === undefined ||
-    issuer?.toDER().equals(found.issuer) !== true ||
-    serial?.value.equals(found.serial) !== true
-  )
+  if (found === undefined || issuer?.raw.equals(found.issuer) !== true || serial?.value.equals(found.serial) !== true)
     throw new Faulty("does not hold the certificate that signed it");
   return found;
 };

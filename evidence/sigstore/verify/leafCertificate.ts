@@ -2,6 +2,7 @@ import { ASN1Obj, X509Certificate } from "@sigstore/core";
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { FULCIO_ARC, FULCIO_CLAIMS } from "../../../policy/compile/fulcioClaims.ts";
 import { checkKey } from "../../../policy/compile/publicKeys.ts";
+import { boundedDer } from "./boundedDer.ts";
 
 /** What a leaf certificate says of its owner; not believed before its chain is proved. */
 export interface LeafCertificate {
@@ -37,8 +38,12 @@ const FULCIO_USER = `${FULCIO_ARC}.7`;
  */
 export const readLeaf = (der: Buffer): ReadLeaf => {
   try {
-    const certificate = X509Certificate.parse(Buffer.from(der));
-    const key = createPublicKey({ key: certificate.publicKey, format: "der", type: "spki" });
+    const certificate = X509Certificate.parse(boundedDer(der));
+    const key = createPublicKey({
+      key: certificate.publicKey,
+      format: "der",
+      type: "spki",
+    });
     const wrong = unfit(certificate, key);
     if (wrong !== undefined) return { status: "refused", message: wrong };
     // An expression such as `.*` would match what is not there.
@@ -47,10 +52,16 @@ export const readLeaf = (der: Buffer): ReadLeaf => {
       return { status: "refused", message: "its certificate names no subject" };
     const issuers = issuersOf(certificate);
     if (issuers.size > 1)
-      return { status: "refused", message: "its certificate names two different issuers of the identity" };
+      return {
+        status: "refused",
+        message: "its certificate names two different issuers of the identity",
+      };
     const [issuer] = issuers;
     if (issuer === undefined || issuer === "")
-      return { status: "refused", message: "its certificate names no issuer of the identity" };
+      return {
+        status: "refused",
+        message: "its certificate names no issuer of the identity",
+      };
     return {
       status: "ok",
       leaf: {
@@ -120,7 +131,7 @@ const rawText = (certificate: X509Certificate, number: number): string | undefin
 
 const derText = (certificate: X509Certificate, number: number): string | undefined => {
   const extension = certificate.extension(`${FULCIO_ARC}.${number}`);
-  return extension === undefined ? undefined : utf8String(ASN1Obj.parseBuffer(Buffer.from(extension.value)));
+  return extension === undefined ? undefined : utf8String(ASN1Obj.parseBuffer(boundedDer(extension.value)));
 };
 
 const UTF8_STRING = 0x0c;

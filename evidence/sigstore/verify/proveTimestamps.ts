@@ -2,6 +2,7 @@ import { RFC3161Timestamp } from "@sigstore/core";
 import { Verifier, type SignedEntity, type TrustMaterial } from "@sigstore/verify";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { Signed } from "../find/candidate.ts";
+import { boundedDer } from "./boundedDer.ts";
 import type { SignatureContent } from "./signatureContent.ts";
 
 /** A signed timestamp that a trusted authority made over this signature. */
@@ -63,7 +64,7 @@ const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d+)?Z$/;
  * that one in ten timestamps of an authority with milliseconds would not hold.
  */
 const parseTimestamp = (der: Buffer): RFC3161Timestamp => {
-  const timestamp = RFC3161Timestamp.parse(Buffer.from(der));
+  const timestamp = RFC3161Timestamp.parse(boundedDer(der));
   const match = GENERALIZED_TIME.exec(timestamp.tstInfo.root.subs[4]?.value.toString("latin1") ?? "");
   if (match === null) throw new Error("a timestamp without a time");
   const [, year, month, day, hour, minute, second] = match;

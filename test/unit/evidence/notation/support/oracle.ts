@@ -27,7 +27,20 @@ export interface OracleCase {
 
 /** The image that all cases are about: made in code, so the same everywhere. */
 const image = makeImage({ labels: { made: "for the oracle of notation" } });
-export const ORACLE_IMAGE: Target = { mediaType: image.mediaType, digest: image.digest, size: image.bytes.length };
+export const ORACLE_IMAGE: Target = {
+  mediaType: image.mediaType,
+  digest: image.digest,
+  size: image.bytes.length,
+};
+
+/** Real notation: what `NOTATION` names, or what PATH has; undefined where there is none. */
+export const findNotation = async (): Promise<string | undefined> => {
+  const program = process.env["NOTATION"] ?? "notation";
+  return promisify(execFile)(program, ["version"]).then(
+    () => program,
+    () => undefined,
+  );
+};
 
 /** Whether `notation verify` takes it, with the trust policy that says the same. */
 export const askNotation = async (
@@ -42,7 +55,12 @@ export const askNotation = async (
     makeArtifact({
       artifactType: SIGNATURE,
       subject: image,
-      layers: [{ mediaType: TYPES[asked.format], bytes: Buffer.from(asked.envelope, "base64") }],
+      layers: [
+        {
+          mediaType: TYPES[asked.format],
+          bytes: Buffer.from(asked.envelope, "base64"),
+        },
+      ],
       // Notation orders signatures by what they say of their certificates.
       annotations: { "io.cncf.notary.x509chain.thumbprint#S256": "[]" },
     }),
@@ -77,12 +95,20 @@ export const askNotation = async (
       }),
     );
     const reference = `${registry.host}/app@${image.digest}`;
-    const env = { PATH: process.env["PATH"], HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home };
+    const env = {
+      PATH: process.env["PATH"],
+      HOME: home,
+      XDG_CONFIG_HOME: home,
+      XDG_CACHE_HOME: home,
+    };
     try {
-      await promisify(execFile)(program, ["verify", "--insecure-registry", reference], { env });
+      await promisify(execFile)(program, ["verify", "--verbose", "--insecure-registry", reference], { env });
       return { passes: true, says: "" };
     } catch (error) {
-      return { passes: false, says: String(error instanceof Error && "stderr" in error ? error.stderr : error) };
+      return {
+        passes: false,
+        says: String(error instanceof Error && "stderr" in error ? error.stderr : error),
+      };
     }
   } finally {
     rmSync(home, { recursive: true });

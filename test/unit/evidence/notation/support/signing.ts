@@ -40,9 +40,9 @@ const readNames = ({ certificate }: Identity): Names => {
   const [, serial, , issuer, , subject, key] = fields;
   if (!serial || !issuer || !subject || !key) throw new Error("not a certificate");
   return {
-    issuer: issuer.toDER(),
-    subject: subject.toDER(),
-    serial: serial.toDER(),
+    issuer: issuer.raw,
+    subject: subject.raw,
+    serial: serial.raw,
     key: Buffer.from(key.subs[1]?.value.subarray(1) ?? []),
   };
 };
@@ -165,7 +165,11 @@ export interface ListOptions {
   readonly extensions?: readonly Buffer[];
 }
 
-export const REASONS = { keyCompromise: 1, certificateHold: 6, removeFromCRL: 8 } as const;
+export const REASONS = {
+  keyCompromise: 1,
+  certificateHold: 6,
+  removeFromCRL: 8,
+} as const;
 
 /** The addresses of distribution points. */
 export const points = (...addresses: readonly string[]): Buffer =>
@@ -188,7 +192,7 @@ export const makeList = (issuer: Identity, options: ListOptions = {}): Buffer =>
     namesOf(issuer).subject,
     time(NOW - 3_600_000),
     ...(nextUpdate === undefined ? [] : [time(nextUpdate)]),
-    ...(list.length === 0 ? [] : [sequence(...list)]),
+    ...(list.length === 0 ? [] : [sequence(Buffer.concat(list))]),
     der(
       0xa0,
       sequence(
@@ -229,7 +233,11 @@ export const makeAnswer = (certificate: Identity, issuer: Identity, options: Ans
     octets(digest(idHash, issuerNames.key)),
     namesOf(options.about ?? certificate).serial,
   );
-  const said = { good: der(0x80), revoked: der(0xa1, time(NOW - 3_600_000)), unknown: der(0x82) }[status];
+  const said = {
+    good: der(0x80),
+    revoked: der(0xa1, time(NOW - 3_600_000)),
+    unknown: der(0x82),
+  }[status];
   const single = sequence(
     id,
     said,
