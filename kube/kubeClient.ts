@@ -54,7 +54,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * Requests through undici, with the kubeconfig's own authentication. client-node's typed API is not used: it reads lists whole,
  * has no limit of time, and opens a new connection for every request.
  */
-export function createKubeClient(config: KubeConfig): KubeClient {
+export function createKubeClient(config: KubeConfig, userAgent: string): KubeClient {
   const cluster = config.getCurrentCluster();
   if (cluster === null)
     throw new Error("the kubeconfig names no current cluster; set current-context or give --kubeconfig");
@@ -65,7 +65,7 @@ export function createKubeClient(config: KubeConfig): KubeClient {
   const refresh = async (): Promise<Access> => {
     const options: RequestOptions = {};
     await config.applyToHTTPSOptions(options);
-    const headers: Record<string, string> = { accept: "application/json", "user-agent": "image-security" };
+    const headers: Record<string, string> = { accept: "application/json", "user-agent": userAgent };
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = String(value);
     if (typeof options.auth === "string") {
       headers["Authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;

@@ -1,5 +1,5 @@
 /**
- * What every part of the operator logs through: the part of a winston logger that is used (`operator/logging.ts` makes one).
+ * What every part logs through: the part of a winston logger that is used.
  * Fields are facts beside the message: never a Secret's content, a token or a whole object.
  */
 export interface Log {
@@ -11,7 +11,7 @@ export interface Log {
   readonly isLevelEnabled: (level: string) => boolean;
 }
 
-/** For tests, and for parts that run without an operator. */
+/** For tests, and for parts that run without a log. */
 export const SILENT: Log = {
   error: () => undefined,
   warn: () => undefined,

@@ -5,11 +5,11 @@ import { createJudge } from "./audit/judge.ts";
 import { createTally, type Tally } from "./audit/tally.ts";
 import type { PolicyJudgement } from "./audit/judgement.ts";
 import type { Caches } from "./cluster/caches.ts";
-import { createEventRecorder, type Involved } from "./status/events.ts";
+import { createEventRecorder, type ObjectReference } from "../kube/record/eventRecorder.ts";
 import type { Snapshot } from "./graph.ts";
 import type { KubeClient } from "../kube/kubeClient.ts";
 import { messageOf } from "../kube/kubeError.ts";
-import type { Leadership } from "../kube/leader/leadership.ts";
+import type { Leadership } from "../kube/leaderElection/leadership.ts";
 import type { Log } from "../kube/log.ts";
 import { annotationKeys, type PolicySet } from "./policies/policySet.ts";
 import type { PodRecord } from "./cluster/pods.ts";
@@ -66,7 +66,14 @@ const PREPARATION_MS = 5_000;
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { client, caches, leadership, settings, now, log } = options;
   const tally = createTally();
-  const events = createEventRecorder({ client, leadership, instance: options.instance, now, log });
+  const events = createEventRecorder({
+    client,
+    leadership,
+    component: "image-security",
+    instance: options.instance,
+    now,
+    log,
+  });
   // One after the other: each is used by the next only when work begins, which is after all are made.
   const sink: { keeper?: ViolationKeeper; statuses?: StatusWriter } = {};
   const auditor = new Auditor({
@@ -169,9 +176,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-const policyOf = ({ name, uid }: PolicyRecord): Involved => customResource("ImageSecurityPolicy", name, uid);
+const policyOf = ({ name, uid }: PolicyRecord): ObjectReference => customResource("ImageSecurityPolicy", name, uid);
 
-const customResource = (kind: string, name: string, uid: string): Involved => ({
+const customResource = (kind: string, name: string, uid: string): ObjectReference => ({
   apiVersion: "imagesecurity.dev/v1",
   kind,
   namespace: "",
@@ -179,7 +186,7 @@ const customResource = (kind: string, name: string, uid: string): Involved => ({
   uid,
 });
 
-const podOf = ({ namespace, name, uid }: PodRecord): Involved => ({
+const podOf = ({ namespace, name, uid }: PodRecord): ObjectReference => ({
   apiVersion: "v1",
   kind: "Pod",
   namespace,

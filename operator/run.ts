@@ -13,7 +13,7 @@ import { createGraph } from "./graph.ts";
 import { keepHeapSmall } from "./metrics/heap.ts";
 import { createKubeClient } from "../kube/kubeClient.ts";
 import { messageOf } from "../kube/kubeError.ts";
-import { Elector } from "../kube/leader/leader.ts";
+import { LeaderElector } from "../kube/leaderElection/leaderElector.ts";
 import type { Log } from "../kube/log.ts";
 import { bridgeStreamLogger, createWinston } from "./metrics/logging.ts";
 import { createMetrics } from "./metrics/metrics.ts";
@@ -72,7 +72,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   const now = options.now ?? Date.now;
   await using stack = new AsyncDisposableStack();
 
-  const client = createKubeClient(loadKubeConfig(settings.kubeconfig));
+  const client = createKubeClient(loadKubeConfig(settings.kubeconfig), "image-security");
   stack.defer(() => client.close());
   const metrics = createMetrics();
   metrics.buildInfo(options.version ?? "unknown");
@@ -165,7 +165,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   });
 
   const identity = `${hostname()}_${randomUUID().slice(0, 8)}`;
-  const elector = new Elector({
+  const elector = new LeaderElector({
     client,
     namespace: settings.namespace,
     name: settings.leaseName,

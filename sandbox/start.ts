@@ -105,7 +105,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
 
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
-  const client = createKubeClient(config);
+  const client = createKubeClient(config, "image-security");
   stack.defer(() => client.close());
   const crds = await installCrds(plane.admin);
   // The operator's own, which it does not make for itself, and the one where the documented commands put keys.

@@ -54,7 +54,7 @@ export class Party {
 const NOBODY = new Party();
 const current = new AsyncLocalStorage<Party | Asking>();
 
-/** On whose behalf this runs; nobody's for what the operator does for itself. */
+/** On whose behalf this runs; nobody's for what the process does for itself. */
 export const currentParty = (): Party => {
   const store = current.getStore();
   return store === undefined ? NOBODY : store instanceof Asking ? store.party : store;

@@ -78,7 +78,7 @@ config.loadFromClusterAndUser(
   { name: "bench", server: `http://127.0.0.1:${process.argv[2]}`, skipTLSVerify: true },
   { name: "bench" },
 );
-const client = createKubeClient(config);
+const client = createKubeClient(config, "image-security");
 const caches = createCaches({ client, log: SILENT, onAlive: () => undefined });
 const reconciler = createReconciler({
   client,

@@ -1,7 +1,7 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
 import { KubeError, messageOf } from "../../kube/kubeError.ts";
-import { listPages } from "../../kube/watch/listPages.ts";
+import { listPages } from "../../kube/cache/listPages.ts";
 import { UsageError } from "../exitCode.ts";
 import type { ClusterFlags } from "./flags.ts";
 
@@ -14,7 +14,7 @@ export interface Connection {
 /** The API server of the kubeconfig; read only, by whatever its user may read. Throws UsageError where there is none. */
 export const connect = (flags: ClusterFlags): Connection => {
   const config = loadConfig(flags);
-  return { client: createKubeClient(config), context: config.getCurrentContext() };
+  return { client: createKubeClient(config, "image-security"), context: config.getCurrentContext() };
 };
 
 const loadConfig = ({ kubeconfig, context }: ClusterFlags): KubeConfig => {

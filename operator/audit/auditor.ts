@@ -4,7 +4,7 @@ import type { Log } from "../../kube/log.ts";
 import { changedPolicies, changesWithTime, type PolicySet } from "../policies/policySet.ts";
 import type { NamespaceRecord } from "../cluster/namespaces.ts";
 import { podSubject, type PodRecord } from "../cluster/pods.ts";
-import type { Store } from "../../kube/watch/store.ts";
+import type { Store } from "../../kube/cache/store.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { isInForce, mayConcern, type CompiledException } from "../../policy/exceptions/compiledException.ts";
 import type { Judge } from "./judge.ts";

@@ -1,4 +1,4 @@
-import { KeyQueue } from "../../kube/queue/keyQueue.ts";
+import { KeyQueue } from "../../kube/workQueue/keyQueue.ts";
 
 /**
  * The pods that wait to be judged, by pod key. What changed goes first, then what a changed policy may concern, then the complete audit;

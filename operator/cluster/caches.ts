@@ -13,15 +13,15 @@ import {
 import type { LabelBound } from "./podBounds.ts";
 import { createPodProjection, samePod, type PodRecord } from "./pods.ts";
 import { projectViolation, sameViolation, type ViolationRecord } from "../violations/violationRecord.ts";
-import { ListWatch, type ListWatchTiming } from "../../kube/watch/listWatch.ts";
+import { Reflector, type ReflectorTiming } from "../../kube/cache/reflector.ts";
 
 /** What the operator keeps of the cluster. */
 export interface Caches {
-  readonly policies: ListWatch<PolicyRecord>;
-  readonly exceptions: ListWatch<ExceptionRecord>;
-  readonly violations: ListWatch<ViolationRecord>;
-  readonly namespaces: ListWatch<NamespaceRecord>;
-  readonly pods: ListWatch<PodRecord>;
+  readonly policies: Reflector<PolicyRecord>;
+  readonly exceptions: Reflector<ExceptionRecord>;
+  readonly violations: Reflector<ViolationRecord>;
+  readonly namespaces: Reflector<NamespaceRecord>;
+  readonly pods: Reflector<PodRecord>;
   /** Keeps these annotations of pods from now on. Resolves when all pods are known with them. */
   readonly keepAnnotations: (keys: ReadonlySet<string>) => Promise<void>;
   /** Keeps these labels of pods that have very many. Resolves when all such pods are known with them. */
@@ -35,7 +35,7 @@ export interface CachesOptions {
   readonly log: Log;
   readonly onAlive: (resource: string, now: number) => void;
   /** For tests. */
-  readonly timing?: Partial<ListWatchTiming>;
+  readonly timing?: Partial<ReflectorTiming>;
 }
 
 const GROUP = "imagesecurity.dev";
@@ -56,28 +56,28 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
     absent: (signal: AbortSignal) => isDefinitionAbsent(client, `${resource}.${GROUP}`, signal),
   });
 
-  const policies = new ListWatch<PolicyRecord>({
+  const policies = new Reflector<PolicyRecord>({
     ...custom("imagesecuritypolicies"),
     project: projectPolicy,
     same: samePolicy,
   });
-  const exceptions = new ListWatch<ExceptionRecord>({
+  const exceptions = new Reflector<ExceptionRecord>({
     ...custom("imagesecurityexceptions"),
     project: projectException,
     same: sameGeneration,
   });
-  const violations = new ListWatch<ViolationRecord>({
+  const violations = new Reflector<ViolationRecord>({
     ...custom("violations"),
     project: projectViolation,
     same: sameViolation,
   });
-  const namespaces = new ListWatch<NamespaceRecord>({
+  const namespaces = new Reflector<NamespaceRecord>({
     ...common("namespaces"),
     path: "/api/v1/namespaces",
     project: projectNamespace,
     same: sameLabels,
   });
-  const pods = new ListWatch<PodRecord>({
+  const pods = new Reflector<PodRecord>({
     ...common("pods"),
     path: "/api/v1/pods",
     project: createPodProjection(() => annotations, labels),
@@ -111,7 +111,7 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
   };
 }
 
-/** Whether a custom resource's definition is truly not there; its own 404 does not say so (`ListWatchOptions.absent`). */
+/** Whether a custom resource's definition is truly not there; its own 404 does not say so (`ReflectorOptions.absent`). */
 async function isDefinitionAbsent(client: KubeClient, name: string, signal: AbortSignal): Promise<boolean> {
   const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
   return (await getObject(client, path, { signal })) === undefined;

@@ -1,7 +1,7 @@
 import type { Maybe } from "../../async/maybe.ts";
 import { chain } from "../../async/maybe.ts";
 import { readImageId } from "../../evidence/gather/reportedImage.ts";
-import type { Store } from "../../kube/watch/store.ts";
+import type { Store } from "../../kube/cache/store.ts";
 import { parseReference } from "../../policy/image/reference.ts";
 import type { PodRecord } from "./pods.ts";
 

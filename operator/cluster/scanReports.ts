@@ -3,7 +3,7 @@ import { createSharing } from "../../evidence/scan/sharedVulnerabilities.ts";
 import { storedReport, type StoredReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import type { Log } from "../../kube/log.ts";
-import { ListWatch, type ListWatchTiming } from "../../kube/watch/listWatch.ts";
+import { Reflector, type ReflectorTiming } from "../../kube/cache/reflector.ts";
 
 const COLLECTION = "/apis/aquasecurity.github.io/v1alpha1/vulnerabilityreports";
 const DEFINITION =
@@ -37,7 +37,7 @@ export interface ScanReportsOptions {
   /** The first list is in: until then every question about a report was open. */
   readonly onKnown: () => void;
   readonly onAlive?: (now: number) => void;
-  readonly timing?: Partial<ListWatchTiming>;
+  readonly timing?: Partial<ReflectorTiming>;
 }
 
 /** trivy-operator's VulnerabilityReports by digest, watched only while a policy asks for them. */
@@ -49,7 +49,7 @@ export const createScanReports = ({
   onAlive,
   timing,
 }: ScanReportsOptions): ScanReports => {
-  let watch: ListWatch<Kept> | undefined;
+  let watch: Reflector<Kept> | undefined;
   const byDigest = new Map<string, Map<string, StoredReport>>();
   const share = createSharing();
   let changed = new Set<string>();
@@ -95,7 +95,7 @@ export const createScanReports = ({
     want: async (wanted) => {
       if (!wanted) return end();
       if (watch !== undefined) return;
-      const current = new ListWatch<Kept>({
+      const current = new Reflector<Kept>({
         resource: "vulnerabilityreports",
         client,
         path: COLLECTION,

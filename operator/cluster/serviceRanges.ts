@@ -1,7 +1,7 @@
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { fieldsOf, listOf, textOf } from "../../json/fields.ts";
 import type { Log } from "../../kube/log.ts";
-import { ListWatch } from "../../kube/watch/listWatch.ts";
+import { Reflector } from "../../kube/cache/reflector.ts";
 
 const GROUP = "/apis/networking.k8s.io/v1";
 
@@ -22,7 +22,7 @@ export interface ServiceRangesOptions {
 export function createServiceRanges({ client, log, onAlive }: ServiceRangesOptions): ServiceRanges {
   let ranges: readonly string[] = [];
   let told = false;
-  const watch = new ListWatch<readonly string[]>({
+  const watch = new Reflector<readonly string[]>({
     resource: "servicecidrs",
     client,
     log,

@@ -1,6 +1,6 @@
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import type { Log } from "../../kube/log.ts";
-import { ListWatch } from "../../kube/watch/listWatch.ts";
+import { Reflector } from "../../kube/cache/reflector.ts";
 import { CONFIGURATION_NAME } from "../../webhook/configurations/generate.ts";
 
 export interface WebhookWatchOptions {
@@ -20,7 +20,7 @@ export interface WebhookWatch {
 export function createWebhookWatch({ client, log, onAlive, onChange }: WebhookWatchOptions): WebhookWatch {
   const watches = ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"].map(
     (resource) =>
-      new ListWatch<null>({
+      new Reflector<null>({
         resource,
         client,
         log,

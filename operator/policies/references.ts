@@ -4,7 +4,7 @@ import { dnsLabel, objectName } from "../settings/checks.ts";
 import { KubeError, messageOf } from "../../kube/kubeError.ts";
 import { fieldsOf, textOf } from "../../json/fields.ts";
 import type { Log } from "../../kube/log.ts";
-import { ListWatch, type ListWatchTiming } from "../../kube/watch/listWatch.ts";
+import { Reflector, type ReflectorTiming } from "../../kube/cache/reflector.ts";
 
 export interface ReferencesOptions {
   readonly client: KubeClient;
@@ -13,7 +13,7 @@ export interface ReferencesOptions {
   readonly trustNamespaces: readonly string[] | "*";
   readonly log: Log;
   readonly onAlive?: (resource: string, now: number) => void;
-  readonly timing?: Partial<ListWatchTiming>;
+  readonly timing?: Partial<ReflectorTiming>;
   /** Milliseconds that compiling waits for something that is referred to for the first time; then it counts as missing. */
   readonly patience?: number;
 }
@@ -39,7 +39,7 @@ interface KeptData {
 }
 
 interface Watched {
-  readonly watch: ListWatch<KeptData>;
+  readonly watch: Reflector<KeptData>;
   /** Why it could not be read, in words that follow what it is. */
   readonly failure: () => string;
   readonly giveUpAt: number;
@@ -64,7 +64,7 @@ export function createReferences(options: ReferencesOptions): References {
     const resource = reference.kind === "Secret" ? "secrets" : "configmaps";
     const { onAlive } = options;
     let failure = "could not be read yet";
-    const watch = new ListWatch<KeptData>({
+    const watch = new Reflector<KeptData>({
       resource,
       client,
       path: `/api/v1/namespaces/${encodeURIComponent(reference.namespace)}/${resource}`,

@@ -49,7 +49,3 @@ export function conditionChange(
   if (current.status === "True") return old === undefined || old.status === "True" ? undefined : current;
   return old?.status === current.status && old.reason === current.reason ? undefined : current;
 }
-
-/** RFC 3339 to the second, as metav1.Time is written. */
-export const timestamp = (milliseconds: number): string =>
-  new Date(milliseconds).toISOString().replace(/\.[0-9]+Z$/, "Z");

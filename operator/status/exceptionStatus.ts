@@ -1,7 +1,8 @@
 import type { Condition, ExceptionStatus } from "../../crds/types.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import { standingOf } from "../../policy/exceptions/standing.ts";
-import { conditionsOf, timestamp, type ConditionNow } from "./condition.ts";
+import { conditionsOf, type ConditionNow } from "./condition.ts";
+import { timestamp } from "../../kube/timestamp.ts";
 
 const EXPIRING = "Expiring";
 

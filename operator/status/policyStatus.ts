@@ -2,7 +2,8 @@ import type { AuthorityStatus, PolicyStatus } from "../../crds/types.ts";
 import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
-import { conditionsOf, timestamp, type ConditionNow } from "./condition.ts";
+import { conditionsOf, type ConditionNow } from "./condition.ts";
+import { timestamp } from "../../kube/timestamp.ts";
 import { enforcedCondition } from "./enforced.ts";
 
 /** What the audit counted under one policy. */

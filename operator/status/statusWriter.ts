@@ -4,13 +4,13 @@ import type { CompiledException } from "../../policy/exceptions/compiledExceptio
 import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
 import { expectStatus, getObject, MERGE_PATCH } from "../../kube/expectStatus.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leaderElection/leadership.ts";
 import type { Log } from "../../kube/log.ts";
 import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecord } from "../policies/policies.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
-import type { Store } from "../../kube/watch/store.ts";
+import type { Store } from "../../kube/cache/store.ts";
 import { conditionChange } from "./condition.ts";
-import { WorkQueue } from "../../kube/queue/workQueue.ts";
+import { WorkQueue } from "../../kube/workQueue/workQueue.ts";
 import { exceptionStatus, expiryNews } from "./exceptionStatus.ts";
 import {
   authorityStatuses,

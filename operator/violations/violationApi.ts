@@ -1,7 +1,7 @@
 import type { Violation } from "../../crds/types.ts";
 import { expectStatus, getObject } from "../../kube/expectStatus.ts";
 import type { KubeClient, KubeMethod } from "../../kube/kubeClient.ts";
-import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leaderElection/leadership.ts";
 
 /** `done` has the object as it stands now. `stale`: what the write was based on is no longer so; read it again. */
 export type WriteResult = { readonly status: "done"; readonly body: unknown } | { readonly status: "stale" };

@@ -9,7 +9,7 @@ import type { PolicySet } from "../../operator/policies/policySet.ts";
 import type { NamespaceRecord } from "../../operator/cluster/namespaces.ts";
 import { samePod, type PodRecord } from "../../operator/cluster/pods.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
-import { createStore, type Store } from "../../kube/watch/store.ts";
+import { createStore, type Store } from "../../kube/cache/store.ts";
 import { until } from "./fakeApiServer.ts";
 import { podRecord } from "./pods.ts";
 import { policySet } from "./policies.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
-import { createEventRecorder, type EventNote, type EventRecorder } from "../../operator/status/events.ts";
+import { createEventRecorder, type EventNote, type EventRecorder } from "../../kube/record/eventRecorder.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { fieldsOf } from "../../json/fields.ts";
 import { SILENT } from "../../kube/log.ts";
@@ -33,6 +33,7 @@ describe("Events", () => {
 
   const begin = (backlog = 100): void => {
     recorder = createEventRecorder({
+      component: "image-security",
       client,
       leadership: { mayWrite: () => leading },
       instance: "test",

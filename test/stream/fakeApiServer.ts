@@ -99,7 +99,7 @@ export class FakeApiServer {
   }
 
   client(): KubeClient {
-    return createKubeClient(this.kubeConfig());
+    return createKubeClient(this.kubeConfig(), "image-security");
   }
 
   define(path: string): void {

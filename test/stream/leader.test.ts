@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { fieldsOf } from "../../json/fields.ts";
-import { Elector, type ElectorOptions } from "../../kube/leader/leader.ts";
+import { LeaderElector, type LeaderElectorOptions } from "../../kube/leaderElection/leaderElector.ts";
 import { SILENT } from "../../kube/log.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 
@@ -10,7 +10,7 @@ const KEY = "system/image-security";
 
 /** One operator's election, with a network that can be cut and a clock that can jump. */
 interface Candidate {
-  readonly elector: Elector;
+  readonly elector: LeaderElector;
   readonly told: boolean[];
   cut: boolean;
   /** Milliseconds added to each clock. */
@@ -35,15 +35,15 @@ describe("leader election", () => {
     await server.stop();
   });
 
-  const candidate = (identity: string, options: Partial<ElectorOptions> = {}): Candidate => {
+  const candidate = (identity: string, options: Partial<LeaderElectorOptions> = {}): Candidate => {
     const state: Candidate = {
-      elector: undefined as unknown as Elector,
+      elector: undefined as unknown as LeaderElector,
       told: [],
       cut: false,
       skip: { monotonic: 0, wall: 0 },
     };
     const made: Candidate = Object.assign(state, {
-      elector: new Elector({
+      elector: new LeaderElector({
         client: {
           ...client,
           request: (method, path, given) =>

@@ -4,7 +4,7 @@ import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
 import { fieldsOf, textOf } from "../../json/fields.ts";
 import { metadataOf } from "../../kube/object.ts";
 import { SILENT, type Log } from "../../kube/log.ts";
-import { ListWatch, type ListWatchOptions } from "../../kube/watch/listWatch.ts";
+import { Reflector, type ReflectorOptions } from "../../kube/cache/reflector.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 
 const PODS = "/api/v1/pods";
@@ -24,7 +24,7 @@ const project = (object: unknown): Row => {
 describe("list and watch", () => {
   let server: FakeApiServer;
   let client: KubeClient;
-  let watches: ListWatch<Row>[];
+  let watches: Reflector<Row>[];
 
   beforeEach(async () => {
     server = new FakeApiServer();
@@ -39,8 +39,8 @@ describe("list and watch", () => {
     await server.stop();
   });
 
-  const start = (options: Partial<ListWatchOptions<Row>> = {}): ListWatch<Row> => {
-    const watch = new ListWatch<Row>({
+  const start = (options: Partial<ReflectorOptions<Row>> = {}): Reflector<Row> => {
+    const watch = new Reflector<Row>({
       resource: "pods",
       client,
       path: PODS,
@@ -56,7 +56,7 @@ describe("list and watch", () => {
   const put = (name: string, value = ""): void => {
     server.put(PODS, { metadata: { name, namespace: "default" }, value });
   };
-  const names = (watch: ListWatch<Row>): string[] => [...watch.store.values()].map(({ name }) => name).toSorted();
+  const names = (watch: Reflector<Row>): string[] => [...watch.store.values()].map(({ name }) => name).toSorted();
   const watching = (): Promise<void> => until("a watch is open", () => server.watching(PODS) > 0);
 
   it("has what was there, and what comes, changes and goes", async () => {
@@ -107,7 +107,7 @@ describe("list and watch", () => {
     put("a", "of 101");
     put("a", "of 102");
     for (let index = 0; index < 600; index += 1) put(`pod-${index}`);
-    const watch: ListWatch<Row> = start();
+    const watch: Reflector<Row> = start();
     server.faults.push((_request, _response, url) => {
       if (url.searchParams.get("continue") !== null)
         watch.store.learn("default/a", { name: "a", value: "of 101" }, "101");
@@ -401,7 +401,7 @@ describe("list and watch", () => {
   it("tries for ever when there is no API server, with growing pauses", async () => {
     const config = new KubeConfig();
     config.loadFromClusterAndUser({ name: "x", server: "http://127.0.0.1:9", skipTLSVerify: true }, { name: "x" });
-    const lonely = createKubeClient(config);
+    const lonely = createKubeClient(config, "image-security");
     const pauses: number[] = [];
     const log: Log = {
       ...SILENT,

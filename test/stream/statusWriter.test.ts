@@ -13,7 +13,7 @@ import {
   type PolicyRecord,
 } from "../../operator/policies/policies.ts";
 import { StatusWriter } from "../../operator/status/statusWriter.ts";
-import { ListWatch } from "../../kube/watch/listWatch.ts";
+import { Reflector } from "../../kube/cache/reflector.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 import { compileException } from "../../policy/exceptions/compileException.ts";
 import { at, DAY } from "../unit/policy/excepting.ts";
@@ -28,8 +28,8 @@ const EXCEPTIONS = "/apis/imagesecurity.dev/v1/imagesecurityexceptions";
 describe("writing statuses", () => {
   let server: FakeApiServer;
   let client: KubeClient;
-  let policies: ListWatch<PolicyRecord>;
-  let exceptions: ListWatch<ExceptionRecord>;
+  let policies: Reflector<PolicyRecord>;
+  let exceptions: Reflector<ExceptionRecord>;
   let writer: StatusWriter;
   let counts: PolicyCounts;
   let leading: boolean;
@@ -59,14 +59,14 @@ describe("writing statuses", () => {
     now = Date.now;
     compiled = new Map();
     const common = { client, log: SILENT, timing: { backoffBase: 10, backoffLimit: 50 } };
-    policies = new ListWatch({
+    policies = new Reflector({
       ...common,
       resource: "policies",
       path: POLICIES,
       project: projectPolicy,
       same: sameGeneration,
     });
-    exceptions = new ListWatch({
+    exceptions = new Reflector({
       ...common,
       resource: "exceptions",
       path: EXCEPTIONS,

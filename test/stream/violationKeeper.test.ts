@@ -7,7 +7,7 @@ import { SILENT } from "../../kube/log.ts";
 import type { PodRecord } from "../../operator/cluster/pods.ts";
 import { ViolationKeeper } from "../../operator/violations/violationKeeper.ts";
 import { projectViolation, sameViolation, type ViolationRecord } from "../../operator/violations/violationRecord.ts";
-import { ListWatch } from "../../kube/watch/listWatch.ts";
+import { Reflector } from "../../kube/cache/reflector.ts";
 import { FakeApiServer, json, until, type FakeObject } from "./fakeApiServer.ts";
 import { judgedBy, podRecord, violating } from "./pods.ts";
 
@@ -16,7 +16,7 @@ const VIOLATIONS = "/apis/imagesecurity.dev/v1/violations";
 describe("keeping Violations", () => {
   let server: FakeApiServer;
   let client: KubeClient;
-  let watch: ListWatch<ViolationRecord>;
+  let watch: Reflector<ViolationRecord>;
   let pods: Map<string, PodRecord>;
   let verdicts: Map<string, Verdict>;
   let created: string[];
@@ -41,7 +41,7 @@ describe("keeping Violations", () => {
   });
 
   const begin = async (limit = 100): Promise<void> => {
-    watch = new ListWatch({
+    watch = new Reflector({
       resource: "violations",
       client,
       path: VIOLATIONS,

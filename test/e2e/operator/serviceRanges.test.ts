@@ -13,7 +13,7 @@ describe("the cluster's service ranges", () => {
     const cluster = await startCluster();
     const config = new KubeConfig();
     config.loadFromFile(cluster.kubeconfig);
-    const client = createKubeClient(config);
+    const client = createKubeClient(config, "image-security");
     const ranges = createServiceRanges({ client, log: SILENT, onAlive: () => undefined });
     const filter = createAddressFilter({ allowed: [], serviceRanges: [], learned: ranges.current });
     try {

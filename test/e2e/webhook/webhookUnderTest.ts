@@ -61,7 +61,7 @@ export const startWebhook = async (cluster: Cluster, options: WebhookOptions = {
   kubeConfig.loadFromFile(cluster.kubeconfig);
   const core = kubeConfig.makeApiClient(CoreV1Api);
   const admission = kubeConfig.makeApiClient(AdmissionregistrationV1Api);
-  const client = createKubeClient(kubeConfig);
+  const client = createKubeClient(kubeConfig, "image-security");
   // The probe is made of one of their objects.
   await cluster.installCrds();
 

@@ -3,9 +3,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { Workload } from "../../../operator/audit/workload.ts";
 import { createBackoff } from "../../../async/backoff.ts";
-import { KeyQueue } from "../../../kube/queue/keyQueue.ts";
+import { KeyQueue } from "../../../kube/workQueue/keyQueue.ts";
 import { SILENT } from "../../../kube/log.ts";
-import { WorkQueue, type WorkQueueOptions } from "../../../kube/queue/workQueue.ts";
+import { WorkQueue, type WorkQueueOptions } from "../../../kube/workQueue/workQueue.ts";
 
 describe("a queue of keys", () => {
   it("is a set in the order of arrival", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createStore, type Store } from "../../../kube/watch/store.ts";
+import { createStore, type Store } from "../../../kube/cache/store.ts";
 
 /** What happens to one key, in this order, and the value that stands at the end. */
 type Row = readonly [string, (store: Store<string>) => void, string | undefined];

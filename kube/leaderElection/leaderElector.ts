@@ -6,13 +6,14 @@ import { metadataOf } from "../object.ts";
 import { pause } from "../../async/signals.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Log } from "../log.ts";
+import { microTime } from "../timestamp.ts";
 
-export interface ElectorOptions {
+export interface LeaderElectorOptions {
   readonly client: KubeClient;
   readonly namespace: string;
   /** The Lease's name. */
   readonly name: string;
-  /** Unique to this operator, also among restarts of the same Pod. */
+  /** Unique to this process, also among restarts of the same Pod. */
   readonly identity: string;
   /** Milliseconds: others take over when the Lease was not renewed for so long. */
   readonly duration: number;
@@ -28,7 +29,7 @@ export interface ElectorOptions {
 
 /**
  * Milliseconds. `monotonic` cannot be set back; `wall` goes on while the machine sleeps. Leading ends when either says so: a paused
- * operator must not go on as if no time had passed.
+ * process must not go on as if no time had passed.
  */
 export interface Clocks {
   readonly monotonic: () => number;
@@ -50,10 +51,10 @@ interface Sighting {
 
 /**
  * Leader election by a Lease (coordination.k8s.io/v1): every change carries the resourceVersion that it is based on, so that the API
- * server lets only one of two operators have it. Who leads renews it, and stops leading by its own clock before anyone else may begin.
+ * server lets only one of two processes have it. Who leads renews it, and stops leading by its own clock before anyone else may begin.
  */
-export class Elector implements Leadership {
-  readonly #options: ElectorOptions;
+export class LeaderElector implements Leadership {
+  readonly #options: LeaderElectorOptions;
   readonly #clocks: Clocks;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
@@ -64,12 +65,12 @@ export class Elector implements Leadership {
   #expiry: NodeJS.Timeout | undefined;
   #lease: unknown;
 
-  constructor(options: ElectorOptions) {
+  constructor(options: LeaderElectorOptions) {
     this.#options = options;
     this.#clocks = options.clocks ?? CLOCKS;
   }
 
-  /** Whether this operator leads at this very moment. */
+  /** Whether this process leads at this very moment. */
   mayWrite(): boolean {
     const until = this.#until;
     return until !== undefined && this.#clocks.monotonic() < until.monotonic && this.#clocks.wall() < until.wall;
@@ -104,7 +105,7 @@ export class Elector implements Leadership {
         lastError = message;
       }
       this.#tell();
-      // Jittered, so that operators that started together do not ask together.
+      // Jittered, so that processes that started together do not ask together.
       await pause(retry * (0.8 + 0.4 * random()), signal);
     }
   }
@@ -125,7 +126,7 @@ export class Elector implements Leadership {
     else if (this.#until !== undefined) this.#end();
   }
 
-  /** Whether a foreign Lease has not been renewed, as far as this operator has seen, for as long as it says that it holds. */
+  /** Whether a foreign Lease has not been renewed, as far as this process has seen, for as long as it says that it holds. */
   #hasExpired(lease: unknown): boolean {
     const { resourceVersion } = metadataOf(lease);
     const now = { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() };
@@ -228,6 +229,3 @@ export class Elector implements Leadership {
 }
 
 const specOf = (lease: unknown): JsonObject => fieldsOf(fieldsOf(lease)["spec"]);
-
-/** RFC 3339 with microseconds, as metav1.MicroTime is written. */
-const microTime = (milliseconds: number): string => new Date(milliseconds).toISOString().replace("Z", "000Z");

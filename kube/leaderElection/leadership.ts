@@ -1,12 +1,12 @@
-/** The right to write, which ends by itself (`operator/leader.ts`). */
+/** The right to write, which ends by itself (`leaderElector.ts`). */
 export interface Leadership {
-  /** Whether this operator may write now. Asked right before every write. */
+  /** Whether this process may write now. Asked right before every write. */
   readonly mayWrite: () => boolean;
 }
 
 /**
  * Milliseconds for one write. Shorter than the time between the end of a lease's renewals and its expiry (5 s by default), so that a
- * write that was begun in time cannot arrive after another operator has taken over.
+ * write that was begun in time cannot arrive after another process has taken over.
  */
 export const WRITE_TIMEOUT = 4_000;
 

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { expectStatus, MERGE_PATCH } from "../../kube/expectStatus.ts";
-import type { KubeClient } from "../../kube/kubeClient.ts";
+import { expectStatus, MERGE_PATCH } from "../expectStatus.ts";
+import type { KubeClient } from "../kubeClient.ts";
 import { fieldsOf } from "../../json/fields.ts";
-import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leader/leadership.ts";
-import type { Log } from "../../kube/log.ts";
-import { timestamp } from "./condition.ts";
-import { WorkQueue } from "../../kube/queue/workQueue.ts";
+import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leaderElection/leadership.ts";
+import type { Log } from "../log.ts";
+import { timestamp } from "../timestamp.ts";
+import { WorkQueue } from "../workQueue/workQueue.ts";
 
 /** What an Event is about. */
-export interface Involved {
+export interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;
   /** Empty for what has no namespace; its Events are in `default`. */
@@ -18,9 +18,9 @@ export interface Involved {
 }
 
 export interface EventNote {
-  readonly involved: Involved;
+  readonly involved: ObjectReference;
   readonly type: "Normal" | "Warning";
-  /** One word, such as `ImagePolicyViolation`. */
+  /** One word, such as `FailedScheduling`. */
   readonly reason: string;
   readonly message: string;
 }
@@ -36,7 +36,9 @@ export interface EventRecorder {
 export interface EventRecorderOptions {
   readonly client: KubeClient;
   readonly leadership: Leadership;
-  /** The name of this operator among others, such as its Pod's. */
+  /** What the Events come from, as kubectl shows it. */
+  readonly component: string;
+  /** The name of this process among others, such as its Pod's. */
   readonly instance: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -55,7 +57,7 @@ const ATTEMPTS = 4;
  * Events (core/v1), aggregated: the same object, reason and message is one Event whose `count` grows, as kubectl shows it (`x3 over 5m`).
  */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  const { client, leadership, instance, now, log, backlog = BACKLOG } = options;
+  const { client, leadership, now, log, backlog = BACKLOG } = options;
   const notes = new Map<string, { readonly note: EventNote; count: number; attempts: number }>();
   let overflowed = false;
 
@@ -70,7 +72,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     entry.attempts += 1;
     try {
       const made = await expectStatus(client, [201, 409], "POST", collection, {
-        body: eventBody(note, eventName(note), namespace, count, time, instance),
+        body: eventBody(note, namespace, count, time, options),
         signal,
         timeout: WRITE_TIMEOUT,
       });
@@ -132,24 +134,24 @@ function eventName({ involved, reason, message }: EventNote): string {
 }
 
 function eventBody(
-  { involved, type, reason, message }: EventNote,
-  name: string,
+  note: EventNote,
   namespace: string,
   count: number,
   time: string,
-  instance: string,
+  { component, instance }: EventRecorderOptions,
 ): object {
+  const { involved, type, reason, message } = note;
   const { namespace: of, ...rest } = involved;
   return {
     apiVersion: "v1",
     kind: "Event",
-    metadata: { namespace, name },
+    metadata: { namespace, name: eventName(note) },
     involvedObject: of === "" ? rest : { ...rest, namespace: of },
     type,
     reason,
     message: message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}...` : message,
-    source: { component: "image-security" },
-    reportingComponent: "image-security",
+    source: { component },
+    reportingComponent: component,
     reportingInstance: instance,
     firstTimestamp: time,
     lastTimestamp: time,

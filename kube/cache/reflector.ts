@@ -6,12 +6,12 @@ import { metadataOf } from "../object.ts";
 import type { Log } from "../log.ts";
 import { listPages } from "./listPages.ts";
 import { createStore, type Store, type StoreListener } from "./store.ts";
-import { TIMING, type ListWatchTiming } from "./timing.ts";
+import { TIMING, type ReflectorTiming } from "./timing.ts";
 import { watchOnce, type WatchEnd } from "./watchOnce.ts";
 
-export type { ListWatchTiming };
+export type { ReflectorTiming };
 
-export interface ListWatchOptions<T> {
+export interface ReflectorOptions<T> {
   /** Name for logs and the metric label, such as `pods`. */
   readonly resource: string;
   readonly client: KubeClient;
@@ -35,7 +35,7 @@ export interface ListWatchOptions<T> {
   readonly onAlive?: (now: number) => void;
   /** Told why it cannot be read, whenever that is another reason than before. */
   readonly onFailed?: (error: unknown) => void;
-  readonly timing?: Partial<ListWatchTiming>;
+  readonly timing?: Partial<ReflectorTiming>;
   readonly random?: () => number;
 }
 
@@ -48,11 +48,11 @@ const WATCH_FAILURES = 3;
  * bookmarks, lists again when the server has forgotten (410), replaces a watch that fell silent, and retries everything else
  * with a jittered back-off for ever. What was deleted while it could not watch is seen by the next list.
  */
-export class ListWatch<T> {
+export class Reflector<T> {
   readonly resource: string;
   readonly store: Store<T>;
-  readonly #options: ListWatchOptions<T>;
-  readonly #timing: ListWatchTiming;
+  readonly #options: ReflectorOptions<T>;
+  readonly #timing: ReflectorTiming;
   readonly #random: () => number;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
@@ -66,7 +66,7 @@ export class ListWatch<T> {
   /** Lists, and watches that were opened: for tests and logs. */
   readonly counts: { lists: number; watches: number; stalls: number } = { lists: 0, watches: 0, stalls: 0 };
 
-  constructor(options: ListWatchOptions<T>) {
+  constructor(options: ReflectorOptions<T>) {
     this.resource = options.resource;
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };

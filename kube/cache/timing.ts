@@ -1,5 +1,5 @@
 /** How patient a list-and-watch is. Milliseconds each. */
-export interface ListWatchTiming {
+export interface ReflectorTiming {
   readonly backoffBase: number;
   readonly backoffLimit: number;
   /** A watch without an event or bookmark for so long is replaced. The API server sends bookmarks about every minute. */
@@ -14,7 +14,7 @@ export interface ListWatchTiming {
   readonly absentRetry: number;
 }
 
-export const TIMING: ListWatchTiming = {
+export const TIMING: ReflectorTiming = {
   backoffBase: 250,
   backoffLimit: 20_000,
   stall: 90_000,
