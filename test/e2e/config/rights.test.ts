@@ -215,7 +215,7 @@ describe("the operator with the rights of config/ alone", function () {
   it("was refused nothing but what it was not given", () => {
     // The one namespace that it was told to trust and was given no Role in.
     const refused = logged.filter(
-      (line) => /40[13]|[Ff]orbidden/.test(line) && !line.includes("/namespaces/elsewhere/"),
+      (line) => /\b40[13]\b|[Ff]orbidden/.test(line) && !line.includes("/namespaces/elsewhere/"),
     );
     assert.deepEqual(refused, []);
     assert.deepEqual(

@@ -90,6 +90,8 @@ describe("the custom resources", function () {
     ["isp.spec.authorities.key.secretRef.namespace", /namespace/],
     ["ise.spec.expires", /RFC 3339/],
     ["violation.findings.reason", /DigestRequired/],
+    ["isp.metadata.name", /Name must be unique/],
+    ["isp.status.overrides", /enforcementOverrides/],
   ];
   for (const [path, says] of explained)
     it(`explain ${path}`, async () => {
