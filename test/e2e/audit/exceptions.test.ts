@@ -101,7 +101,10 @@ describe("exceptions, with kubectl", () => {
       /"by":"legacy","expires":"20\d\d-/,
     );
     assert.match(await kubectl("get", "ise"), /legacy +\["production"\] +\["digest"\] +True +20/);
-    assert.match(await kubectl("get", "violations", "-A", "-l", "imagesecurity.dev/exempted=true"), /web .*exempted/);
+    assert.match(
+      await kubectl("get", "violations", "-A", "-l", "imagesecurity.dev/exempted=true"),
+      /production +exempted +web /,
+    );
     const metrics = await (await fetch(operator.metricsUrl ?? "")).text();
     assert.match(metrics, /image_security_exempted\{policy="production"\} 1/);
     assert.match(metrics, /image_security_exception_expiry_timestamp_seconds\{exception="legacy"\} \d+/);
