@@ -49,7 +49,7 @@ export interface EventRecorderOptions {
 
 /** The API server takes 1,024 characters. */
 const LONGEST_MESSAGE = 1_000;
-/** What a new policy finds in a large cluster is more than anyone reads, and must not fill etcd. */
+/** What changes at once in a large cluster is more than anyone reads, and must not fill etcd. */
 const BACKLOG = 2_000;
 const ATTEMPTS = 4;
 

@@ -10,7 +10,7 @@ import type { NamespaceRecord } from "../../operator/cluster/namespaces.ts";
 import { samePod, type PodRecord } from "../../operator/cluster/pods.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import { createStore, type Store } from "../../kube/cache/store.ts";
-import { until } from "./fakeApiServer.ts";
+import { until } from "../unit/kube/fakeApiServer.ts";
 import { podRecord } from "./pods.ts";
 import { policySet } from "./policies.ts";
 import { at, DAY, exception } from "../unit/policy/excepting.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createCaches, type Caches } from "../../operator/cluster/caches.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { SILENT } from "../../kube/log.ts";
-import { FakeApiServer, json, until } from "./fakeApiServer.ts";
+import { FakeApiServer, json, until } from "../unit/kube/fakeApiServer.ts";
 
 const POLICIES = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

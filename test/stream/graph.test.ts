@@ -4,8 +4,7 @@ import { State } from "@thi.ng/rstream";
 import { createGraph, type Graph, type PingSource, type Snapshot } from "../../operator/graph.ts";
 import { bridgeStreamLogger } from "../../operator/metrics/logging.ts";
 import type { PolicySet } from "../../operator/policies/policySet.ts";
-import { coalesce } from "../../async/coalesce.ts";
-import { until } from "./fakeApiServer.ts";
+import { until } from "../unit/kube/fakeApiServer.ts";
 
 /** A cache that pings when it is told to. */
 class FakeCache implements PingSource {
@@ -212,43 +211,5 @@ describe("the graph of streams", () => {
     pods.ping();
     await wait(50);
     assert.deepEqual(snapshots, []);
-  });
-});
-
-describe("a single-flight consumer", () => {
-  it("works on one at a time, and of those that come meanwhile on the newest", async () => {
-    const done: number[] = [];
-    let running = 0;
-    const flight = coalesce<number>(
-      async (value) => {
-        running += 1;
-        assert.equal(running, 1);
-        await wait(10);
-        running -= 1;
-        done.push(value);
-      },
-      () => assert.fail("no error"),
-    );
-    for (const value of [1, 2, 3, 4]) flight.push(value);
-    await flight.settled();
-    assert.deepEqual(done, [1, 4]);
-  });
-
-  it("goes on after a failure", async () => {
-    const done: number[] = [];
-    const errors: unknown[] = [];
-    const flight = coalesce<number>(
-      async (value) => {
-        await wait(1);
-        if (value === 1) throw new Error("a bug");
-        done.push(value);
-      },
-      (error) => errors.push(error),
-    );
-    flight.push(1);
-    flight.push(2);
-    await flight.settled();
-    assert.deepEqual(done, [2]);
-    assert.equal(errors.length, 1);
   });
 });

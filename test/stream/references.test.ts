@@ -7,7 +7,7 @@ import type { PolicySet } from "../../operator/policies/policySet.ts";
 import { projectPolicy, type PolicyRecord } from "../../operator/policies/policies.ts";
 import { createReferences, type References } from "../../operator/policies/references.ts";
 import type { DataReference, ResolvedData } from "../../policy/compile/resolve.ts";
-import { FakeApiServer, json, until } from "./fakeApiServer.ts";
+import { FakeApiServer, json, until } from "../unit/kube/fakeApiServer.ts";
 
 const SECRETS = "/api/v1/secrets";
 const CONFIG_MAPS = "/api/v1/configmaps";

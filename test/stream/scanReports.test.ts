@@ -3,7 +3,7 @@ import type { KubeClient } from "../../kube/kubeClient.ts";
 import { SILENT } from "../../kube/log.ts";
 import { createScanReports, type ScanReports } from "../../operator/cluster/scanReports.ts";
 import { vulnerabilityReportObject, type Found } from "../unit/evidence/scan/reports.ts";
-import { FakeApiServer, until, type FakeObject } from "./fakeApiServer.ts";
+import { FakeApiServer, until, type FakeObject } from "../unit/kube/fakeApiServer.ts";
 
 const REPORTS = "/apis/aquasecurity.github.io/v1alpha1/vulnerabilityreports";
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

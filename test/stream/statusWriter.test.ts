@@ -20,7 +20,7 @@ import { at, DAY } from "../unit/policy/excepting.ts";
 import { NOW } from "../unit/policy/judging.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
-import { FakeApiServer, json, until } from "./fakeApiServer.ts";
+import { FakeApiServer, json, until } from "../unit/kube/fakeApiServer.ts";
 
 const POLICIES = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";
 const EXCEPTIONS = "/apis/imagesecurity.dev/v1/imagesecurityexceptions";

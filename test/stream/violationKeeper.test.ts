@@ -8,7 +8,7 @@ import type { PodRecord } from "../../operator/cluster/pods.ts";
 import { ViolationKeeper } from "../../operator/violations/violationKeeper.ts";
 import { projectViolation, sameViolation, type ViolationRecord } from "../../operator/violations/violationRecord.ts";
 import { Reflector } from "../../kube/cache/reflector.ts";
-import { FakeApiServer, json, until, type FakeObject } from "./fakeApiServer.ts";
+import { FakeApiServer, json, until, type FakeObject } from "../unit/kube/fakeApiServer.ts";
 import { judgedBy, podRecord, violating } from "./pods.ts";
 
 const VIOLATIONS = "/apis/imagesecurity.dev/v1/violations";

@@ -123,6 +123,15 @@ describe("imports", () => {
     assert.deepEqual(wrong, []);
   });
 
+  it("of the libraries need no word of image security", async () => {
+    const words =
+      /\b(?:images?|regist(?:ry|ries)|polic(?:y|ies)|violations?|signatures?|cosign|sigstore|admission|vulnerabilit)/i;
+    const wrong = (await sources())
+      .filter(({ part, text }) => ["async", "json", "kube"].includes(part) && words.test(text))
+      .map(({ file, text }) => `${file} says ${words.exec(text)?.[0]}`);
+    assert.deepEqual(wrong, []);
+  });
+
   it("never come from tests", async () => {
     const wrong = (await sources()).filter(
       ({ part, imports }) => part !== "bench" && imports.some((name) => name.includes("/test/")),

@@ -4,7 +4,7 @@ import type {
   V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
 import type { KubeClient } from "../../../../kube/kubeClient.ts";
-import { FakeApiServer, json, type FakeObject } from "../../../stream/fakeApiServer.ts";
+import { FakeApiServer, json, type FakeObject } from "../../kube/fakeApiServer.ts";
 
 /** One object of the API server, as it stands there: what is changed in it, somebody changed by hand. */
 class Slot<T extends object> {

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
-import { Workload } from "../../../operator/audit/workload.ts";
-import { createBackoff } from "../../../async/backoff.ts";
 import { KeyQueue } from "../../../kube/workQueue/keyQueue.ts";
 import { SILENT } from "../../../kube/log.ts";
 import { WorkQueue, type WorkQueueOptions } from "../../../kube/workQueue/workQueue.ts";
@@ -65,33 +63,6 @@ describe("a queue of keys", () => {
       if (taken <= 300_000) queue.add(`again-${taken}`);
     }
     assert.equal(taken, 600_000);
-  });
-});
-
-describe("the workload of an audit", () => {
-  it("gives what changed first, then what a policy concerns, then the rest, each pod once", () => {
-    const work = new Workload();
-    for (const key of ["a", "b", "c", "d"]) work.pass(key);
-    work.concerned("c");
-    work.concerned("d");
-    work.changed("d");
-    const taken: string[] = [];
-    for (let key = work.take(() => true); key !== undefined; key = work.take(() => true)) taken.push(key);
-    assert.deepEqual(taken, ["d", "c", "a", "b"]);
-    assert.equal(work.size(), 0);
-  });
-});
-
-describe("a back-off", () => {
-  it("doubles up to its limit, never comes at once, and starts over", () => {
-    const backoff = createBackoff({ base: 100, limit: 1_000, random: () => 0 });
-    assert.deepEqual(
-      [1, 2, 3, 4, 5, 6].map(() => backoff.next()),
-      [50, 100, 200, 400, 500, 500],
-    );
-    backoff.reset();
-    assert.equal(backoff.next(), 50);
-    for (let index = 0; index < 100; index += 1) assert.ok(backoff.next() <= 1_000);
   });
 });
 

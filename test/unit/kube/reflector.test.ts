@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { KubeConfig } from "@kubernetes/client-node";
-import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
-import { fieldsOf, textOf } from "../../json/fields.ts";
-import { metadataOf } from "../../kube/object.ts";
-import { SILENT, type Log } from "../../kube/log.ts";
-import { Reflector, type ReflectorOptions } from "../../kube/cache/reflector.ts";
+import { createKubeClient, type KubeClient } from "../../../kube/kubeClient.ts";
+import { fieldsOf, textOf } from "../../../json/fields.ts";
+import { metadataOf } from "../../../kube/object.ts";
+import { SILENT, type Log } from "../../../kube/log.ts";
+import { Reflector, type ReflectorOptions } from "../../../kube/cache/reflector.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 
 const PODS = "/api/v1/pods";

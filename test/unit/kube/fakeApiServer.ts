@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
-import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
+import { createKubeClient, type KubeClient } from "../../../kube/kubeClient.ts";
 
 export interface FakeObject {
   readonly apiVersion?: string;

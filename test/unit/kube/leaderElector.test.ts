@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { KubeClient } from "../../kube/kubeClient.ts";
-import { fieldsOf } from "../../json/fields.ts";
-import { LeaderElector, type LeaderElectorOptions } from "../../kube/leaderElection/leaderElector.ts";
-import { SILENT } from "../../kube/log.ts";
+import type { KubeClient } from "../../../kube/kubeClient.ts";
+import { fieldsOf } from "../../../json/fields.ts";
+import { LeaderElector, type LeaderElectorOptions } from "../../../kube/leaderElection/leaderElector.ts";
+import { SILENT } from "../../../kube/log.ts";
 import { FakeApiServer, json, until } from "./fakeApiServer.ts";
 
 const LEASES = "/apis/coordination.k8s.io/v1/leases";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
-import { createEventRecorder, type EventNote, type EventRecorder } from "../../kube/record/eventRecorder.ts";
-import type { KubeClient } from "../../kube/kubeClient.ts";
-import { fieldsOf } from "../../json/fields.ts";
-import { SILENT } from "../../kube/log.ts";
+import { createEventRecorder, type EventNote, type EventRecorder } from "../../../kube/record/eventRecorder.ts";
+import type { KubeClient } from "../../../kube/kubeClient.ts";
+import { fieldsOf } from "../../../json/fields.ts";
+import { SILENT } from "../../../kube/log.ts";
 import { FakeApiServer, json, until, type FakeObject } from "./fakeApiServer.ts";
 
 const EVENTS = "/api/v1/events";
