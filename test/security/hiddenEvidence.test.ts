@@ -8,6 +8,7 @@ import {
   BAD,
   BUNDLE,
   bundle,
+  ci,
   descriptorOf,
   excused,
   OPENVEX,
@@ -21,7 +22,10 @@ import {
   VULN,
 } from "./support/attestedImage.ts";
 import { late } from "../../sandbox/registry/misbehaviour/wrongTransport.ts";
-import type { Pushable } from "../../sandbox/registry/images.ts";
+import type { PolicySpec } from "../../crds/types.ts";
+import { makeArtifact, type Pushable } from "../../sandbox/registry/images.ts";
+import { envelopeOf, keyHand, publicPem, statementOf } from "../unit/evidence/sigstore/sigstoreInstance.ts";
+import { byKey } from "../unit/evidence/sigstore/underTest.ts";
 
 const DENIED = "deny ScanVulnerable";
 const MINUTES_11 = 11 * 60_000;
@@ -164,5 +168,32 @@ describe("evidence that somebody without a key tries to hide", function () {
       { ...layer, size: 1, annotations: { predicateType: "https://spdx.dev/Document" } },
     ]);
     assert.equal(await scene.say(scanned, image), DENIED);
+  });
+
+  it("a scan that two have signed, by a copy with the signature of one of them", async () => {
+    const other = keyHand();
+    const statement = statementOf(image.digest, VULN, scan(image, [BAD], -0.5));
+    const { bytes: byOne } = envelopeOf(ci, statement);
+    const envelope = JSON.parse(byOne.toString()) as { signatures: object[] };
+    const { signatures } = JSON.parse(envelopeOf(other, statement).bytes.toString()) as { signatures: object[] };
+    const byBoth = Buffer.from(JSON.stringify({ ...envelope, signatures: [...envelope.signatures, ...signatures] }));
+    const authorities = [byKey(publicPem(ci), { name: "ci" }), byKey(publicPem(other), { name: "other" })];
+    const rule = (...names: readonly string[]): PolicySpec => ({
+      authorities,
+      scan: { ...scanned.scan, sources: names.map((name) => ({ attestation: { authorities: [name] } })) },
+    });
+    await using scene = await Scene.start();
+    const layers = [byBoth, byOne].map((bytes) => ({ mediaType: "application/vnd.dsse.envelope.v1+json", bytes }));
+    const artifact = makeArtifact({ layers });
+    await scene.push(image, clean, artifact);
+    // The last layer is looked at first.
+    const descriptors = layers.map(({ mediaType, bytes }, at) => ({
+      mediaType,
+      digest: artifact.blobs.at(at - layers.length)?.digest,
+      size: bytes.length,
+    }));
+    await scene.pushTag(image, "att", descriptors);
+    assert.equal(await scene.say(rule("other", "ci"), image), DENIED);
+    assert.equal(await scene.say(rule("other"), image), DENIED);
   });
 });
