@@ -127,12 +127,14 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
         const late = recall(all, since, inquiry.age);
         const effort = efforts.get(key) ?? new Effort();
+        const total = totalOf(context);
+        total.learn(effort);
         const junk = effort.excessive || buried.has(context);
         if (junk) buried.add(context);
         const whole = inquiry.age !== undefined;
         for (const one of late.open)
           if (junk) outcomes.giveUpOnJunk(one, late.answers, since, whole);
-          else outcomes.giveUp(one, late.answers, effort.crowded, since, whole ? effort.namedAt(one.place) : undefined);
+          else outcomes.giveUp(one, late.answers, effort.crowded, since, whole ? total.namedAt(one.place) : undefined);
         return late.answers;
       },
     );

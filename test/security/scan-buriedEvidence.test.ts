@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import type { PolicySpec } from "../../crds/types.ts";
 import type { AnswerAge } from "../../evidence/attestations.ts";
 import type { FactContext, Gather, ProvidedFacts } from "../../evidence/provider.ts";
 import { createReview } from "../../engine/review.ts";
+import type { AttestationOutcome } from "../../policy/facts/facts.ts";
 import { readScansHere } from "../../evidence/scan/formats/readScans.ts";
 import { createScanProvider } from "../../evidence/scan/scanProvider.ts";
 import { makeImage, makeIndex, type Image, type Pushable } from "../../sandbox/registry/images.ts";
@@ -99,13 +101,31 @@ class Gate {
       call === "blob" && this.repository.calls.blob > 1 ? this.#deadline() : Promise.resolve();
   }
 
+  giveNothing(): void {
+    this.repository.wait = (call) => (call === "blob" || call === "manifest" ? this.#deadline() : Promise.resolve());
+  }
+
   async #deadline(): Promise<void> {
     if (!this.#signal.aborted)
       await new Promise((resolve) => this.#signal.addEventListener("abort", resolve, { once: true }));
   }
 
-  /** Whether each answer says that it is buried; the deadline is that of the first question. */
+  /** Whether each answer says that it is buried. */
   async prove(digest: string, age: AnswerAge, milliseconds: number): Promise<readonly boolean[]> {
+    return (await this.#ask(digest, age, milliseconds)).map(({ buried }) => buried === true);
+  }
+
+  async answers(digest: string, age: AnswerAge, milliseconds: number): Promise<readonly string[]> {
+    return (await this.#ask(digest, age, milliseconds)).map(({ status }) => status);
+  }
+
+  /** The next question is another request's. */
+  forgetAsking(): void {
+    this.#asking = undefined;
+  }
+
+  /** The deadline is that of the first question. */
+  async #ask(digest: string, age: AnswerAge, milliseconds: number): Promise<readonly AttestationOutcome[]> {
     const policy = compile(attested);
     const { repository } = this;
     if (this.#asking === undefined) {
@@ -114,7 +134,7 @@ class Gate {
     }
     const wants = [...policy.authorities.values()].map((authority) => ({ predicateType: VULN, authority }));
     const answers = await this.#evidence.proveAttestations(this.#asking, digest, wants, age);
-    return [...answers.values()].map(({ buried }) => buried === true);
+    return [...answers.values()];
   }
 
   async verdict(spec: PolicySpec, digest: string, milliseconds = 60_000): Promise<string> {
@@ -215,6 +235,22 @@ describe("evidence of scans and bases that is buried under junk", function () {
     gate.bury(image.digest, VULN, 1_500);
     gate.giveOnly(1_200);
     assert.equal(await gate.verdict(attested, image.digest, IN_TIME), "deny ScanInvalid");
+  });
+
+  it("what a list named keeps an old proof from standing in also when it is asked again after the time", async () => {
+    const image = annotated("again", []);
+    const gate = new Gate();
+    gate.push(image);
+    await gate.attest(image.digest, VULN, cosignVuln(trivyReport([], { diffIds: image.diffIds })));
+    assert.deepEqual(await gate.answers(image.digest, "kept", 60_000), ["verified"]);
+    await gate.attest(image.digest, VULN, cosignVuln(trivyReport([BAD], { diffIds: image.diffIds })));
+    gate.forgetAsking();
+    gate.clock.now += 3_600_000;
+    gate.giveNothing();
+    assert.deepEqual(await gate.answers(image.digest, "kept", IN_TIME), ["unavailable"]);
+    await setImmediate();
+    // Its time is over, and its search is gone: nothing is asked any more.
+    assert.deepEqual(await gate.answers(image.digest, "fresh", IN_TIME), ["unavailable"]);
   });
 
   it("junk beside each child of an index is junk beside the index", async () => {

@@ -52,6 +52,14 @@ export class Effort {
     return named;
   }
 
+  /** What another one has read of lists, who may be gone when somebody asks again whose time is over. */
+  learn(other: Effort): void {
+    for (const [place, names] of other.#named) {
+      const named = this.namedAt(place);
+      for (const name of names) named.add(name);
+    }
+  }
+
   /** A manifest or a candidate that was looked at. */
   tried(): void {
     this.#tried += 1;
