@@ -6,6 +6,7 @@ import {
   attach,
   attestScan,
   BAD,
+  blobOf,
   BUNDLE,
   bundle,
   ci,
@@ -21,6 +22,7 @@ import {
   twin,
   VULN,
 } from "./support/attestedImage.ts";
+import { status } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { late } from "../../sandbox/registry/misbehaviour/wrongTransport.ts";
 import type { PolicySpec } from "../../crds/types.ts";
 import { makeArtifact, type Pushable } from "../../sandbox/registry/images.ts";
@@ -168,6 +170,19 @@ describe("evidence that somebody without a key tries to hide", function () {
       { ...layer, size: 1, annotations: { predicateType: "https://spdx.dev/Document" } },
     ]);
     assert.equal(await scene.say(scanned, image), DENIED);
+  });
+
+  it("a scan whose blob is gone, by a manifest that asks for it first and says that it is something else", async () => {
+    await using scene = await Scene.start();
+    const lie = twin(bad, ({ annotations }) => {
+      annotations["dev.sigstore.bundle.predicateType"] = "https://spdx.dev/Document";
+    });
+    await scene.push(image, clean, bad, lie);
+    // The blob is on its way for the lie when the true manifest comes.
+    scene.registry.misbehave({ when: { kind: "manifest", path: bad.digest }, as: late(200) });
+    for (const as of [status(404), late(800)])
+      scene.registry.misbehave({ when: { kind: "blob", path: blobOf(bad) }, as });
+    assert.equal(await scene.say(scanned, image), "deny ScanInvalid");
   });
 
   it("a scan that two have signed, by a copy with the signature of one of them", async () => {
