@@ -4,7 +4,7 @@ import { Malformed, type Candidate, type Signed, type SignatureAnnotations } fro
 import { LIMITS } from "../find/formats.ts";
 import { hashesTo } from "./signatureContent.ts";
 import { field, isObject, textField, type JsonObject } from "../../../json/fields.ts";
-import { fromBase64 } from "./base64.ts";
+import { fromBase64, fromCanonicalBase64, fromDsseBase64 } from "./base64.ts";
 import { parseObject } from "./parseObject.ts";
 
 /** Parses a candidate into its signatures; throws Malformed for what cannot be what it says. */
@@ -40,10 +40,10 @@ const readEnvelope = (bytes: Buffer, annotations: SignatureAnnotations): readonl
   if (payloadType === undefined || payload === undefined || !Array.isArray(signatures) || signatures.length === 0)
     throw new Malformed("is no DSSE envelope with a signature");
   if (signatures.length > LIMITS.signatures) throw new Malformed(`has ${signatures.length} signatures`, true);
-  const content = { type: "dsse", payloadType, payload: fromBase64(payload, "the payload") } as const;
+  const content = { type: "dsse", payloadType, payload: fromDsseBase64(payload, "the payload") } as const;
   const shared = material(annotations);
   return signatures.map((one: unknown): Signed => {
-    const signature = fromBase64(textField(one, "sig") ?? "", "the signature");
+    const signature = fromDsseBase64(textField(one, "sig") ?? "", "the signature");
     return { content, signature, envelope: bytes, ...shared };
   });
 };
@@ -139,7 +139,7 @@ const legacyEntry = (json: JsonObject): TransparencyLogEntry => {
   if (set === undefined || body === undefined || logId === undefined || !isCount(index) || !isCount(time))
     throw new Malformed("has a log entry without body, time or promise");
   if (!/^[0-9a-f]{64}$/.test(logId)) throw new Malformed("has a log entry of a malformed log id");
-  const canonicalizedBody = fromBase64(body, "the log entry's body");
+  const canonicalizedBody = fromCanonicalBase64(body, "the log entry's body");
   const kind = parseObject(canonicalizedBody, "the log entry's body");
   return {
     ...ProtoEntry.fromJSON({}),
