@@ -45,7 +45,7 @@ export interface Admission {
   /** Resolves when the API server has our configurations and trusts the certificate that is served. */
   readonly installed: Promise<void>;
   /** The policies in force have changed, or this replica has become ready: whether one pins, and whether it serves, may have, too. */
-  readonly policiesChanged: () => void;
+  readonly servingChanged: () => void;
   /** Whether admission asks the webhook, as it was seen last. */
   readonly guard: () => GuardState;
   /** Takes no new requests, answers those in hand, closes. */
@@ -139,7 +139,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     url,
     installed: installation.ready,
     guard: () => guard,
-    policiesChanged: () => {
+    servingChanged: () => {
       const current = { pins: pins(options.policies()), ready: options.ready() };
       if (!isDeepStrictEqual(current, before)) installation.poke();
       before = current;

@@ -5,10 +5,13 @@ import {
   sidechainPartition,
   stream,
   sync,
+  type CommonOpts,
+  type ISubscribable,
   type State,
   type Stream,
 } from "@thi.ng/rstream";
-import { comp, dedupe, mapcat } from "@thi.ng/transducers";
+import { comp, dedupe, filter, mapcat } from "@thi.ng/transducers";
+import type { VerdictChange } from "./audit/verdicts.ts";
 import type { PolicySet } from "./policies/policySet.ts";
 
 /** Told of every error in a stream's function; the stream goes on. */
@@ -20,11 +23,15 @@ export interface PingSource {
   readonly onPing: (listener: () => void) => () => void;
 }
 
+/** The caches, and how to read them. */
 export interface GraphSources {
-  /** Whatever compiling reads: policies, the Secrets and ConfigMaps that they refer to, and exceptions. */
-  readonly policyInputs: Readonly<Record<string, PingSource>>;
-  /** What audits read besides; they wait until all of it is synced. */
-  readonly auditInputs: Readonly<Record<string, PingSource>>;
+  readonly policies: PingSource;
+  /** The Secrets and ConfigMaps that policies refer to. */
+  readonly references: PingSource;
+  readonly exceptions: PingSource;
+  readonly violations: PingSource;
+  readonly namespaces: PingSource;
+  readonly pods: PingSource;
   /** Compiles the policies as they are now; undefined while something that they refer to is still being read. */
   readonly compile: () => PolicySet | undefined;
   /** Milliseconds between complete audits. */
@@ -44,17 +51,46 @@ export interface Snapshot {
   readonly leading: boolean;
 }
 
+/** Digests whose reports came, changed or went; "all" when they are known for the first time. */
+export type ReportChange = ReadonlySet<string> | "all";
+
+/** What comes of it. Each is told of every value as it comes, and of the newest one that came before it was joined. */
+export interface Effects {
+  /** A policy set has come into force. */
+  readonly inForce: (set: PolicySet) => void;
+  /** Whether reports are to be watched may have changed with it. */
+  readonly reportWatch: (set: PolicySet) => void;
+  /** Whether this replica serves, and whether a policy pins, may have changed. */
+  readonly serving: () => void;
+  /** What statuses say may have changed. */
+  readonly statuses: () => void;
+  /** Pods that the reports are about are to be judged again. */
+  readonly judgeAgain: (reports: ReportChange) => void;
+  /** There is a newer state to audit by. */
+  readonly audit: (snapshot: Snapshot) => void;
+  /** This operator does not lead: nothing is written from now on. Called before `leading(false)` returns. */
+  readonly stepDown: () => void;
+  /** A pod was judged, or is judged no longer: its Violations are to follow. Called before `verdict` returns. */
+  readonly keepViolations: (change: VerdictChange) => void;
+}
+
 export interface Graph {
   /** The policy set in force; undefined until the first one is compiled. */
   readonly policies: () => PolicySet | undefined;
-  /** Told of every policy set that comes into force, the present one included. */
-  readonly onPolicies: (listener: (set: PolicySet) => void) => void;
-  /** Told of every snapshot. */
-  readonly onSnapshot: (listener: (snapshot: Snapshot) => void) => void;
   /** Whether this operator leads; audits begin and end with it. */
   readonly leading: (value: boolean) => void;
   /** Has a complete audit done now. */
   readonly auditNow: () => void;
+  /** What some authority trusts has changed without a change of a policy: a key or a root that is fetched. */
+  readonly trust: () => void;
+  /** The webhook configurations were seen in another state than before. */
+  readonly guard: () => void;
+  readonly reports: (changed: ReportChange) => void;
+  readonly verdict: (change: VerdictChange) => void;
+  /** Totals of the audit may have changed. */
+  readonly progress: () => void;
+  /** Joins what comes of it; once all of it has been made. */
+  readonly connect: (effects: Effects) => void;
   readonly stop: () => void;
   /** Every long-lived stream, for tests: one in an error state drops values in silence. */
   readonly streams: readonly { readonly id: string; readonly getState: () => State }[];
@@ -64,8 +100,9 @@ export interface Graph {
 const OPEN = { closeIn: "never", closeOut: "never" } as const;
 
 /**
- * The reconcile side as a graph of streams (design.md section 2). Change streams carry no objects, only "changed": readers ask the caches,
- * so that a lost ping heals. `sync` is silent until every input has spoken, which makes it the gate of "caches are synced".
+ * What causes what in the operator, as a graph of streams (docs/graph.md shows it). Streams of caches carry no objects,
+ * only "changed": readers ask the caches, so that a lost ping heals. `sync` is silent until every input has spoken,
+ * which makes it the gate of "caches are synced". Before the effects are joined a cause is told for nobody.
  */
 export function createGraph(sources: GraphSources): Graph {
   const { onError } = sources;
@@ -97,62 +134,99 @@ export function createGraph(sources: GraphSources): Graph {
     return out;
   };
 
-  const inputs = Object.entries(sources.policyInputs).map(([id, source]) => changes(id, source));
-  const policyChanges$ = merge<null, null>({ src: inputs, ...guarded("policyChanges") });
-  const allSynced = (): boolean => Object.values(sources.policyInputs).every((source) => source.synced());
-  const policies$ = policyChanges$.transform(
-    comp(
-      mapcat<null, PolicySet>(() => (allSynced() ? some(sources.compile()) : [])),
-      dedupe<PolicySet>((a, b) => a.key === b.key),
-    ),
-    guarded("policies"),
-  );
-
-  const audits = Object.fromEntries(
-    Object.entries(sources.auditInputs).map(([id, source]) => [id, changes(id, source)]),
-  );
+  const caches = {
+    policies: changes("policies", sources.policies),
+    references: changes("references", sources.references),
+    exceptions: changes("exceptions", sources.exceptions),
+    violations: changes("violations", sources.violations),
+    namespaces: changes("namespaces", sources.namespaces),
+    pods: changes("pods", sources.pods),
+  };
+  const leading$ = reactive(false, guarded("leading"));
+  const trust$ = stream<null>(guarded("trust"));
+  const guard$ = stream<null>(guarded("guard"));
+  const reports$ = stream<ReportChange>(guarded("reports"));
+  const verdicts$ = stream<VerdictChange>(guarded("verdicts"));
+  const progress$ = stream<null>(guarded("progress"));
   const tick$ = fromInterval(sources.auditInterval, guarded("tick"));
   const clock$ = fromInterval(sources.clockInterval, guarded("clock"));
+  const settle$ = fromInterval(sources.settle, guarded("settle"));
   const extra$ = reactive(0, guarded("extra"));
-  const leading$ = reactive(false, guarded("leading"));
+
+  const compiledFrom = [sources.policies, sources.references, sources.exceptions];
+  const policyChanges$ = merge<null, null>({
+    src: [caches.policies, caches.references, caches.exceptions],
+    ...guarded("policyChanges"),
+  });
+  const policies$ = policyChanges$.transform(
+    comp(
+      mapcat<null, PolicySet>(() => (compiledFrom.every((source) => source.synced()) ? some(sources.compile()) : [])),
+      dedupe<PolicySet>((a, b) => a.key === b.key),
+    ),
+    guarded("policySet"),
+  );
+  const policySets$ = policies$.map(() => null, guarded("policySetChanges"));
+  const serving$ = merge<null, null>({ src: [policySets$, caches.namespaces], ...guarded("servingChanges") });
+  const statuses$ = merge<null, null>({ src: [policySets$, trust$, guard$, progress$], ...guarded("statusChanges") });
+  const notLeading$ = leading$.transform(
+    filter((leading) => !leading),
+    guarded("notLeading"),
+  );
+
   const due$ = sync({
-    src: { policies: policies$, tick: tick$, clock: clock$, extra: extra$, leading: leading$, ...audits },
+    src: {
+      policies: policies$,
+      tick: tick$,
+      clock: clock$,
+      extra: extra$,
+      leading: leading$,
+      violations: caches.violations,
+      namespaces: caches.namespaces,
+      pods: caches.pods,
+    },
     ...guarded("due"),
   });
-  const settle$ = fromInterval(sources.settle, guarded("settle"));
   const settled$ = sidechainPartition<DueTuple, number>(due$, settle$, guarded("settled"));
   const snapshot$ = settled$.transform(
     mapcat<DueTuple[], Snapshot>((batch) => some(batch.at(-1)).map(snapshotOf)),
     guarded("snapshot"),
   );
 
+  const streams: Graph["streams"][number][] = [
+    Object.values(caches),
+    [leading$, trust$, guard$, reports$, verdicts$, progress$, tick$, clock$, settle$, extra$],
+    [policyChanges$, policies$, policySets$, serving$, statuses$, notLeading$, due$, settled$, snapshot$],
+  ].flat();
+  const effect = <T>(from: ISubscribable<T>, id: keyof Effects, listener: (value: T) => void): void => {
+    const opts = guarded(id);
+    streams.push(from.subscribe({ next: listener, error: opts.error }, opts as Partial<CommonOpts>));
+  };
+
   let extra = 0;
   return {
     policies: () => policies$.deref(),
-    onPolicies: (listener) =>
-      void policies$.subscribe({ next: listener, error: guarded("onPolicies").error }, guarded("onPolicies")),
-    onSnapshot: (listener) =>
-      void snapshot$.subscribe({ next: listener, error: guarded("onSnapshot").error }, guarded("onSnapshot")),
     leading: (value) => leading$.next(value),
     auditNow: () => extra$.next((extra += 1)),
+    trust: () => trust$.next(null),
+    guard: () => guard$.next(null),
+    reports: (changed) => reports$.next(changed),
+    verdict: (change) => verdicts$.next(change),
+    progress: () => progress$.next(null),
+    connect: (effects) => {
+      effect(policies$, "inForce", effects.inForce);
+      effect(policies$, "reportWatch", effects.reportWatch);
+      effect(serving$, "serving", effects.serving);
+      effect(statuses$, "statuses", effects.statuses);
+      effect(reports$, "judgeAgain", effects.judgeAgain);
+      effect(snapshot$, "audit", effects.audit);
+      effect(notLeading$, "stepDown", effects.stepDown);
+      effect(verdicts$, "keepViolations", effects.keepViolations);
+    },
     stop: () => {
       for (const cancel of cancels) cancel();
       for (const timer of [tick$, clock$, settle$]) timer.cancel();
     },
-    streams: [
-      ...inputs,
-      policyChanges$,
-      policies$,
-      ...Object.values(audits),
-      tick$,
-      clock$,
-      extra$,
-      leading$,
-      due$,
-      settle$,
-      settled$,
-      snapshot$,
-    ],
+    streams,
   };
 }
 
@@ -166,6 +240,9 @@ const snapshotOf = ({ policies, tick, clock, extra, leading }: DueTuple): Snapsh
 });
 
 interface DueTuple {
+  readonly violations: null;
+  readonly namespaces: null;
+  readonly pods: null;
   readonly policies: PolicySet;
   readonly tick: number;
   readonly clock: number;

@@ -4,6 +4,7 @@ import type { AuditReport } from "./audit/completeAudits.ts";
 import { createJudge } from "./audit/judge.ts";
 import { createTally, type Tally } from "./audit/tally.ts";
 import type { PolicyJudgement } from "./audit/judgement.ts";
+import type { Verdict, VerdictChange } from "./audit/verdicts.ts";
 import type { Caches } from "./cluster/caches.ts";
 import { createEventRecorder, type ObjectReference } from "../kube/record/eventRecorder.ts";
 import type { Snapshot } from "./graph.ts";
@@ -35,6 +36,10 @@ export interface ReconcilerOptions {
   readonly leadership: Leadership;
   /** Resolves when the evidence that is kept in caches is known; audits wait a few seconds for it. */
   readonly prepared: () => Promise<void>;
+  /** Told of every verdict that changed; leads to `keepViolations`. */
+  readonly onVerdict: (change: VerdictChange) => void;
+  /** Told when totals may have changed; leads to `refreshStatuses`. */
+  readonly onProgress: () => void;
   readonly settings: Pick<Settings, "maxViolations" | "auditConcurrency">;
   /** The name of this operator among others. */
   readonly instance: string;
@@ -49,8 +54,10 @@ export interface Reconciler {
   readonly observe: (snapshot: Snapshot) => Promise<void>;
   /** Ends leading, at once. Resolves when nothing is under way any more. */
   readonly reset: () => Promise<void>;
-  /** The policies in force have changed: their statuses may have, too. */
-  readonly policiesChanged: () => void;
+  /** Has every status looked at: what they say may have changed. */
+  readonly refreshStatuses: () => void;
+  /** Has the Violations of a pod follow its verdict. */
+  readonly keepViolations: (change: VerdictChange) => void;
   /** Pods that evidence from elsewhere is about are judged again. */
   readonly concern: (about: (pod: PodRecord) => boolean) => void;
   readonly tally: Tally;
@@ -74,30 +81,28 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     now,
     log,
   });
-  // One after the other: each is used by the next only when work begins, which is after all are made.
-  const sink: { keeper?: ViolationKeeper; statuses?: StatusWriter } = {};
+  const verdicts = new Map<string, Verdict>();
+  const keeper = new ViolationKeeper({
+    client,
+    store: caches.violations.store,
+    pods: caches.pods.store,
+    verdicts,
+    limit: settings.maxViolations,
+    leadership,
+    onCreated: (pod, judgement) => events.record({ involved: podOf(pod), ...violationNote(judgement) }),
+    log,
+  });
   const auditor = new Auditor({
     pods: caches.pods.store,
     namespaces: caches.namespaces.store,
     judge: createJudge({ review: options.review, now }),
     tally,
-    sink: {
-      apply: (key, before, after) => sink.keeper?.apply(key, before, after),
-      sweep: () => sink.keeper?.sweep() ?? [],
-    },
+    verdicts,
+    onVerdict: options.onVerdict,
+    sweep: () => keeper.sweep(),
     concurrency: settings.auditConcurrency,
-    onProgress: () => sink.statuses?.refresh(),
+    onProgress: options.onProgress,
     now,
-    log,
-  });
-  const keeper = new ViolationKeeper({
-    client,
-    store: caches.violations.store,
-    pods: caches.pods.store,
-    verdicts: auditor.verdicts,
-    limit: settings.maxViolations,
-    leadership,
-    onCreated: (pod, judgement) => events.record({ involved: podOf(pod), ...violationNote(judgement) }),
     log,
   });
   const statuses = new StatusWriter({
@@ -141,8 +146,6 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     now,
     log,
   });
-  sink.keeper = keeper;
-  sink.statuses = statuses;
 
   return {
     observe: async (snapshot) => {
@@ -162,7 +165,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       events.reset();
       await auditor.reset();
     },
-    policiesChanged: () => statuses.refresh(),
+    refreshStatuses: () => statuses.refresh(),
+    keepViolations: ({ podKey, before, after }) => keeper.apply(podKey, before, after),
     concern: (about) =>
       void auditor
         .concern(about)

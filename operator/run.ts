@@ -62,8 +62,9 @@ const SETTLE_MS = 100;
 const EXPOSURE_MS = 60_000;
 
 /**
- * Starts the operator in this process: the servers listen when the promise resolves, everything else heals in the background.
- * Rejects where it cannot start at all: a port that is taken, a kubeconfig that cannot be read.
+ * Starts the operator in this process: the servers listen when the promise resolves, everything else heals in the
+ * background. Rejects where it cannot start at all: a port that is taken, a kubeconfig that cannot be read. Everything
+ * is made after what it needs; what it causes later it tells the graph, to which the effects are joined at the end.
  */
 export async function runOperator(settings: Settings, options: RunOptions = {}): Promise<RunningOperator> {
   const log = options.log ?? createWinston(settings);
@@ -94,8 +95,12 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   stack.defer(() => references.stop());
   const { policies, exceptions, violations, namespaces, pods } = caches;
   const graph = createGraph({
-    policyInputs: { policies, references, exceptions },
-    auditInputs: { violations, namespaces, pods },
+    policies,
+    references,
+    exceptions,
+    violations,
+    namespaces,
+    pods,
     compile: createPolicyCompiler({
       policies: () => policies.store.values(),
       exceptions: createExceptionCompiler({
@@ -116,11 +121,8 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     client,
     log,
     onAlive: (at) => metrics.watchAlive("vulnerabilityreports", at),
-    onChange: (digests) => {
-      const changed = new Set(digests);
-      reconciler.concern((pod) => podRuns(pod, changed));
-    },
-    onKnown: () => reconciler.concern(() => true),
+    onChange: (digests) => graph.reports(new Set(digests)),
+    onKnown: () => graph.reports("all"),
   });
   stack.defer(() => reports.stop());
   const serviceRanges = createServiceRanges({
@@ -137,7 +139,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     runs: createRunningDigests(pods.store).runs,
     metrics: metrics.evidence,
     log,
-    onTrustChanged: () => reconciler.policiesChanged(),
+    onTrustChanged: graph.trust,
     now,
   });
   stack.defer(() => evidence.close());
@@ -158,7 +160,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     policies: graph.policies,
     namespaces: namespaces.store,
     ready: () => graph.policies() !== undefined && namespaces.synced(),
-    onGuard: () => reconciler.policiesChanged(),
+    onGuard: graph.guard,
     metrics,
     log,
     now,
@@ -173,13 +175,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     duration: settings.leaseDuration,
     renewDeadline: settings.leaseRenewDeadline,
     retry: settings.leaseRetry,
-    onChange: (leading) => {
-      if (!leading)
-        void reconciler
-          .reset()
-          .catch((error: unknown) => log.error("stepping down failed", { error: messageOf(error) }));
-      graph.leading(leading);
-    },
+    onChange: graph.leading,
     log,
   });
   const reconciler = createReconciler({
@@ -191,6 +187,8 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     fingerprints: evidence.fingerprints,
     guard: admission.guard,
     prepared: reports.untilKnown,
+    onVerdict: graph.verdict,
+    onProgress: graph.progress,
     settings,
     instance: hostname(),
     now,
@@ -211,17 +209,23 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     log.error("an audit could not be planned", { error: messageOf(error) }),
   );
   const sayPolicies = policyTeller(log);
-  graph.onPolicies(({ policies: inForce }) => {
-    sayPolicies(inForce);
-    void reports
-      .want(inForce.some(asksForReports))
-      .catch((error: unknown) => log.error("VulnerabilityReports", { error: messageOf(error) }));
-    admission.policiesChanged();
-    reconciler.policiesChanged();
-    ready.resolve();
+  graph.connect({
+    inForce: (set) => {
+      sayPolicies(set.policies);
+      ready.resolve();
+    },
+    reportWatch: (set) =>
+      void reports
+        .want(set.policies.some(asksForReports))
+        .catch((error: unknown) => log.error("VulnerabilityReports", { error: messageOf(error) })),
+    serving: admission.servingChanged,
+    statuses: reconciler.refreshStatuses,
+    judgeAgain: (changed) => reconciler.concern((pod) => changed === "all" || podRuns(pod, changed)),
+    audit: consumer.push,
+    stepDown: () =>
+      void reconciler.reset().catch((error: unknown) => log.error("stepping down failed", { error: messageOf(error) })),
+    keepViolations: reconciler.keepViolations,
   });
-  graph.onSnapshot(consumer.push);
-  void namespaces.untilSynced().then(admission.policiesChanged);
   // In this order at the end: no new requests, no new writes, the lease given back, then all that they need.
   stack.defer(async () => {
     await Promise.all([admission.stop(), reconciler.stop().then(() => elector.stop())]);

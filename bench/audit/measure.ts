@@ -90,6 +90,8 @@ const reconciler = createReconciler({
   policies: () => set,
   leadership: { mayWrite: () => true },
   prepared: () => Promise.resolve(),
+  onVerdict: (change) => reconciler.keepViolations(change),
+  onProgress: () => reconciler.refreshStatuses(),
   settings: { maxViolations: 10_000, auditConcurrency: 32 },
   instance: "bench",
   now: Date.now,

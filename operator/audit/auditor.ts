@@ -12,7 +12,7 @@ import { CompleteAudits, type AuditReport } from "./completeAudits.ts";
 import { CLEAN, type Judgement } from "./judgement.ts";
 import { inSlices, SLICE_MS } from "./slices.ts";
 import type { Tally } from "./tally.ts";
-import type { Verdict, Verdicts } from "./verdicts.ts";
+import type { Verdict, VerdictChange } from "./verdicts.ts";
 import { Workload } from "./workload.ts";
 
 /** Everything an audit depends on that is not in a cache: what the graph's snapshots say. */
@@ -24,18 +24,17 @@ export interface AuditSnapshot {
   readonly clock: number;
 }
 
-/** Makes the cluster's Violations what the audit found (`ViolationKeeper`). */
-export interface VerdictSink {
-  readonly apply: (podKey: string, before: Verdict | undefined, after: Verdict | undefined) => void;
-  readonly sweep: () => Iterable<void>;
-}
-
 export interface AuditorOptions {
   readonly pods: Store<PodRecord>;
   readonly namespaces: Store<NamespaceRecord>;
   readonly judge: Judge;
   readonly tally: Tally;
-  readonly sink: VerdictSink;
+  /** What is known of each pod; the auditor alone writes it. */
+  readonly verdicts: Map<string, Verdict>;
+  /** Told of every verdict that changed, when `verdicts` has changed already. */
+  readonly onVerdict: (change: VerdictChange) => void;
+  /** Looks at every Violation of the cluster, one a step, at the end of a complete audit. */
+  readonly sweep: () => Iterable<void>;
   /** Pods judged at once while evidence is fetched. */
   readonly concurrency: number;
   /** Totals may have changed: after a round of work, and now and then during a long one. */
@@ -59,7 +58,6 @@ export class Auditor {
   readonly #options: AuditorOptions;
   readonly #work = new Workload();
   readonly #audits = new CompleteAudits();
-  readonly #verdicts = new Map<string, Verdict>();
   readonly #inHand = new Set<string>();
   readonly #patience = new Map<string, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -79,10 +77,6 @@ export class Auditor {
 
   constructor(options: AuditorOptions) {
     this.#options = options;
-  }
-
-  get verdicts(): Verdicts {
-    return this.#verdicts;
   }
 
   /** The last complete audit of this operator; undefined before its first. */
@@ -174,7 +168,7 @@ export class Auditor {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#work.clear();
-    this.#verdicts.clear();
+    this.#options.verdicts.clear();
     this.#patience.clear();
     this.#inHand.clear();
     this.#audits.reset();
@@ -314,15 +308,15 @@ export class Auditor {
 
   #record(key: string, after: Verdict | undefined): void {
     if (this.#patience.size > 0) this.#patience.delete(key);
-    const before = this.#verdicts.get(key);
+    const before = this.#options.verdicts.get(key);
     // Most pods are clean and stay so.
     if (before?.judgement === CLEAN && after?.judgement === CLEAN && before.pod === after.pod) return;
-    if (after === undefined) this.#verdicts.delete(key);
-    else this.#verdicts.set(key, after);
+    if (after === undefined) this.#options.verdicts.delete(key);
+    else this.#options.verdicts.set(key, after);
     if (before?.judgement === CLEAN && after?.judgement === CLEAN && before.pod.uid === after.pod.uid) return;
     if (before !== undefined) this.#options.tally.change(before.pod.namespace, before.judgement, -1);
     if (after !== undefined) this.#options.tally.change(after.pod.namespace, after.judgement, 1);
-    this.#options.sink.apply(key, before, after);
+    this.#options.onVerdict({ podKey: key, before, after });
   }
 
   #progress(): void {
@@ -338,14 +332,14 @@ export class Auditor {
     if (snapshot === undefined || this.#planning || this.#work.size() > 0) return;
     if (this.#audits.isUnderWay()) {
       await inSlices(
-        this.#options.sink.sweep(),
+        this.#options.sweep(),
         () => undefined,
         () => this.#epoch === epoch,
       );
       // What came meanwhile is part of it.
       if (this.#epoch !== epoch || this.#planning || this.#work.size() > 0) return;
     }
-    const report = this.#audits.complete(snapshot.set, this.#verdicts.size, this.#options.now());
+    const report = this.#audits.complete(snapshot.set, this.#options.verdicts.size, this.#options.now());
     if (report !== undefined)
       this.#options.log.debug("a complete audit ended", { ...report, duration: Math.round(report.duration) });
   }

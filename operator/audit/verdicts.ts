@@ -7,5 +7,13 @@ export interface Verdict {
   readonly judgement: Judgement;
 }
 
+/** A pod was judged (`after`), or is judged no longer (undefined). `before` is what held until now. */
+export interface VerdictChange {
+  /** `namespace/name` */
+  readonly podKey: string;
+  readonly before: Verdict | undefined;
+  readonly after: Verdict | undefined;
+}
+
 /** By pod key (`namespace/name`). A pod that was not judged yet, or that no audit looks at, has none. */
 export type Verdicts = ReadonlyMap<string, Verdict>;

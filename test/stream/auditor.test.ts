@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { createReview, type Review, type ReviewRequest } from "../../engine/review.ts";
+import type { Verdict } from "../../operator/audit/verdicts.ts";
 import { Auditor, type AuditSnapshot } from "../../operator/audit/auditor.ts";
 import { createJudge } from "../../operator/audit/judge.ts";
 import { createTally, type Tally } from "../../operator/audit/tally.ts";
@@ -28,6 +29,7 @@ describe("the auditor", () => {
   let auditor: Auditor;
   let judged: string[];
   let applied: string[];
+  let verdicts: Map<string, Verdict>;
   let snapshot: AuditSnapshot;
   let review: Review;
   let errors: number;
@@ -39,6 +41,7 @@ describe("the auditor", () => {
     namespaces.set("default", {});
     namespaces.set("prod", { env: "prod" });
     tally = createTally();
+    verdicts = new Map();
     judged = [];
     applied = [];
     errors = 0;
@@ -55,7 +58,9 @@ describe("the auditor", () => {
         now: () => now(),
       }),
       tally,
-      sink: { apply: (key) => applied.push(key), sweep: () => [] },
+      verdicts,
+      onVerdict: ({ podKey }) => applied.push(podKey),
+      sweep: () => [],
       concurrency: 4,
       onProgress: () => undefined,
       now: () => now(),
@@ -81,7 +86,7 @@ describe("the auditor", () => {
     await auditor.settled();
   };
   const violators = (policy: string): string[] =>
-    [...auditor.verdicts]
+    [...verdicts]
       .flatMap(([key, { judgement }]) => (judgement.some((one) => one.policy === policy) ? [key] : []))
       .toSorted();
 
@@ -95,7 +100,7 @@ describe("the auditor", () => {
     );
     await begin(policySet({ p: { digest: {} } }));
     assert.deepEqual(violators("p"), ["default/a", "default/e"]);
-    assert.equal(auditor.verdicts.size, 3);
+    assert.equal(verdicts.size, 3);
     assert.equal(auditor.report?.pods, 3);
     assert.equal(auditor.report?.images, 2);
   });
@@ -175,7 +180,7 @@ describe("the auditor", () => {
     add(podRecord("a"));
     const byEnv = { namespaceSelector: { matchLabels: { env: "dev" } }, action: "warn" } as const;
     await begin(policySet({ p: { digest: {}, enforcementOverrides: [byEnv] } }));
-    const action = (): string | undefined => auditor.verdicts.get("default/a")?.judgement[0]?.action;
+    const action = (): string | undefined => verdicts.get("default/a")?.judgement[0]?.action;
     assert.equal(action(), "deny");
     namespaces.set("default", { env: "dev" });
     await until("judged anew", () => action() === "warn");
@@ -211,7 +216,7 @@ describe("the auditor", () => {
     assert.equal(judged.length, 2);
     waiting.shift()?.();
     await auditor.settled();
-    assert.equal(auditor.verdicts.get("default/a")?.pod.content.images[0]?.image, "nginx:2");
+    assert.equal(verdicts.get("default/a")?.pod.content.images[0]?.image, "nginx:2");
   });
 
   it("gives no verdict about another pod of the same name", async () => {
@@ -227,7 +232,7 @@ describe("the auditor", () => {
     pods.delete("default/a");
     answer?.();
     await auditor.settled();
-    assert.equal(auditor.verdicts.size, 0);
+    assert.equal(verdicts.size, 0);
     assert.deepEqual(applied, ["default/a"], "nobody is told of a verdict about what is gone, only of its end");
   });
 
@@ -241,7 +246,7 @@ describe("the auditor", () => {
     await auditor.observe({ set: policySet({ p: { digest: {} } }), tick: 1, clock: 1 });
     await wait(20);
     add(podRecord("quick"));
-    await until("judged", () => auditor.verdicts.has("default/quick"));
+    await until("judged", () => verdicts.has("default/quick"));
   });
 
   it("gives up an engine that never answers, and keeps the place free", async () => {
@@ -271,9 +276,9 @@ describe("the auditor", () => {
     await begin(policySet({ p: { match: { namespaceSelector: { matchLabels: { env: "prod" } } }, digest: {} } }));
     add(podRecord("early", { namespace: "new" }));
     await wait(50);
-    assert.equal(auditor.verdicts.size, 0);
+    assert.equal(verdicts.size, 0);
     namespaces.set("new", { env: "dev" });
-    await until("judged", () => auditor.verdicts.size === 1);
+    await until("judged", () => verdicts.size === 1);
     assert.deepEqual(violators("p"), []);
   });
 
@@ -301,7 +306,7 @@ describe("the auditor", () => {
     const set = policySet({ p: { digest: {} } });
     await begin(set);
     await auditor.reset();
-    assert.equal(auditor.verdicts.size, 0);
+    assert.equal(verdicts.size, 0);
     assert.deepEqual(tally.totals("p"), { violations: 0, exempted: 0 });
     assert.equal(auditor.report, undefined);
     add(podRecord("b"));
@@ -316,9 +321,7 @@ describe("the auditor", () => {
     const under = (...exceptions: readonly CompiledException[]): PolicySet => ({ ...set, exceptions });
     const legacy = exception({ match: { namespaces: ["default"] }, expires: at(NOW + DAY) }, "legacy");
     const actions = (): string[] =>
-      [...auditor.verdicts]
-        .flatMap(([key, { judgement }]) => judgement.map(({ action }) => `${key} ${action}`))
-        .toSorted();
+      [...verdicts].flatMap(([key, { judgement }]) => judgement.map(({ action }) => `${key} ${action}`)).toSorted();
     beforeEach(() => {
       now = () => NOW;
       add(podRecord("a"), podRecord("b", { namespace: "prod" }));
@@ -364,7 +367,7 @@ describe("the auditor", () => {
       await begin(under(legacy));
       now = () => NOW + DAY;
       add(podRecord("c"));
-      await until("judged", () => auditor.verdicts.has("default/c"));
+      await until("judged", () => verdicts.has("default/c"));
       assert.ok(actions().includes("default/c deny"), actions().join());
     });
     it("knows how many pods one silences when it has looked at all", async () => {

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { State } from "@thi.ng/rstream";
-import { createGraph, type Graph, type PingSource, type Snapshot } from "../../operator/graph.ts";
+import {
+  createGraph,
+  type Effects,
+  type Graph,
+  type GraphSources,
+  type PingSource,
+  type ReportChange,
+  type Snapshot,
+} from "../../operator/graph.ts";
 import { bridgeStreamLogger } from "../../operator/metrics/logging.ts";
 import type { PolicySet } from "../../operator/policies/policySet.ts";
 import { until } from "../unit/kube/fakeApiServer.ts";
@@ -30,6 +38,18 @@ class FakeCache implements PingSource {
   }
 }
 
+/** Nothing comes of what a test is not about. */
+const NO_EFFECTS: Effects = {
+  inForce: () => undefined,
+  reportWatch: () => undefined,
+  serving: () => undefined,
+  statuses: () => undefined,
+  judgeAgain: () => undefined,
+  audit: () => undefined,
+  stepDown: () => undefined,
+  keepViolations: () => undefined,
+};
+
 const setOf = (key: string): PolicySet => ({ policies: [], audited: [], exceptions: [], key });
 
 describe("the graph of streams", () => {
@@ -37,9 +57,13 @@ describe("the graph of streams", () => {
   let references: FakeCache;
   let pods: FakeCache;
   let namespaces: FakeCache;
+  let caches: Pick<GraphSources, "policies" | "references" | "exceptions" | "violations" | "namespaces" | "pods">;
   let graph: Graph;
   let snapshots: Snapshot[];
   let sets: string[];
+  /** What came of it besides, in order. */
+  let effects: string[];
+  let reported: ReportChange[];
   let errors: string[];
   let compiled: () => PolicySet | undefined;
   let logged: string[];
@@ -50,23 +74,36 @@ describe("the graph of streams", () => {
     pods = new FakeCache();
     namespaces = new FakeCache();
     references.isSynced = true;
+    const [exceptions, violations] = [new FakeCache(), new FakeCache()];
+    exceptions.isSynced = true;
+    violations.isSynced = true;
+    caches = { policies, references, exceptions, violations, namespaces, pods };
     snapshots = [];
     sets = [];
+    effects = [];
+    reported = [];
     errors = [];
     logged = [];
     compiled = () => setOf("1");
     bridgeStreamLogger({ error: (message) => logged.push(message), warn: (message) => logged.push(message) });
     graph = createGraph({
-      policyInputs: { policies, references },
-      auditInputs: { pods, namespaces },
+      ...caches,
       compile: () => compiled(),
       auditInterval: 60_000,
       clockInterval: 60_000,
       settle: 20,
       onError: (id) => errors.push(id),
     });
-    graph.onPolicies(({ key }) => sets.push(key));
-    graph.onSnapshot((snapshot) => snapshots.push(snapshot));
+    graph.connect({
+      inForce: ({ key }) => sets.push(key),
+      reportWatch: () => effects.push("reportWatch"),
+      serving: () => effects.push("serving"),
+      statuses: () => effects.push("statuses"),
+      judgeAgain: (changed) => reported.push(changed),
+      audit: (snapshot) => snapshots.push(snapshot),
+      stepDown: () => effects.push("stepDown"),
+      keepViolations: ({ podKey }) => effects.push(podKey),
+    });
   });
   afterEach(() => graph.stop());
 
@@ -76,7 +113,7 @@ describe("the graph of streams", () => {
     await wait(50);
     snapshots.length = 0;
   };
-  const broken = (): readonly string[] =>
+  const inError = (): readonly string[] =>
     graph.streams.filter((stream) => stream.getState() >= State.DONE).map(({ id }) => id);
 
   it("is silent until every cache is synced, and speaks of an empty cluster, too", async () => {
@@ -141,7 +178,7 @@ describe("the graph of streams", () => {
     };
     policies.ping();
     await until("told", () => errors.length > 0);
-    assert.deepEqual(broken(), []);
+    assert.deepEqual(inError(), []);
     assert.equal(graph.policies()?.key, "1");
     compiled = () => setOf("2");
     policies.ping();
@@ -158,23 +195,36 @@ describe("the graph of streams", () => {
     compiled = () => setOf("1");
     policies.ping();
     await until("a snapshot", () => snapshots.length > 0);
-    assert.deepEqual(broken(), []);
+    assert.deepEqual(inError(), []);
   });
 
   it("goes on after listeners that throw", async () => {
-    graph.onPolicies(() => {
+    const broken = (): never => {
       throw new Error("a bug");
-    });
-    graph.onSnapshot(() => {
-      throw new Error("a bug");
+    };
+    graph.connect({
+      inForce: broken,
+      reportWatch: broken,
+      serving: broken,
+      statuses: broken,
+      judgeAgain: broken,
+      audit: broken,
+      stepDown: broken,
+      keepViolations: broken,
     });
     await synced();
     compiled = () => setOf("2");
     policies.ping();
     await until("the new set", () => sets.at(-1) === "2");
     await until("a snapshot with it", () => snapshots.at(-1)?.set.key === "2");
-    assert.deepEqual(broken(), []);
-    assert.ok(errors.includes("onPolicies") && errors.includes("onSnapshot"));
+    assert.deepEqual(inError(), []);
+    graph.reports("all");
+    graph.verdict({ podKey: "default/a", before: undefined, after: undefined });
+    graph.leading(false);
+    assert.deepEqual([...new Set(errors)].toSorted(), Object.keys(NO_EFFECTS).toSorted());
+    assert.deepEqual(reported, ["all"]);
+    assert.ok(effects.includes("default/a"));
+    assert.deepEqual(inError(), []);
   });
 
   it("tells of leading and of audits that are asked for", async () => {
@@ -186,20 +236,47 @@ describe("the graph of streams", () => {
     await until("another tick", () => (snapshots.at(-1)?.tick ?? 0) > tick);
   });
 
+  it("has every cause come to its effects", async () => {
+    await synced();
+    const after = async (cause: () => void): Promise<readonly string[]> => {
+      effects.length = 0;
+      cause();
+      await wait(40);
+      return effects.toSorted();
+    };
+    assert.deepEqual(await after(graph.trust), ["statuses"]);
+    assert.deepEqual(await after(graph.guard), ["statuses"]);
+    assert.deepEqual(await after(graph.progress), ["statuses"]);
+    assert.deepEqual(await after(() => namespaces.ping()), ["serving"]);
+    compiled = () => setOf("2");
+    assert.deepEqual(await after(() => policies.ping()), ["reportWatch", "serving", "statuses"]);
+    assert.deepEqual(await after(() => graph.reports(new Set(["sha256:1"]))), []);
+    assert.deepEqual(reported, [new Set(["sha256:1"])]);
+    assert.deepEqual(await after(() => graph.leading(true)), []);
+  });
+
+  it("has stepped down, and has followed a verdict, when its cause returns", async () => {
+    await synced();
+    graph.leading(true);
+    effects.length = 0;
+    graph.leading(false);
+    assert.deepEqual(effects, ["stepDown"]);
+    graph.verdict({ podKey: "default/a", before: undefined, after: undefined });
+    assert.deepEqual(effects, ["stepDown", "default/a"]);
+  });
+
   it("ticks by itself", async () => {
     graph.stop();
     graph = createGraph({
-      policyInputs: { policies },
-      auditInputs: { pods },
+      ...caches,
       compile: () => setOf("1"),
       auditInterval: 30,
       clockInterval: 45,
       settle: 10,
       onError: () => undefined,
     });
-    graph.onSnapshot((snapshot) => snapshots.push(snapshot));
-    policies.sync();
-    pods.sync();
+    graph.connect({ ...NO_EFFECTS, audit: (snapshot) => snapshots.push(snapshot) });
+    for (const cache of [policies, pods, namespaces]) cache.sync();
     await until("three ticks", () => (snapshots.at(-1)?.tick ?? 0) >= 3);
     assert.ok((snapshots.at(-1)?.clock ?? 0) >= 1);
   });
