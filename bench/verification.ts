@@ -32,6 +32,7 @@ const key = (transparencyLog: "Required" | "Ignored"): Signer => ({
 });
 const keyless: Signer = {
   type: "keyless",
+  sct: "Required",
   key: "keyless",
   identities: [{ issuer: "https://issuer.example.com", subject: "https://example.com/workflow@refs/heads/main" }],
   transparencyLog: "Required",

@@ -232,7 +232,7 @@ export interface Authority {
   readonly keyless?: Keyless;
   /** Signatures of the Notary Project (notation), trusted by certificates. */
   readonly notation?: Notation;
-  /** The certificate authorities and logs of a Sigstore instance; exactly one source. Without it: Sigstore's public good instance. Example: {configMapRef: {namespace: image-security-system, name: trust-root, key: trusted_root.json}}. */
+  /** The certificate authorities and logs of a Sigstore instance, as trusted_root.json or as the lines that `gh attestation trusted-root` prints; exactly one source. Without it: Sigstore's public good instance. Example: {configMapRef: {namespace: image-security-system, name: trust-root, key: trusted_root.json}}. */
   readonly trustRoot?: TrustRoot;
   /** Required (what counts where the field is absent): a signature must be in the transparency log (Rekor). Ignored: entries are not asked for nor looked at; keyless signatures then need a signed timestamp. Not for notation. */
   readonly transparencyLog?: "Required" | "Ignored";
@@ -271,6 +271,8 @@ export interface KeyReference {
 export interface Keyless {
   /** Whom to trust: any one of these. Example: [{issuer: "https://token.actions.githubusercontent.com", subject: "https://github.com/myorg/app/.github/workflows/release.yml@refs/heads/main"}]. */
   readonly identities: readonly Identity[];
+  /** Required (what counts where the field is absent): a log of certificates must have promised to show the signer's certificate (SCT). Ignored: promises are not asked for nor looked at, for a certificate authority without such a log, such as GitHub's for private repositories. */
+  readonly sct?: "Required" | "Ignored";
 }
 
 /** A signer's identity, as the issuer of its token states it. */
@@ -316,7 +318,7 @@ export interface CertificateSource {
   readonly pem?: string;
 }
 
-/** The certificate authorities and logs of a Sigstore instance; exactly one source. Without it: Sigstore's public good instance. Example: {configMapRef: {namespace: image-security-system, name: trust-root, key: trusted_root.json}}. */
+/** The certificate authorities and logs of a Sigstore instance, as trusted_root.json or as the lines that `gh attestation trusted-root` prints; exactly one source. Without it: Sigstore's public good instance. Example: {configMapRef: {namespace: image-security-system, name: trust-root, key: trusted_root.json}}. */
 export interface TrustRoot {
   /** A key of a Secret, in the operator's own namespace or one that it was told to trust (--trust-namespaces). Example: {namespace: opa-system, name: cosign-pub, key: cosign.pub}. */
   readonly secretRef?: KeyReference;

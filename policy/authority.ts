@@ -51,6 +51,8 @@ export interface KeyAuthority extends AuthorityBase {
 export interface KeylessAuthority extends AuthorityBase {
   readonly type: "keyless";
   readonly identities: readonly CompiledIdentity[];
+  /** Whether a log of certificates must have promised to show the signer's. */
+  readonly sct: "Required" | "Ignored";
   readonly transparencyLog: "Required" | "Ignored";
   readonly trustRoot: TrustRootSource;
   readonly annotations: Readonly<Record<string, string>>;

@@ -11,7 +11,12 @@ export type Signer = SignerBase &
         /** Needed where the log is required; otherwise timestamps are looked at where it is there. */
         readonly trustRoot?: string;
       }
-    | { readonly type: "keyless"; readonly identities: readonly Identity[]; readonly trustRoot: string }
+    | {
+        readonly type: "keyless";
+        readonly identities: readonly Identity[];
+        readonly sct: "Required" | "Ignored";
+        readonly trustRoot: string;
+      }
   );
 
 interface SignerBase {

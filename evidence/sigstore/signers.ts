@@ -99,6 +99,7 @@ const ready = (
           ...base,
           type: "keyless",
           identities: authority.identities.map(({ spec }) => spec),
+          sct: authority.sct,
           trustRoot: root?.json ?? "",
         }
       : {

@@ -11,6 +11,7 @@ import { parsePublicKeys } from "./publicKeys.ts";
 import type { Resolve } from "./resolve.ts";
 import { fault, ok, type Result } from "./result.ts";
 import { checkTrustRoot, type TrustRootNeeds } from "./trustRoot.ts";
+import { joinTrustRoots } from "./trustRootLines.ts";
 import { field } from "../../json/fields.ts";
 import { parseText } from "../../json/parse.ts";
 
@@ -82,8 +83,10 @@ function compileAuthority(spec: Authority, path: string, resolve: Resolve): Resu
   }
 
   const transparencyLog = spec.transparencyLog ?? "Required";
+  const sct = spec.keyless?.sct ?? "Required";
   const needs: TrustRootNeeds = {
     certificateAuthorities: spec.keyless !== undefined,
+    certificateLogs: spec.keyless !== undefined && sct === "Required",
     transparencyLogs: transparencyLog === "Required",
     timestampAuthorities: spec.keyless !== undefined && transparencyLog === "Ignored",
   };
@@ -107,8 +110,9 @@ function compileAuthority(spec: Authority, path: string, resolve: Resolve): Resu
     );
     return ok({
       type: "keyless",
-      id: hash(["keyless", written, ...settings]),
+      id: hash(["keyless", written, sct, ...settings]),
       identities: identities.value,
+      sct,
       ...common,
     });
   }
@@ -174,7 +178,7 @@ function compileTrustRoot(
   if (tuf === undefined) {
     const read = readText(document, path, resolve, fields);
     if (read.status === "fault") return read;
-    const json = withoutMark(read.text);
+    const json = joinTrustRoots(withoutMark(read.text));
     const wrong = checkTrustRoot(json, needs);
     return wrong === undefined
       ? ok({ type: "document", json })

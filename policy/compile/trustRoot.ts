@@ -7,6 +7,7 @@ import { parseText } from "../../json/parse.ts";
 /** What a verification will need of a trust root. */
 export interface TrustRootNeeds {
   readonly certificateAuthorities: boolean;
+  readonly certificateLogs: boolean;
   readonly transparencyLogs: boolean;
   readonly timestampAuthorities: boolean;
 }
@@ -15,6 +16,11 @@ const MEDIA_TYPE = /^application\/vnd\.dev\.sigstore\.trustedroot(\+json;version
 /** Of a `trusted_root.json`. */
 export const MAX_ROOT_BYTES: number = 1024 * 1024;
 const TIME_STAMPING = "1.3.6.1.5.5.7.3.8";
+
+/** The media types of a `trusted_root.json`. */
+export function isTrustRootType(mediaType: unknown): boolean {
+  return typeof mediaType === "string" && MEDIA_TYPE.test(mediaType);
+}
 
 /**
  * Says what is wrong with a `trusted_root.json`, or undefined where it can be trusted with. `TrustedRoot.fromJSON`
@@ -25,7 +31,7 @@ export function checkTrustRoot(text: string, needs: TrustRootNeeds): string | un
   const json = parseText(text);
   if (!isObject(json)) return "is not a JSON object";
   const mediaType = field(json, "mediaType");
-  if (typeof mediaType !== "string" || !MEDIA_TYPE.test(mediaType))
+  if (!isTrustRootType(mediaType))
     return `has the mediaType ${JSON.stringify(mediaType) ?? "none"}; expected application/vnd.dev.sigstore.trustedroot+json;version=0.1`;
   try {
     const root = TrustedRoot.fromJSON(json);
@@ -41,8 +47,8 @@ function missing(root: TrustedRoot, needs: TrustRootNeeds): string | undefined {
   const usable = (chains: TrustedRoot["certificateAuthorities"]): boolean =>
     chains.some((ca) => (ca.certChain?.certificates.length ?? 0) > 0);
   if (needs.certificateAuthorities && !usable(root.certificateAuthorities)) return "holds no certificateAuthorities";
-  if (needs.certificateAuthorities && root.ctlogs.length === 0)
-    return "holds no ctlogs, without which no certificate can be trusted";
+  if (needs.certificateLogs && root.ctlogs.length === 0)
+    return "holds no ctlogs, which keyless needs unless it says sct: Ignored";
   if (needs.transparencyLogs && root.tlogs.length === 0) return "holds no tlogs, which transparencyLog: Required needs";
   if (needs.timestampAuthorities && !usable(root.timestampAuthorities))
     return "holds no timestampAuthorities, which keyless with transparencyLog: Ignored needs";

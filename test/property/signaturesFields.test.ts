@@ -160,6 +160,10 @@ describe("every field of authorities, signatures and attestations decides someth
       "transparencyLog (key)",
       () => authority(0, () => ({ transparencyLog: "Required", trustRoot: { inline: sigstore.trustedRoot } })),
     ],
+    [
+      "keyless.sct (of a root without certificate logs)",
+      () => authority(1, () => ({ trustRoot: { inline: JSON.stringify({ ...sigstore.root, ctlogs: [] }) } })),
+    ],
     ["transparencyLog (keyless)", () => authority(1, () => ({ transparencyLog: "Ignored" }))],
     ["annotations (key)", () => authority(0, () => ({ annotations: { env: "prod" } }))],
     ["annotations (keyless)", () => authority(1, () => ({ annotations: { env: "test" } }))],
@@ -214,6 +218,14 @@ describe("every field of authorities, signatures and attestations decides someth
       },
     ],
     ["attestations.maxAge", () => attestation({ maxAge: "365d" })],
+    [
+      "keyless.sct, and a root without certificate logs",
+      () =>
+        authority(1, ({ keyless }) => ({
+          keyless: { ...keyless, sct: "Ignored" },
+          trustRoot: { inline: JSON.stringify({ ...sigstore.root, ctlogs: [] }) },
+        })),
+    ],
     ["trustRoot.inline of the same root", () => authority(1, () => ({ trustRoot: { inline: sigstore.trustedRoot } }))],
   ];
   for (const [field, spec] of harmless)

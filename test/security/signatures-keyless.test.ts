@@ -312,6 +312,62 @@ describe("keyless signatures", () => {
     });
   });
 
+  describe("certificates with sct: Ignored", () => {
+    const unlogged = (more: Partial<Authority> = {}): Authority =>
+      authority(undefined, { keyless: { identities: [{ issuer, subject }], sct: "Ignored" }, ...more });
+    /** An instance such as GitHub's own: no log of any kind, and timestamps. */
+    const bare = (): Partial<Authority> => ({
+      transparencyLog: "Ignored",
+      trustRoot: { inline: JSON.stringify({ ...sigstore.root, tlogs: [], ctlogs: [] }) },
+    });
+    const stamped = { log: "none", timestamp: true } as const;
+
+    it("hold without an SCT, beside a log and without any", async () => {
+      assert.equal(await say(attached(await signed({ withoutSct: true })), unlogged()), "");
+      assert.equal(await say(attached(await signed({ withoutSct: true }, stamped)), unlogged(bare())), "");
+    });
+    it("hold in GitHub's place, the second of two roots in lines", async () => {
+      const own = { ...sigstore.root, tlogs: [], ctlogs: [] };
+      const inline = `${foreign.trustedRoot}\n${JSON.stringify(own)}\n`;
+      const by = unlogged({ transparencyLog: "Ignored", trustRoot: { inline } });
+      assert.equal(await say(attached(await signed({ withoutSct: true }, stamped)), by), "");
+      assert.equal(
+        await say(attached(await signed({}, {}, { from: foreign })), authority(undefined, { trustRoot: { inline } })),
+        "",
+      );
+    });
+    it("hold with an SCT, whoever knows its log", async () => {
+      assert.equal(await say(attached(await signed()), unlogged()), "");
+      assert.equal(await say(attached(await signed({}, stamped)), unlogged(bare())), "");
+    });
+    it("need all else still", async () => {
+      const without = { withoutSct: true } as const;
+      const rows: readonly (readonly [why: string, bundle: BundleJson, expected: RegExp])[] = [
+        ["no timestamp", await signed(without, { log: "none" }), /^TransparencyMissing: .*no trusted timestamp/],
+        ["a strange authority", await signed(without, stamped, { from: foreign }), /^SignatureUntrusted: .*authority/],
+        ["another subject", await signed({ ...without, subject: "https://evil" }, stamped), /^SignatureUntrusted: /],
+        ["another purpose", await signed({ ...without, usages: [] }, stamped), /^SignatureUntrusted: .*code signing/],
+        ["another image", await signed(without, stamped, { about: other }), /^SignatureInvalid: .*another image/],
+      ];
+      for (const [why, bundle, expected] of rows)
+        assert.match(await say(attached(bundle), unlogged(bare())), expected, why);
+      const altered = await signed(without, stamped);
+      altered.dsseEnvelope.payload = Buffer.from(JSON.stringify(statementOf(digest, SIGN, { a: 1 }))).toString(
+        "base64",
+      );
+      assert.match(await say(attached(altered), unlogged(bare())), /^SignatureInvalid: .*altered/);
+      const forged = await sigstore.issue(without);
+      const last = forged.certificate.length - 1;
+      forged.certificate[last] = (forged.certificate[last] ?? 0) ^ 1;
+      const bundle = await sigstore.bundle(forged, statementOf(digest, SIGN), stamped);
+      assert.match(await say(attached(bundle), unlogged(bare())), /^SignatureUntrusted: .*untrusted authority/);
+      assert.match(
+        await say(attached(await signed(without, { log: "none", timestamp: true })), unlogged()),
+        /^TransparencyMissing: .*no transparency log entry/,
+      );
+    });
+  });
+
   describe("log entries", () => {
     it("are missing where there are none", async () => {
       assert.match(

@@ -4,8 +4,8 @@ const STANDARD = /^[A-Za-z0-9+/]+={0,2}$/;
 const URL_SAFE = /^[A-Za-z0-9_-]+={0,2}$/;
 
 /**
- * Base64 as cosign reads it, by Go's `base64.StdEncoding`: padded, and of what is no part of it only line ends are passed over, which
- * `openssl base64` and GNU `base64` write after every 64 or 76 characters.
+ * Base64 as cosign reads it, by Go's `base64.StdEncoding`: padded, and of what is no part of it only line ends are passed
+ * over, which `openssl base64` and GNU `base64` write after every 64 or 76 characters.
  */
 export const fromBase64 = (text: string, what: string): Buffer => {
   const compact = withoutLineEnds(text);
@@ -13,15 +13,18 @@ export const fromBase64 = (text: string, what: string): Buffer => {
   return Buffer.from(compact, "base64");
 };
 
-/** A field of a DSSE envelope: the standard alphabet, else that of URLs (go-securesystemslib, `dsse.b64Decode`), never both in one. */
+/**
+ * A field of a DSSE envelope: the standard alphabet, else that of URLs (go-securesystemslib, `dsse.b64Decode`), never both
+ * in one.
+ */
 export const fromDsseBase64 = (text: string, what: string): Buffer => {
   const compact = withoutLineEnds(text);
   return isPadded(compact, URL_SAFE) ? Buffer.from(compact, "base64url") : fromBase64(compact, what);
 };
 
 /**
- * Base64 whose text is signed, and not only its bytes, as a log promises an entry's body: the one spelling that the bytes have. cosign
- * proves the promise over the text as it stands, so that every other spelling fails there.
+ * Base64 whose text is signed, and not only its bytes, as a log promises an entry's body: the one spelling that the bytes
+ * have. cosign proves the promise over the text as it stands, so that every other spelling fails there.
  */
 export const fromCanonicalBase64 = (text: string, what: string): Buffer => {
   const bytes = fromBase64(text, what);

@@ -139,7 +139,7 @@ const prove = (signed: Signed, signer: Signer, misfit: Refusal | undefined): Ver
     if (signer.type === "key") return proveByKey(signed, keysOf(signer), { transparencyLog, material, misfit });
     return material === undefined
       ? refuse("Untrusted", "untrustedCertificate", "cannot be proved without a trust root")
-      : proveByCertificate(signed, identitiesOf(signer), { transparencyLog, material, misfit });
+      : proveByCertificate(signed, identitiesOf(signer), { transparencyLog, sct: signer.sct, material, misfit });
   } catch {
     return refuse("Invalid", "malformed", "cannot be read as a signature");
   }

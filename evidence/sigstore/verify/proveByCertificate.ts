@@ -8,16 +8,25 @@ import { refuse, type Circumstances, type Verdict } from "../proof.ts";
 import { earliest, proveTimestamps } from "./proveTimestamps.ts";
 import { runVerifier, type Failure } from "./runVerifier.ts";
 import { signatureContent } from "./signatureContent.ts";
+import { withUnseenPromises } from "./withUnseenPromises.ts";
 
 /**
  * Whether one of these identities made the signature: the certificate names it, chains to the trust root at a signed time,
- * was logged (SCT), and its key made the signature. Cheap questions come first: an attacker's thousand certificates
- * must not cost a thousand chains.
+ * was logged (SCT) where the policy asks for it, and its key made the signature. Cheap questions come first: an
+ * attacker's thousand certificates must not cost a thousand chains.
  */
 export const proveByCertificate = (
   signed: Signed,
   identities: readonly CompiledIdentity[],
-  { transparencyLog, material, misfit }: Circumstances & { readonly material: TrustMaterial },
+  {
+    transparencyLog,
+    sct,
+    material,
+    misfit,
+  }: Circumstances & {
+    readonly material: TrustMaterial;
+    readonly sct: "Required" | "Ignored";
+  },
 ): Verdict => {
   if (signed.certificate === undefined)
     return refuse("Untrusted", "otherSigner", "was made with a bare key, not with a certificate");
@@ -45,12 +54,20 @@ export const proveByCertificate = (
   if (logged && !signed.entries.every((entry) => times.some((time) => logInUse(entry, time, material.tlogs))))
     return refuse("Transparency", "transparency", "has an entry of a log that is not trusted or was not in use");
 
+  const logPromised = sct === "Required";
   const failure = runVerifier(
     material,
-    { tlogThreshold: entries.remaining.length === 0 ? 0 : 1, ctlogThreshold: 1, timestampThreshold: 1 },
+    {
+      tlogThreshold: entries.remaining.length === 0 ? 0 : 1,
+      ctlogThreshold: logPromised ? 1 : 0,
+      timestampThreshold: 1,
+    },
     {
       signature: content,
-      key: { $case: "certificate", certificate: leaf.certificate },
+      key: {
+        $case: "certificate",
+        certificate: logPromised ? leaf.certificate : withUnseenPromises(leaf.certificate),
+      },
       tlogEntries: [...entries.remaining],
       timestamps: [
         ...(logged ? promisedEntries(signed.entries) : []).map(

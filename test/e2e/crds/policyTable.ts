@@ -613,6 +613,12 @@ export const badPolicies: readonly BadPolicy[] = [
     says: "not an address",
   },
   {
+    why: "an unknown setting of certificate logs",
+    spec: authority("keyless: {identities: [{issuer: a, subject: b}], sct: Optional}"),
+    path: "spec.authorities[0].keyless.sct",
+    says: '"Required", "Ignored"',
+  },
+  {
     why: "an unknown log setting",
     spec: authority(`${key}, transparencyLog: Optional`),
     path: "spec.authorities[0].transparencyLog",

@@ -42,6 +42,11 @@ export const PLAN: readonly (readonly [file: string, first: string, how: How])[]
   ["config/README.md", "kubectl annotate", { by: "test/e2e/docs/docs.test.ts" }],
   ["docs/policies.md", "cosign generate-key-pair", { by: "test/e2e/registry-tools/cosign.test.ts" }],
   ["docs/signatures.md", "cosign generate-key-pair", { by: "test/e2e/registry-tools/cosign.test.ts" }],
+  [
+    "docs/signatures.md",
+    "gh attestation trusted-root",
+    { not: "gh asks GitHub for it, and nothing here asks the internet" },
+  ],
   ["docs/signatures.md", "kubectl create configmap notary-ca", { by: "test/e2e/notation/signatures.test.ts" }],
   ["docs/scans.md", "IMAGE=", { not: NO_REGISTRY }],
   ["docs/scans.md", "trivy image", { not: NO_REGISTRY }],

@@ -167,6 +167,9 @@ describe("authorities", () => {
       change(json);
       return { inline: JSON.stringify(json) };
     };
+    const lines = (...changes: readonly object[]): { inline: string } => ({
+      inline: changes.map((change) => JSON.stringify({ ...sigstore.root, ...change })).join("\n"),
+    });
     const table: readonly (readonly [authority: Partial<Authority>, expected: RegExp])[] = [
       [{}, /^InvalidSpec spec.authorities\[0\]: write exactly one of key, keyless and notation/],
       [{ key: {} }, /^InvalidSpec spec.authorities\[0\].key: write exactly one of/],
@@ -210,6 +213,10 @@ describe("authorities", () => {
       ],
       [{ ...trusted, trustRoot: root((json) => (json.ctlogs = [])) }, /^TrustRootInvalid .*no ctlogs/],
       [{ ...trusted, trustRoot: root((json) => (json.tlogs = [])) }, /^TrustRootInvalid .*no tlogs/],
+      [{ ...trusted, trustRoot: lines({}, { mediaType: undefined }) }, /^TrustRootInvalid .*mediaType none/],
+      [{ ...trusted, trustRoot: lines({ mediaType: "application/json" }, {}) }, /^TrustRootInvalid .*mediaType "appl/],
+      [{ ...trusted, trustRoot: { inline: `${sigstore.trustedRoot}\ngarbage` } }, /^TrustRootInvalid .*no(t a)? JSON/],
+      [{ ...trusted, trustRoot: lines({ tlogs: [] }, { tlogs: [] }) }, /^TrustRootInvalid .*no tlogs/],
       [
         { ...trusted, transparencyLog: "Ignored", trustRoot: root((json) => (json.timestampAuthorities = [])) },
         /^TrustRootInvalid .*no timestampAuthorities/,
@@ -275,6 +282,9 @@ describe("authorities", () => {
       compileOne({ ...trusted, transparencyLog: "Ignored", trustRoot: root((json) => (json.tlogs = [])) }),
       "ok keyless",
     );
+    const withoutSct = { keyless: { identities: [identity], sct: "Ignored" as const } };
+    assert.equal(compileOne({ ...withoutSct, trustRoot: root((json) => (json.ctlogs = [])) }), "ok keyless");
+    assert.equal(compileOne({ ...trusted, trustRoot: lines({ ctlogs: [] }, { tlogs: [] }) }), "ok keyless", "lines");
     assert.equal(
       compileOne({ key: { pem: p256 }, trustRoot: root((json) => (json.certificateAuthorities = [])) }),
       "ok key",
@@ -329,6 +339,7 @@ describe("authorities", () => {
       { ...base, repository: "registry.example.com/signatures" },
       { ...base, trustRoot: { inline: sigstore.trustedRoot } },
       keyless(),
+      { keyless: { identities: [identity], sct: "Ignored" as const } },
       keyless({ subject: "https://other" }),
       keyless({ issuer: undefined, issuerRegExp: "https://issuer" }),
       keyless({ claims: { runnerEnvironment: "github-hosted" } }),

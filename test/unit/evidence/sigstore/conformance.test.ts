@@ -22,7 +22,7 @@ const proved = (directory: string): boolean => {
     const artifact = read("artifact") ?? readFileSync(join(assets, "a.txt"));
     const signed = readBundle(read("bundle.sigstore.json") ?? Buffer.alloc(0), artifact);
     const material = trustMaterialOf(read("trusted_root.json")?.toString() ?? embeddedRoot());
-    const circumstances = { transparencyLog: "Required", material, misfit: undefined } as const;
+    const circumstances = { sct: "Required", transparencyLog: "Required", material, misfit: undefined } as const;
     const key = read("key.pub")?.toString();
     if (key !== undefined) {
       const parsed = parsePublicKeys(key);
@@ -61,7 +61,12 @@ describe("bundles of sigstore-conformance", () => {
 
 describe("the public good trust root", () => {
   it("is there without any network, with all that keyless signatures need", () => {
-    const needs = { certificateAuthorities: true, transparencyLogs: true, timestampAuthorities: true };
+    const needs = {
+      certificateAuthorities: true,
+      certificateLogs: true,
+      transparencyLogs: true,
+      timestampAuthorities: true,
+    };
     assert.equal(checkTrustRoot(embeddedRoot(), needs), undefined);
     const { certificateAuthorities, tlogs, ctlogs, timestampAuthorities } = trustMaterialOf(embeddedRoot());
     assert.ok(
