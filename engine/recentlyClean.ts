@@ -3,20 +3,41 @@ import type { ImageUse, Subject } from "../policy/subject/subject.ts";
 import { createIdentities } from "../async/identities.ts";
 
 /**
- * Milliseconds that "nothing was found" may be said again without looking: far below the time that a proof is kept, and what
- * time alone changes may show a minute late. A rollout asks the same of the same image many times a second.
+ * Milliseconds that "nothing was found" may be said again without looking, whatever it was made from: far below the time that a proof is
+ * kept. A rollout asks the same of the same image many times a second.
  */
 const MOMENT = 500;
-const MOST = 4_096;
+/** Milliseconds that it is said again at most: nothing else is kept longer than this without looking, either (presence, proofs). */
+const LONGEST = 600_000;
+/** Different places, and answers in all of them together: some MiB of each. */
+const MOST_PLACES = 4_096;
+const MOST_ANSWERS = 16_384;
 /** Characters of what tells a place: the API server takes a million of them for names of pull secrets. */
 const LONGEST_KEY = 1_024;
 
-/** What was clean under one set of policies, for objects that they see alike: by image, in milliseconds since the epoch. */
-export type CleanPlace = Map<string, number>;
+/** How long nothing can be said against an image, in milliseconds since the epoch. */
+export interface Lasting {
+  /** Before then nothing that the answer was made from has to be looked at again; -Infinity: nobody knows. */
+  readonly evidence: number;
+  /** Before then the clock alone changes nothing about it. */
+  readonly clock: number;
+}
+
+/** Of an image of which the text told all. */
+export const ALWAYS: Lasting = { evidence: Infinity, clock: Infinity };
+
+interface Clean {
+  readonly since: number;
+  readonly until: number;
+}
+
+/** What was clean under one set of policies, for objects that they see alike: by image. */
+export type CleanPlace = Map<string, Clean>;
 
 /**
- * Remembers for a moment that the policies found nothing to say about an image. Only at admission, only of a digest, only a clean answer:
- * what was refused, warned of, or could not be had is looked at anew each time.
+ * Remembers that the policies found nothing to say about an image, for as long as all that this was made from would be used again anyway, and for
+ * a moment at least. Only at admission, only of a digest, only a clean answer: what was refused, warned of, or could not be had is looked
+ * at anew each time.
  */
 export class RecentlyClean {
   readonly #places = new Map<string, CleanPlace>();
@@ -24,7 +45,7 @@ export class RecentlyClean {
   readonly #moment: number;
   #answers = 0;
 
-  /** @param moment milliseconds for which a clean answer may be said again. */
+  /** @param moment milliseconds for which a clean answer may be said again, whatever it was made from. */
   constructor(moment: number = MOMENT) {
     this.#moment = moment;
   }
@@ -47,17 +68,17 @@ export class RecentlyClean {
     if (key.length > LONGEST_KEY) return undefined;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
-    if (this.#places.size >= MOST) this.#forget();
+    if (this.#places.size >= MOST_PLACES) this.#forget();
     const place: CleanPlace = new Map();
     this.#places.set(key, place);
     return place;
   }
 
-  /** Whether an image was clean at this place a moment ago. `now` in milliseconds since the epoch. */
+  /** Whether an image was clean at this place, and nobody need look again. `now` in milliseconds since the epoch. */
   has(place: CleanPlace, { image }: ImageUse, now: number): boolean {
-    const at = place.get(image);
+    const clean = place.get(image);
     // A clock that was set back makes every answer old.
-    return at !== undefined && now >= at && now - at < this.#moment;
+    return clean !== undefined && now >= clean.since && now < clean.until;
   }
 
   /**
@@ -66,13 +87,20 @@ export class RecentlyClean {
    *
    * @param concerned the policies that match the object and the image.
    */
-  add(place: CleanPlace, { image, parsed }: ImageUse, concerned: readonly CompiledPolicy[], now: number): void {
+  add(
+    place: CleanPlace,
+    { image, parsed }: ImageUse,
+    concerned: readonly CompiledPolicy[],
+    now: number,
+    { evidence, clock }: Lasting,
+  ): void {
     if (parsed.status !== "ok" || parsed.reference.digest === undefined) return;
     const { tag } = parsed.reference;
     if (concerned.some((policy) => asksOfTheMoment(policy, tag))) return;
-    this.#answers += 1;
-    if (this.#answers > MOST) this.#forget();
-    place.set(image, now);
+    if (!place.has(image)) this.#answers += 1;
+    if (this.#answers > MOST_ANSWERS) this.#forget();
+    const until = Math.min(clock, Math.max(now + this.#moment, Math.min(evidence, now + LONGEST)));
+    place.set(image, { since: now, until });
   }
 
   #forget(): void {

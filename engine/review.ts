@@ -8,6 +8,7 @@ import type { Decision } from "../policy/finding/decision.ts";
 import {
   asksForFacts,
   boundDigest,
+  cleanUntil,
   defectFinding,
   judgedDigest,
   judgeFacts,
@@ -22,7 +23,7 @@ import { tagState } from "../policy/tagState.ts";
 import { MOST_USES, type ImageUse, type Subject } from "../policy/subject/subject.ts";
 import type { Gather } from "../evidence/provider.ts";
 import { FindingList, MOST_FINDINGS } from "./findingList.ts";
-import type { RecentlyClean } from "./recentlyClean.ts";
+import { ALWAYS, type Lasting, type RecentlyClean } from "./recentlyClean.ts";
 
 /** One object to be judged. */
 export interface ReviewRequest {
@@ -83,7 +84,7 @@ interface Progress {
   readonly digests: Map<string, string>;
   readonly isClean: (image: ImageUse) => boolean;
   /** Remembers an image without findings. */
-  readonly remember: (image: ImageUse, concerned: readonly CompiledPolicy[]) => void;
+  readonly remember: (image: ImageUse, concerned: readonly CompiledPolicy[], lasting: Lasting) => void;
   /** Something was not judged, and a finding says so. */
   partial: boolean;
 }
@@ -92,7 +93,7 @@ interface Progress {
  * Joins the pure rules with what is gathered. Static rules come first: once a deny policy refuses an image, its registry is not contacted.
  *
  * @param report is told of defects (a gatherer that throws, a rule that does): they are findings, never a pass.
- * @param clean remembers clean answers for a moment; absent: every image is looked at each time.
+ * @param clean remembers clean answers for as long as they stand; absent: every image is looked at each time.
  * @param turns has large objects judged in slices.
  */
 export function createReview(
@@ -133,8 +134,8 @@ function begin(request: ReviewRequest, clean: RecentlyClean | undefined): Progre
     exempt: exemptionsOf(request.exceptions ?? [], subject, now),
     digests: new Map(),
     isClean: (image) => place !== undefined && clean?.has(place, image, now) === true,
-    remember: (image, concerned) => {
-      if (place !== undefined) clean?.add(place, image, concerned, now);
+    remember: (image, concerned, lasting) => {
+      if (place !== undefined) clean?.add(place, image, concerned, now, lasting);
     },
     partial: false,
   };
@@ -165,7 +166,7 @@ function* judgeTexts(progress: Progress): Steps<readonly Question[]> {
     const before = findings.all.length;
     const question = yield* judgeWritten(concerned, image, progress);
     if (question !== undefined) questions.push(question);
-    else if (findings.all.length === before) progress.remember(image, concerned);
+    else if (findings.all.length === before) progress.remember(image, concerned, ALWAYS);
   }
   return questions;
 }
@@ -289,10 +290,18 @@ function* judgeAnswers(
       break;
     }
     const before = findings.all.length;
-    yield* judgeGathered(question, gathered[index] ?? FAILED, progress, report);
-    if (question.clean && findings.all.length === before) progress.remember(question.image, question.concerned);
+    const facts = gathered[index] ?? FAILED;
+    yield* judgeGathered(question, facts, progress, report);
+    if (question.clean && findings.all.length === before && facts.status === "ok")
+      progress.remember(question.image, question.concerned, lastingOf(question, facts.facts, progress.request.now));
   }
   return decision(progress);
+}
+
+function lastingOf({ policies }: Question, facts: ImageFacts, now: number): Lasting {
+  let clock = Infinity;
+  for (const policy of policies) clock = Math.min(clock, cleanUntil(policy, facts, now));
+  return { evidence: facts.standsUntil ?? -Infinity, clock };
 }
 
 function* judgeGathered(

@@ -4,6 +4,7 @@ import type { Outcome } from "../policy/facts/outcome.ts";
 import type { Reference } from "../policy/image/reference.ts";
 import type { ImageUse, Subject } from "../policy/subject/subject.ts";
 import type { ContentReason, Manifest, RepositoryReader } from "./registry/repository.ts";
+import type { Standing } from "./standing.ts";
 
 /** What is asked about one image. */
 export interface GatherRequest {
@@ -58,6 +59,8 @@ export interface FactContext {
   readonly open: (name: string) => RepositoryReader;
   /** Milliseconds since the epoch: no answer from before that will do (`LookAgain`). Absent: as old as it may be anyway. */
   readonly since?: number;
+  /** Told how long stands what is answered from what is kept. */
+  readonly standing: Standing;
   /** The judged digest's manifest; synchronous where it is cached. */
   readonly manifest: () => Outcome<Manifest, ContentReason> | Promise<Outcome<Manifest, ContentReason>>;
 }
@@ -75,6 +78,8 @@ export interface FactProvider {
   readonly name: string;
   /** Whether any of these policies asks for its facts: if not, no digest has to be known for it. */
   readonly wanted: (policies: readonly CompiledPolicy[]) => boolean;
+  /** `context.standing` is told of all that a synchronous answer is made from. Absent: what it says is good for the moment alone. */
+  readonly tellsStanding?: true;
   /** Synchronous where everything is cached. */
   readonly gather: (context: FactContext) => ProvidedFacts | Promise<ProvidedFacts>;
 }

@@ -8,6 +8,7 @@ import type { FactContext, FactProvider, ProvidedFacts } from "./provider.ts";
  */
 export const eitherSigns = (cosign: FactProvider, notation: FactProvider): FactProvider => ({
   name: "signatures",
+  ...(cosign.tellsStanding === true && notation.tellsStanding === true ? { tellsStanding: true } : {}),
   wanted: (policies) => cosign.wanted(policies) || notation.wanted(policies),
   gather: (context) => {
     const { policies } = context.request;

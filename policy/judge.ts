@@ -104,6 +104,16 @@ export function judgeFacts(
   return found.length === 0 ? NONE : toFindings(policy, subject, image, found, judgedDigest(image, facts));
 }
 
+/**
+ * Of an image that a policy has nothing to say about: milliseconds since the epoch before which the clock alone does not change that, with
+ * the same facts.
+ */
+export function cleanUntil({ rules }: CompiledPolicy, facts: ImageFacts, now: number): number {
+  let until = Infinity;
+  for (const rule of rules) until = Math.min(until, rule.cleanUntil(facts, now));
+  return until;
+}
+
 /** The digest that a decision is about, where it is known. */
 export function judgedDigest({ parsed }: ImageUse, facts: ImageFacts | undefined): string | undefined {
   if (parsed.status === "ok" && parsed.reference.digest !== undefined) return parsed.reference.digest;

@@ -10,7 +10,7 @@ export interface ChildSetup {
   readonly only?: readonly string[];
   /** Base URL of the registry that stands for registry.company.com. */
   readonly registry: string;
-  /** false: no clean answer is said again, as if no image came twice within that moment. */
+  /** false: no clean answer is said again because it was given a moment ago, as if no image came twice within that moment. */
   readonly remember: boolean;
 }
 

@@ -17,6 +17,7 @@ import { malformed } from "../registry/failure.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ContentReason, Manifest, RepositoryReader } from "../registry/repository.ts";
 import { unreadableRepository } from "../registry/unreadable.ts";
+import { Standing } from "../standing.ts";
 import { runningDigest } from "./runningDigest.ts";
 import { isImage } from "./tagMatch.ts";
 import { within } from "../../async/signals.ts";
@@ -55,6 +56,7 @@ interface View {
    * and one whose namespace asks for too much must not tell the others that it was turned away.
    */
   readonly once: string | undefined;
+  readonly standing: Standing;
 }
 
 /** The image's own facts, before the providers add theirs. */
@@ -84,6 +86,7 @@ export function createGather(options: GatherOptions): Gathering {
     keychain: Keychain,
     signal: AbortSignal,
     once: string | undefined,
+    standing: Standing,
   ): View | undefined => {
     const open = (name: string, parsed: Reference | undefined): CachedRepository | undefined => {
       const endpoint = registry.endpoint(name);
@@ -98,6 +101,7 @@ export function createGather(options: GatherOptions): Gathering {
       repository,
       signal,
       once,
+      standing,
       open: (name) => {
         if (name === reference.name) return repository;
         const parsed = parseReference(name);
@@ -106,7 +110,9 @@ export function createGather(options: GatherOptions): Gathering {
     };
   };
 
-  const tagOf = ({ reference, repository, signal, once }: View): Maybe<ManifestOutcome> => {
+  const tagOf = ({ reference, repository, signal, once, standing }: View): Maybe<ManifestOutcome> => {
+    // What a tag names may be another any time.
+    standing.end();
     const tag = reference.tag ?? "latest";
     if (once === undefined) return repository.peekManifestByTag(tag) ?? repository.manifestByTag(tag, signal);
     const key = `${once}\n${reference.name}:${tag}\n${repository.scope}`;
@@ -117,8 +123,8 @@ export function createGather(options: GatherOptions): Gathering {
     return answer;
   };
 
-  const manifestOf = ({ repository, signal }: View, digest: string): Maybe<ManifestOutcome> =>
-    repository.peekManifest(digest) ?? repository.manifest(digest, signal);
+  const manifestOf = ({ repository, signal, standing }: View, digest: string): Maybe<ManifestOutcome> =>
+    repository.peekManifest(digest, standing) ?? repository.manifest(digest, signal);
 
   const byDigest = (seen: View, digest: string, { policies, mode }: GatherRequest): Maybe<OwnFacts> => {
     const rules = policies.flatMap((policy) => policy.digest ?? []);
@@ -176,7 +182,8 @@ export function createGather(options: GatherOptions): Gathering {
     for (const policies of byAction(request.policies, request.subject)) {
       const wanted = providers.filter((provider) => provider.wanted(policies));
       if (wanted.length === 0) continue;
-      const { reference, repository, open } = seen;
+      const { reference, repository, open, standing } = seen;
+      if (wanted.some(({ tellsStanding }) => tellsStanding !== true)) standing.end();
       const context: FactContext = {
         request: { ...request, policies },
         reference,
@@ -184,6 +191,7 @@ export function createGather(options: GatherOptions): Gathering {
         repository,
         open,
         manifest,
+        standing,
         ...(since === undefined ? {} : { since }),
       };
       facts = chain(facts, (before) =>
@@ -195,11 +203,14 @@ export function createGather(options: GatherOptions): Gathering {
 
   const gather: Gather = (request) => {
     const asking = new Asking(() => askerOf(request.subject, request.mode));
-    const facts = onBehalfOf(asking, () => gatherFor(request));
+    const standing = new Standing();
+    const facts = onBehalfOf(asking, () => gatherFor(request, standing));
+    // Who had to wait for something read it anew, and learns how long it stands when he asks the next time.
+    if (!(facts instanceof Promise) && standing.until > request.now) return { ...facts, standsUntil: standing.until };
     return chain(facts, (found) => (request.signal.aborted && asking.heldUp ? blameQueues(found) : found));
   };
 
-  const gatherFor: Gather = (request) => {
+  const gatherFor = (request: GatherRequest, standing: Standing): Maybe<ImageFacts> => {
     const { image, policies, concerned = policies, signal, subject, mode } = request;
     if (image.parsed.status !== "ok") return NO_FACTS;
     // Before anything is answered from what is kept.
@@ -207,7 +218,8 @@ export function createGather(options: GatherOptions): Gathering {
     const { reference } = image.parsed;
     return chain(keychains.open({ subject, policies: concerned }, signal), (keychain): Maybe<ImageFacts> => {
       const once = mode === "admission" ? subject.namespace : undefined;
-      const seen = view(reference, concerned, keychain, signal, once);
+      standing.limit(keychain.until);
+      const seen = view(reference, concerned, keychain, signal, once, standing);
       if (seen === undefined) return withoutRegistry(reference);
       const own = reference.digest === undefined ? byTag(seen, request) : byDigest(seen, reference.digest, request);
       return chain(own, (facts) => fromProviders(seen, request, facts, since));
@@ -220,7 +232,7 @@ export function createGather(options: GatherOptions): Gathering {
     if (reference.digest !== undefined) return { status: "verified", value: reference.digest };
     return onBehalfOf(new Asking(() => askerOf(subject, "admission")), () =>
       chain(keychains.open({ subject, policies }, signal), (keychain): Maybe<Outcome<string>> => {
-        const seen = view(reference, policies, keychain, signal, subject.namespace);
+        const seen = view(reference, policies, keychain, signal, subject.namespace, new Standing());
         return seen === undefined ? noRegistry(reference) : chain(tagOf(seen), (named) => namedDigest(named));
       }),
     );

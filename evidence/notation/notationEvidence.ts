@@ -6,6 +6,7 @@ import { judgeSignatures } from "../../policy/rules/signatures.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import type { FactContext, FactProvider } from "../provider.ts";
 import type { RepositoryReader } from "../registry/repository.ts";
+import type { Standing } from "../standing.ts";
 import { Effort } from "../sigstore/find/effort.ts";
 import { OUTCOME_TIMES, placeKey, type OutcomeTimes } from "../sigstore/keptOutcomes.ts";
 import { Lookup, type LookupTools } from "./lookup.ts";
@@ -42,10 +43,11 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
   const recall = (
     all: readonly Open[],
     since: number,
+    standing: Standing,
   ): { readonly answers: Answers; readonly open: readonly Open[] } => {
     const answers: Answers = new Map();
     const open = all.filter((asked) => {
-      const known = outcomes.recall(asked, since);
+      const known = outcomes.recall(asked, since, standing);
       if (known !== undefined) answers.set(asked.id, known.outcome);
       return known?.complete !== true;
     });
@@ -53,8 +55,8 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
   };
 
   const find = (context: FactContext, all: readonly Open[]): Answers | Promise<Answers> => {
-    const { since = -Infinity, request } = context;
-    const { answers, open } = recall(all, since);
+    const { since = -Infinity, request, standing } = context;
+    const { answers, open } = recall(all, since, standing);
     const known = open.length === 0 || isEnough(answers, request.policies);
     if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
     if (known) return answers;
@@ -77,7 +79,7 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
       },
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
-        const late = recall(all, since);
+        const late = recall(all, since, standing);
         const effort = efforts.get(key);
         const why = effort?.excessive === true ? "junk" : effort?.crowded === true ? "crowded" : "late";
         for (const one of late.open)
@@ -129,6 +131,7 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
 
   return {
     name: "notation",
+    tellsStanding: true,
     wanted: (policies) => policies.some((policy) => authoritiesOf(policy).length > 0),
     gather: (context) => {
       const authorities = distinct(context.request.policies.flatMap(authoritiesOf));

@@ -4,6 +4,7 @@ import { isOurs } from "../../policy/facts/unavailable.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import { late } from "../registry/failure.ts";
 import { KeptOutcomes, type OutcomeTimes } from "../sigstore/keptOutcomes.ts";
+import type { Standing } from "../standing.ts";
 import type { Tally } from "./find/tally.ts";
 
 /** One authority's question about one image: `key` holds everything that the verdict depends on. */
@@ -41,13 +42,18 @@ export class Outcomes {
     this.#metrics = metrics;
   }
 
-  /** `complete`: there is nothing more to know. */
+  /** `complete`: there is nothing more to know. `standing` is told how long it stands. */
   recall(
     { key }: Asked,
     since: number,
+    standing: Standing,
   ): { readonly outcome: SignatureOutcome; readonly complete: boolean } | undefined {
     const kept = this.#kept.fresh(key, since);
-    return kept !== undefined && this.#holds(kept.outcome) ? kept : undefined;
+    if (kept === undefined || !this.#holds(kept.outcome)) return undefined;
+    // One good one is enough: what is not there helped nobody to pass.
+    if (kept.outcome.status === "verified")
+      standing.limit(Math.min(this.#kept.until(kept), this.#until.get(kept.outcome) ?? Infinity));
+    return kept;
   }
 
   /** Takes over what a lookup has found; in the middle of it only proofs, since what is missing may come yet. */

@@ -100,6 +100,8 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
   /** Digest-matched: the image itself is looked at only to know its children. */
   const fromReports = (source: Of<"vulnerabilityReport">, { context, manifest }: Image): Maybe<ScanOutcome> =>
     chain(manifest(), (outcome) => {
+      // The cluster tells of a new one at any time.
+      context.standing.end();
       const found = vulnerabilityReports(
         context.digest,
         childrenOf(outcome),
@@ -118,6 +120,7 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
 
   const fromPod = ({ id, key }: Of<"podAnnotation">, { context }: Image, image: ImageParts): Maybe<ScanOutcome> => {
     const { annotations, images } = context.request.subject;
+    context.standing.end();
     const text = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
     if (text === undefined) return { status: "absent", message: "none" };
     const others = images.length > 1;
@@ -204,6 +207,8 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
 
   return {
     name: "scan",
+    // Whether a digest runs already only softens what is found: of a clean image it says nothing.
+    tellsStanding: true,
     wanted: (policies) => policies.some(({ scan, baseImages }) => scan !== undefined || baseImages !== undefined),
     gather: (context) => {
       const wanted = plan(context.request.policies);

@@ -31,7 +31,7 @@ export const ask = (
   const { repository: name } = want.authority;
   const repository = name === undefined || name === beside.name ? beside : context.open(name);
   const place = placeKey(repository, digest);
-  const resolved = resolveSigner(want.authority, sources, context.request.signal);
+  const resolved = resolveSigner(want.authority, sources, context.request.signal, context.standing);
   return resolved instanceof Promise
     ? resolved.then((one) => ({ want, resolved: one, repository, digest, place }))
     : { want, resolved, repository, digest, place };

@@ -10,6 +10,7 @@ import { Lookup, type LookupQuestion, type LookupState } from "./lookup.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Signer } from "./proof.ts";
 import type { SignerSources } from "./signers.ts";
+import type { Standing } from "../standing.ts";
 import { Answers, factKey, satisfies, wantsOf, type CosignFacts, type Want } from "./wants.ts";
 
 /** Made once: the reason that abort() makes for itself has a stack to be traced. */
@@ -66,10 +67,11 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   const recall = (
     all: readonly Asked[],
     since: number,
+    standing: Standing,
     age: AnswerAge | undefined,
   ): { readonly answers: Answers; readonly open: readonly Open[] } => {
     const answers = new Answers();
-    const unknown = all.filter((asked) => !outcomes.recall(asked, answers, since, age));
+    const unknown = all.filter((asked) => !outcomes.recall(asked, answers, since, standing, age));
     const open = unknown.flatMap((asked) =>
       asked.resolved.status === "ready" ? [{ ...asked, signer: asked.resolved.signer }] : [],
     );
@@ -103,8 +105,8 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
 
   const find = (all: readonly Asked[], inquiry: Inquiry, context: FactContext): Answers | Promise<Answers> => {
     const { signal } = context.request;
-    const { since = -Infinity } = context;
-    const { answers, open } = recall(all, since, inquiry.age);
+    const { since = -Infinity, standing } = context;
+    const { answers, open } = recall(all, since, standing, inquiry.age);
     const known = open.length === 0 || inquiry.enough(answers);
     if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
     if (known) return answers;
@@ -125,7 +127,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       },
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
-        const late = recall(all, since, inquiry.age);
+        const late = recall(all, since, standing, inquiry.age);
         const effort = efforts.get(key) ?? new Effort();
         const total = totalOf(context);
         total.learn(effort);
@@ -180,6 +182,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   return {
     provider: {
       name: "signatures",
+      tellsStanding: true,
       wanted: (policies) =>
         policies.some(({ signatures, attestations }) => signatures !== undefined || (attestations ?? []).length > 0),
       gather: (context) => {

@@ -61,16 +61,21 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
   fresh(key: string, since: number): Kept<T> | undefined {
     const kept = this.#kept.get(key);
     if (kept === undefined || kept.at < since) return undefined;
-    const time = kept.outcome.status === "verified" ? this.#times.verified : this.#times.negative;
-    return younger(kept.at, this.#clock(), time) ? kept : undefined;
+    return younger(kept.at, this.#clock(), this.until(kept) - kept.at) ? kept : undefined;
   }
 
   /** An outcome of a completed search, as old as it may be, whatever it says. */
   within(key: string, age: AnswerAge, since: number): Kept<T> | undefined {
     const kept = this.#kept.get(key);
     if (kept?.complete !== true || kept.at < since) return undefined;
-    const time = age === "kept" ? this.#times.whole : this.#times.negative;
-    return younger(kept.at, this.#clock(), time) ? kept : undefined;
+    return younger(kept.at, this.#clock(), this.until(kept, age) - kept.at) ? kept : undefined;
+  }
+
+  /** Milliseconds since the epoch: until then the answer of `fresh`, or of `within` this age, stays. */
+  until({ outcome, at }: Pick<Kept<T>, "outcome" | "at">, age?: AnswerAge): number {
+    const { verified, negative, whole } = this.#times;
+    if (age !== undefined) return at + (age === "kept" ? whole : negative);
+    return at + (outcome.status === "verified" ? verified : negative);
   }
 
   /**

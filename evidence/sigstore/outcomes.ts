@@ -4,6 +4,7 @@ import { late } from "../registry/failure.ts";
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/facts.ts";
 import type { AnswerAge } from "../attestations.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
+import type { Standing } from "../standing.ts";
 import { keyOf, type Asked, type Open } from "./asked.ts";
 import { KeptOutcomes, type Looked, type OutcomeTimes } from "./keptOutcomes.ts";
 import type { LookupState } from "./lookup.ts";
@@ -53,10 +54,11 @@ export class Outcomes {
 
   /**
    * Answers from what is known; says whether there is nothing more to know. `age`: how old that may be, whatever it says; nothing is from
-   * before `since`.
+   * before `since`. `standing` is told how long it stands.
    */
-  recall(asked: Asked, answers: Answers, since: number, age?: AnswerAge): boolean {
+  recall(asked: Asked, answers: Answers, since: number, standing: Standing, age?: AnswerAge): boolean {
     const { want, resolved } = asked;
+    if (resolved.status !== "ready" || resolved.renewable !== undefined) standing.end();
     if (resolved.status === "unavailable") {
       put(answers, want, { status: "unavailable", cause: resolved.cause, message: resolved.message });
       return true;
@@ -75,8 +77,11 @@ export class Outcomes {
     }
     const store = this.#store(want, age !== undefined);
     const kept = age === undefined ? store.fresh(key, since) : store.within(key, age, since);
-    if (kept !== undefined) put(answers, want, kept.outcome);
-    return kept?.complete === true;
+    if (kept === undefined) return false;
+    put(answers, want, kept.outcome);
+    // Where one good one is enough, what is not there helped nobody to pass: only what is limits that.
+    if (age !== undefined || kept.outcome.status === "verified") standing.limit(store.until(kept, age));
+    return kept.complete;
   }
 
   /**
@@ -157,7 +162,7 @@ export class Outcomes {
   }
 }
 
-type Store = Pick<KeptOutcomes<AnyOutcome>, "fresh" | "within" | "stale" | "staleOfAll" | "keep" | "forget">;
+type Store = Pick<KeptOutcomes<AnyOutcome>, "fresh" | "within" | "until" | "stale" | "staleOfAll" | "keep" | "forget">;
 
 /** Large statements stay text, small ones are parsed, which takes about three times what they were read from. */
 const sizeOf = (outcome: AttestationOutcome, bytes: number): number => {

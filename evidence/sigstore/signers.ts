@@ -2,6 +2,7 @@ import type { CompiledAuthority, SigstoreAuthority, TrustedKey, TrustRootSource 
 import type { Outcome, UnavailableCause } from "../../policy/facts/outcome.ts";
 import type { KmsKeys } from "../trust/keys/kmsKeys.ts";
 import type { KnownRoot, TrustRoots } from "../trust/trustRoots.ts";
+import type { Standing } from "../standing.ts";
 import type { Signer } from "./proof.ts";
 
 /** An authority with everything that it trusts at this moment. */
@@ -24,12 +25,13 @@ export interface SignerSources {
 
 /**
  * The signer behind an authority, as it is now. Synchronous where nothing has to be fetched: literal keys always, the rest once
- * it is known. A key without a log needs no trust root, and nothing is fetched for it (air gap).
+ * it is known. A key without a log needs no trust root, and nothing is fetched for it (air gap). `standing` is told how long it is this one.
  */
 export const resolveSigner = (
   authority: CompiledAuthority,
   { kms, roots }: SignerSources,
   signal: AbortSignal,
+  standing: Standing,
 ): ResolvedSigner | Promise<ResolvedSigner> => {
   if (authority.type === "notation") return NO_SIGNER;
   const settled = constant.get(authority);
@@ -37,6 +39,9 @@ export const resolveSigner = (
   const source = rootOf(authority);
   const root = source === undefined ? undefined : roots.peek(source);
   const held = authority.type === "key" && authority.kms !== undefined ? kms.peek(authority.kms) : undefined;
+  // After they were looked at, which starts a renewal that is due.
+  if (source !== undefined) standing.limit(roots.until(source));
+  if (authority.type === "key" && authority.kms !== undefined) standing.limit(kms.until(authority.kms));
   const rootReady = source === undefined || root !== undefined;
   if (rootReady && authority.type === "keyless") return ready(authority, [], root);
   if (rootReady && authority.type === "key" && authority.kms === undefined)

@@ -37,6 +37,8 @@ export interface TrustRootOptions {
 export interface TrustRoots {
   /** What is known without waiting; undefined where it has to be fetched first. Starts a renewal that is due. */
   readonly peek: (source: TrustRootSource) => KnownRoot | undefined;
+  /** Milliseconds since the epoch: until then `peek` gives no other root; -Infinity while one is being renewed. */
+  readonly until: (source: TrustRootSource) => number;
   /** Never rejects; `unavailable` (trustRoot) where there is none to be had. */
   readonly get: (source: TrustRootSource, signal: AbortSignal) => Promise<Outcome<KnownRoot, never>>;
 }
@@ -132,8 +134,15 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
     return entry.known;
   };
 
+  const until: TrustRoots["until"] = (source) => {
+    if (source.type === "document") return Infinity;
+    const { flight, due } = entryOf(source);
+    return flight === undefined ? due : -Infinity;
+  };
+
   return {
     peek,
+    until,
     get: async (source, signal) => {
       const known = peek(source);
       if (known !== undefined) return { status: "verified", value: known };

@@ -17,6 +17,7 @@ export const attestations: Rule<"attestations", readonly AttestationRule[]> = de
   needs: (rules) => (rules.length === 0 ? "nothing" : "content"),
   judge: (rules, facts, context) => rules.flatMap((rule) => judgeAttestations(rule, facts, context)),
   dependsOn: (rules) => ({ time: rules.some(({ maxAge }) => maxAge !== undefined) }),
+  cleanUntil: (rules, facts, now) => Math.min(...rules.map((rule) => youngUntil(rule, facts, now))),
 });
 
 /**
@@ -142,3 +143,24 @@ function checked(condition: CompiledCondition, proved: ProvedStatement, image: C
   answers.set(condition, byStatement);
   return answer;
 }
+
+/** When the first statement that may count is too old. That one dated ahead counts some day takes nothing away. */
+const youngUntil = (
+  { predicateType, authorities, maxAge }: AttestationRule,
+  facts: ImageFacts,
+  now: number,
+): number => {
+  if (maxAge === undefined) return Infinity;
+  const statements = authorities.trusted.flatMap(({ id }) => {
+    const outcome = facts.attestations.get(attestationKey(predicateType, id));
+    return outcome?.status === "verified" ? outcome.value : [];
+  });
+  const ends = statements.map(({ proof: { signedAt }, predicate }) => {
+    const times = [signedAt, finishedAt(predicate)].map((time) =>
+      time === undefined ? undefined : parseRfc3339(time),
+    );
+    // Too old in the millisecond after.
+    return Math.min(...times.filter((time) => time !== undefined)) + maxAge + 1;
+  });
+  return Math.min(...ends.filter((end) => end > now));
+};

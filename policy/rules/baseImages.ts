@@ -20,6 +20,8 @@ export const baseImages: Rule<"baseImages", BaseImagesRule> = defineRule({
   judge: judgeBaseImages,
   // Provenance may be attested that names another base.
   dependsOn: ({ authorities }) => ({ time: authorities !== undefined }),
+  // That is for the evidence to tell: the rule itself looks at no clock.
+  cleanUntil: () => Infinity,
 });
 
 /**

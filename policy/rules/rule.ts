@@ -60,6 +60,11 @@ export interface PolicyRule<Name extends SpecRule = SpecRule, Compiled = unknown
   readonly needs: (image: ImageContext & { readonly reference: Reference }) => Need;
   readonly judgeText: (image: ImageContext) => readonly RuleFinding[];
   readonly judge: (facts: ImageFacts, context: JudgingContext) => readonly RuleFinding[];
+  /**
+   * Of an image that it has nothing to say about: milliseconds since the epoch before which the clock alone does not change that, with the same
+   * facts. -Infinity: nobody knows.
+   */
+  readonly cleanUntil: (facts: ImageFacts, now: number) => number;
 }
 
 /** A row of the table of rules. Made by `defineRule`. */
@@ -82,6 +87,8 @@ export interface RuleDefinition<Name extends SpecRule, Compiled> {
   readonly judge?: (rule: Compiled, facts: ImageFacts, context: JudgingContext) => readonly RuleFinding[];
   /** Absent: on the evidence alone. */
   readonly dependsOn?: (rule: Compiled) => Dependence;
+  /** `PolicyRule.cleanUntil`. Absent: for ever, or, where it depends on the time, nobody knows. */
+  readonly cleanUntil?: (rule: Compiled, facts: ImageFacts, now: number) => number;
 }
 
 /** Makes a row of the table. */
@@ -92,6 +99,7 @@ export function defineRule<Name extends SpecRule, Compiled>({
   judgeText = () => NOTHING,
   judge = () => NOTHING,
   dependsOn = () => EVIDENCE_ALONE,
+  cleanUntil = (rule) => (dependsOn(rule).time === true ? -Infinity : Infinity),
 }: RuleDefinition<Name, Compiled>): Rule<Name, Compiled> {
   return {
     name,
@@ -106,6 +114,7 @@ export function defineRule<Name extends SpecRule, Compiled>({
         needs: (image) => needs(compiled, image),
         judgeText: (image) => judgeText(compiled, image),
         judge: (facts, context) => judge(compiled, facts, context),
+        cleanUntil: (facts, now) => cleanUntil(compiled, facts, now),
       });
     },
   };

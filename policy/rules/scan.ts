@@ -28,6 +28,7 @@ export const scan: Rule<"scan", ScanRule> = defineRule({
     age: sources.some((source) => source.type === "vulnerabilityReport" && source.grace > 0),
     podAnnotations: sources.flatMap((source) => (source.type === "podAnnotation" ? [source.key] : [])),
   }),
+  cleanUntil: (rule, facts, now) => fitsUntil(rule, facts, now),
 });
 
 /** How far a scan's date may lie ahead of our clock (design.md section 9), in milliseconds. */
@@ -191,4 +192,17 @@ function judgeReports(
   return soften
     ? findings.map((one) => (SOFTENED_BY_RUNNING.has(one.reason) ? { ...one, atMost: "warn" } : one))
     : findings;
+}
+
+/** When the first report is too old, or the first allowance ends, whichever of them the verdict is made from. */
+function fitsUntil({ sources, maxAge, allowCVEs }: ScanRule, facts: ImageFacts, now: number): number {
+  const ends = [...allowCVEs.values()].flatMap(({ expires }) => expires ?? []);
+  for (const { id } of maxAge === undefined ? [] : sources) {
+    const outcome = facts.scans.get(id);
+    if (outcome?.status !== "verified") continue;
+    for (const { scannedAt } of outcome.value.flatMap(({ reports }) => reports))
+      // Too old in the millisecond after.
+      if (scannedAt !== undefined) ends.push(Date.parse(scannedAt) + (maxAge ?? 0) + 1);
+  }
+  return Math.min(...ends.filter((end) => end > now));
 }

@@ -349,8 +349,8 @@ describe("what is kept of signatures", () => {
       throw new Error("was contacted");
     };
     const evidence = evidenceUnderTest(undefined, {
-      kms: { peek: nobody, isGone: nobody, get: nobody },
-      roots: { peek: nobody, get: nobody },
+      kms: { peek: nobody, until: nobody, isGone: nobody, get: nobody },
+      roots: { peek: nobody, until: nobody, get: nobody },
     });
     const repository = new MemoryRepository();
     repository.load(bundled);

@@ -212,7 +212,11 @@ describe("a signature that was proved before", () => {
     const foreign = await sigstoreInstance();
     let json = sigstore.trustedRoot;
     const root = (): KnownRoot => ({ json, hash: json });
-    const roots = { peek: root, get: async () => ({ status: "verified", value: root() }) as const };
+    const roots = {
+      peek: root,
+      until: () => Infinity,
+      get: async () => ({ status: "verified", value: root() }) as const,
+    };
     const evidence = evidenceUnderTest(undefined, { roots });
     const repository = new MemoryRepository();
     const by = await sigstore.issue();

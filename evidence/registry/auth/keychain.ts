@@ -6,6 +6,7 @@ import type { Subject } from "../../../policy/subject/subject.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { Limiter } from "../http/limiter.ts";
 import type { RegistrySettings } from "../settings.ts";
+import { Standing } from "../../standing.ts";
 import type { ClusterReads } from "./clusterReads.ts";
 import type { CloudCredentials } from "./cloud/cloudCredentials.ts";
 import { ANONYMOUS, CredentialUnreadable, type CredentialSource, type UnreadableCode } from "./credential.ts";
@@ -19,6 +20,8 @@ export interface Keychain {
    * operator's own (only where `named`: a policy names the repository), the cloud's, none at all.
    */
   readonly sources: (endpoint: Endpoint, named: boolean) => readonly CredentialSource[];
+  /** Milliseconds since the epoch: when some of it is read again; -Infinity where some of it could not be read. */
+  readonly until: number;
 }
 
 /** Everything that credentials come from: the request, the cluster, a file, the cloud. */
@@ -92,28 +95,34 @@ export function createKeychains(options: KeychainOptions): Keychains {
   };
   const files = new FreshValues<Entries>({ ...times, maxSize: 8 * MiB, sizeOf: dockerConfigSize });
 
-  const secret = (namespace: string, name: string, signal: AbortSignal): Part => {
+  const peek = <T>(values: FreshValues<T>, key: string, standing: Standing): ReturnType<FreshValues<T>["peek"]> => {
+    const known = values.peek(key);
+    if (known !== undefined) standing.limit(known.at + TIME);
+    return known;
+  };
+
+  const secret = (namespace: string, name: string, signal: AbortSignal, standing: Standing): Part => {
     if (cluster === undefined) return NOTHING;
     const key = `${namespace}/${name}`;
     return (
-      secrets.peek(key) ??
+      peek(secrets, key, standing) ??
       secrets.get(key, signal, async (ends) =>
         pullSecretEntries(await inTurn(ends, () => cluster.readSecret(namespace, name, ends))),
       )
     );
   };
 
-  const ofPod = (subject: Subject, signal: AbortSignal): Part[] => {
+  const ofPod = (subject: Subject, signal: AbortSignal, standing: Standing): Part[] => {
     if (!settings.readPullSecrets || cluster === undefined || subject.namespace === "") return [];
     const { namespace, serviceAccount } = subject;
     const account = serviceAccount === "" ? "default" : serviceAccount;
     const key = `${namespace}/${account}`;
-    const known = accounts.peek(key);
+    const known = peek(accounts, key, standing);
     const all = (names: readonly string[]): Part[] =>
       [...new Set([...subject.imagePullSecrets, ...names])]
         .filter((name) => SECRET_NAME.test(name))
         .slice(0, MOST_SECRETS)
-        .map((name) => secret(namespace, name, signal));
+        .map((name) => secret(namespace, name, signal, standing));
     if (known !== undefined) return all(known.value);
     const read = accounts.get(
       key,
@@ -128,11 +137,11 @@ export function createKeychains(options: KeychainOptions): Keychains {
     ];
   };
 
-  const own = (signal: AbortSignal): Part[] => {
+  const own = (signal: AbortSignal, standing: Standing): Part[] => {
     const file = settings.dockerConfig;
     if (file === undefined) return [];
     return [
-      files.peek(file) ??
+      peek(files, file, standing) ??
         files.get(file, signal, async (ends) =>
           parseDockerConfig(await readFile(file, { encoding: "utf8", signal: ends })),
         ),
@@ -141,16 +150,17 @@ export function createKeychains(options: KeychainOptions): Keychains {
 
   return {
     open: ({ subject, policies }, signal) => {
-      const groups: Part[][] = [ofPod(subject, signal), policies.flatMap(lent), own(signal)];
+      const standing = new Standing();
+      const groups: Part[][] = [ofPod(subject, signal, standing), policies.flatMap(lent), own(signal, standing)];
       const flat = groups.flat();
       if (flat.some((part) => part instanceof Promise)) {
         return Promise.all(groups.map(async (group) => merge(await settled(group)))).then(([pod, ...others]) =>
-          keychain([bounded(pod), ...others], cloud),
+          keychain([bounded(pod), ...others], cloud, -Infinity),
         );
       }
       // None of them is a promise, by the line above.
       const [pod, ...others] = (groups as Loaded<Entries>[][]).map(merge);
-      return keychain([bounded(pod), ...others], cloud);
+      return keychain([bounded(pod), ...others], cloud, standing.until);
     },
   };
 }
@@ -206,13 +216,14 @@ function bounded(group: Merged | undefined): Merged {
 /** Where a policy or the operator has the same credential, it is theirs: of equal ones the last counts. */
 const ofPod = ({ id, get }: CredentialSource): CredentialSource => ({ id, get, ofPod: true });
 
-function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined): Keychain {
+function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined, until: number): Keychain {
   const [pod, policies, own] = groups;
   const codes = groups.flatMap(({ missing }) => missing ?? []);
   const missing = codes.find((code) => code === "crowded") ?? codes[0];
   const entriesOf = (group: Merged | undefined): Entries =>
     group === undefined || group.status === "failed" ? [] : group.value;
   return {
+    until: missing === undefined ? until : -Infinity,
     sources: ({ credentialHost, repository }, named) => {
       const match = (entries: Entries): readonly CredentialSource[] =>
         entries.length === 0 ? [] : matchDockerConfig(entries, credentialHost, repository);

@@ -5,6 +5,7 @@ import { type Failure, isUnauthorised, late, unavailable, type RegistryFlight, t
 import type { ContentReason } from "../repository.ts";
 import type { CacheTimes } from "../settings.ts";
 import type { EvidenceCache } from "./evidenceCache.ts";
+import type { Standing } from "../../standing.ts";
 import { wasHeldUp } from "../../../async/shares/party.ts";
 import { SingleFlight } from "../../../async/singleFlight.ts";
 import { younger } from "../../../async/younger.ts";
@@ -64,9 +65,10 @@ export class AnswerKeeper {
     this.#renewed = this.#options.clock();
   }
 
-  /** An answer that may still be used. Synchronous; counts nothing. */
+  /** An answer that may still be used. Synchronous; counts nothing. `standing` is told how long a good one stands. */
   peek<T>(
     question: Pick<AccessQuestion<T>, "key" | "time" | "load"> & Partial<Pick<AccessQuestion<T>, "kind">>,
+    standing?: Standing,
   ): Outcome<T, ContentReason> | undefined {
     const answered = this.#options.cache.answers.get(question.key);
     if (answered === undefined) return undefined;
@@ -74,9 +76,13 @@ export class AnswerKeeper {
     const now = this.#options.clock();
     if (at < this.#renewed && (question.kind === "manifest" || question.kind === "tag")) return undefined;
     if (outcome.status !== "verified") return younger(at, now, this.#options.times.negative) ? outcome : undefined;
-    if (!younger(at, now, question.time) && !younger(quietSince, now, QUIET)) return undefined;
+    const fresh = younger(at, now, question.time);
+    if (!fresh && !younger(quietSince, now, QUIET)) return undefined;
     const value = question.load(outcome.digest);
-    return value === undefined ? undefined : { status: "verified", value };
+    if (value === undefined) return undefined;
+    if (fresh) standing?.limit(at + question.time);
+    else standing?.end();
+    return { status: "verified", value };
   }
 
   async ask<T>(question: AccessQuestion<T>, signal: AbortSignal): Promise<Outcome<T, ContentReason>> {

@@ -6,6 +6,7 @@ import type { EvidenceMetrics } from "../../metrics.ts";
 import { currentParty } from "../../../async/shares/party.ts";
 import { standIn } from "../../../async/shares/standIn.ts";
 import { isOurs } from "../../../policy/facts/unavailable.ts";
+import type { Standing } from "../../standing.ts";
 import { digestAlgorithm, digestOfTag } from "../digest.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { absent, type Failure, isUnauthorised, isUnread, malformed, type Unavailable } from "../failure.ts";
@@ -54,8 +55,8 @@ export class CachedRepository implements RepositoryReader {
   }
 
   /** A fresh answer from the cache, if there is one that needs no asking. */
-  peekManifest(digest: string): Outcome<Manifest, ContentReason> | undefined {
-    return this.#peek((source) => this.#manifest(digest, source));
+  peekManifest(digest: string, standing?: Standing): Outcome<Manifest, ContentReason> | undefined {
+    return this.#peek((source) => this.#manifest(digest, source), standing);
   }
 
   peekManifestByTag(tag: string): Outcome<Manifest, ContentReason> | undefined {
@@ -213,13 +214,14 @@ export class CachedRepository implements RepositoryReader {
     return outcome;
   }
 
-  #peek<T>(asked: Asked<T>): Outcome<T, ContentReason> | undefined {
+  #peek<T>(asked: Asked<T>, standing?: Standing): Outcome<T, ContentReason> | undefined {
     const { keeper, metrics } = this.#services;
     for (const source of this.#sources) {
       const question = asked(source);
-      const known = keeper.peek(question);
+      const known = keeper.peek(question, standing);
       if (known?.status === "verified" || (known !== undefined && this.#sources.length === 1)) {
         metrics.cacheRequest(question.kind, "hit");
+        if (known.status !== "verified") standing?.end();
         return known;
       }
     }

@@ -34,6 +34,8 @@ export interface KmsKeys {
    * Starts a renewal that is due.
    */
   readonly peek: (uri: string) => { readonly key: TrustedKey; readonly fresh: boolean } | undefined;
+  /** Milliseconds since the epoch: until then `peek` gives no other answer; -Infinity while the key is being renewed. */
+  readonly until: (uri: string) => number;
   /** Whether the service said that there is no such key, or none that may be used: nobody is trusted by it. */
   readonly isGone: (uri: string) => boolean;
   /**
@@ -105,6 +107,10 @@ export const createKmsKeys = (options: KmsOptions): KmsKeys => {
       const entry = entryOf(uri);
       renewIfDue(uri, entry);
       return entry.known && { key: entry.known.key, fresh: usable(entry) !== undefined };
+    },
+    until: (uri) => {
+      const { flight, tried, pause, known } = entryOf(uri);
+      return flight === undefined ? Math.min(tried + pause, (known?.at ?? -Infinity) + USABLE) : -Infinity;
     },
     isGone: (uri) => isGone(entryOf(uri)),
     get: async (uri, signal) => {

@@ -24,8 +24,9 @@ const plain = policy("plain", { registries: { allow: ["registry.company.com"] } 
 const IN_FORCE: readonly CompiledPolicy[] = [verified];
 
 /** Every source has a report that found nothing. */
-const cleanScans = ({ policies }: GatherRequest): ImageFacts["scans"] => {
-  const clean = { status: "verified", value: [{ reports: [{ scanner: "trivy", vulnerabilities: [] }] }] } as const;
+const cleanScans = ({ policies }: GatherRequest, scannedAt: string | undefined): ImageFacts["scans"] => {
+  const report = { scanner: "trivy", vulnerabilities: [], ...(scannedAt === undefined ? {} : { scannedAt }) };
+  const clean = { status: "verified", value: [{ reports: [report] }] } as const;
   return new Map(policies.flatMap(({ scan }) => (scan?.sources ?? []).map(({ id }) => [id, clean] as const)));
 };
 
@@ -45,11 +46,14 @@ interface Asking {
 describe("RecentlyClean", () => {
   let found: ImageFacts["manifest"];
   let asked: GatherRequest[];
+  let standsUntil: number | undefined;
+  let scannedAt: string | undefined;
   let review: ReturnType<typeof createReview>;
 
   beforeEach(() => {
     found = { status: "verified", value: { digest: D, mediaType: "m", size: 1, annotations: {}, platforms: [] } };
     asked = [];
+    [standsUntil, scannedAt] = [undefined, undefined];
     review = createReview(
       (request) => {
         asked.push(request);
@@ -60,7 +64,8 @@ describe("RecentlyClean", () => {
           ...(found === undefined ? {} : { manifest: found }),
           signatures: new Map(),
           attestations: new Map(),
-          scans: cleanScans(request),
+          scans: cleanScans(request, scannedAt),
+          ...(standsUntil === undefined ? {} : { standsUntil }),
         };
       },
       (error) => assert.fail(String(error)),
@@ -96,6 +101,51 @@ describe("RecentlyClean", () => {
     assert.equal(asked.length, 1);
     assert.equal(await verdict({ now: 1_500 }), "deny");
   });
+
+  it("does not ask before its evidence has to be looked at again, and asks again then", async () => {
+    standsUntil = 60_000;
+    assert.equal(await verdict(), "allow");
+    found = { status: "absent", message: "gone" };
+    assert.equal(await verdict({ now: 59_999 }), "allow");
+    assert.equal(asked.length, 1);
+    assert.equal(await verdict({ now: 60_000 }), "deny");
+  });
+
+  it("asks again after ten minutes, whatever its evidence says", async () => {
+    standsUntil = Infinity;
+    await verdict();
+    await verdict({ now: 600_999 });
+    assert.equal(asked.length, 1);
+    await verdict({ now: 601_000 });
+    assert.equal(asked.length, 2);
+  });
+
+  for (const [what, spec] of [
+    ["too old", { scan: { maxAge: "1m" } }],
+    [
+      "without an allowance",
+      { scan: { allowCVEs: [{ id: "CVE-2026-1", reason: "r", expires: "1970-01-01T00:01:00.001Z" }] } },
+    ],
+  ] as const) {
+    it(`asks again when a scan is ${what}, however long its evidence stands`, async () => {
+      [standsUntil, scannedAt] = [Infinity, "1970-01-01T00:00:00Z"];
+      const policies = [plain, policy("p", spec)];
+      for (const now of [1_000, 60_000]) assert.equal(await verdict({ policies, now }), "allow");
+      assert.equal(asked.length, 1);
+      await verdict({ policies, now: 60_001 });
+      assert.equal(asked.length, 2);
+    });
+
+    it(`asks again when a scan is ${what}, also within a moment`, async () => {
+      scannedAt = "1970-01-01T00:00:00Z";
+      const policies = [policy("p", spec)];
+      await verdict({ policies, now: 59_999 });
+      await verdict({ policies, now: 60_000 });
+      assert.equal(asked.length, 1);
+      await verdict({ policies, now: 60_001 });
+      assert.equal(asked.length, 2);
+    });
+  }
 
   it("shares the answer between pods of different age", async () => {
     await verdict({ createdAt: "2026-01-01T00:00:00Z" });
@@ -213,7 +263,7 @@ describe("RecentlyClean", () => {
   });
 
   it("holds no more than some thousand answers", async () => {
-    for (let index = 0; index < 5_000; index += 1) await verdict({ image: `registry.company.com/web${index}@${D}` });
+    for (let index = 0; index < 20_000; index += 1) await verdict({ image: `registry.company.com/web${index}@${D}` });
     const before = asked.length;
     await verdict({ image: `registry.company.com/web0@${D}` });
     assert.equal(asked.length, before + 1);

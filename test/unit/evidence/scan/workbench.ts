@@ -15,6 +15,7 @@ import type { Outcome } from "../../../../policy/facts/outcome.ts";
 import { subjectOf } from "../../../../policy/subject/subjectOf.ts";
 import type { Authority, PolicySpec } from "../../../../crds/types.ts";
 import type { Pushable } from "../../../../sandbox/registry/images.ts";
+import { Standing } from "../../../../evidence/standing.ts";
 
 export const NOW: number = Date.parse("2026-11-20T12:00:00Z");
 /** Any P-256 public key: what it proves is up to the tests. */
@@ -165,6 +166,7 @@ export class Workbench {
       digest,
       repository: this.repository,
       open: () => this.repository,
+      standing: new Standing(),
       manifest: () => this.#once(key, this.#answer(key, this.#manifests.get(digest))),
     };
   }

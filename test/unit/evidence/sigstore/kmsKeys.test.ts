@@ -407,7 +407,11 @@ describe("keys in key services", () => {
       let told = 0;
       const running = await start(() => answer(p256));
       const kms = keys({ ...vaultAt(running.url), onChange: () => (told += 1) });
-      const roots = { peek: () => undefined, get: () => Promise.reject(new Error("asks for no root")) };
+      const roots = {
+        peek: () => undefined,
+        until: () => Infinity,
+        get: () => Promise.reject(new Error("asks for no root")),
+      };
       const { authorities } = compile(signedBy({ ...byKey(""), key: { kms: "hashivault://k" } }));
       const prints = () => [...authorities.values()].map((one) => fingerprintsOf(one, { kms, roots }));
       assert.deepEqual(prints(), [undefined], "not known yet");

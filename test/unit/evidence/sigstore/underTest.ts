@@ -16,6 +16,7 @@ import type { RuleFinding } from "../../../../policy/finding/finding.ts";
 import { parseReference, type Reference } from "../../../../policy/image/reference.ts";
 import { judgeAttestations } from "../../../../policy/rules/attestations.ts";
 import { judgeSignatures } from "../../../../policy/rules/signatures.ts";
+import { Standing } from "../../../../evidence/standing.ts";
 
 /** Metrics that nobody reads. */
 export const silent: CosignTools["metrics"] = {
@@ -118,6 +119,7 @@ export const contextOf = (policies: readonly CompiledPolicy[], asking: Asking): 
       return found;
     },
     manifest: () => ({ status: "absent", message: "is not asked for" }),
+    standing: new Standing(),
   };
 };
 
