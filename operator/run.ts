@@ -10,7 +10,7 @@ import { createExposure } from "./audit/exposure.ts";
 import { createCaches } from "./cluster/caches.ts";
 import { startEvidence } from "./evidence.ts";
 import { createGraph } from "./graph.ts";
-import { keepHeapSmall } from "./metrics/heap.ts";
+import { fitHeap } from "./metrics/heap.ts";
 import { createKubeClient } from "../kube/kubeClient.ts";
 import { messageOf } from "../kube/kubeError.ts";
 import { LeaderElector } from "../kube/leaderElection/leaderElector.ts";
@@ -69,7 +69,7 @@ const EXPOSURE_MS = 60_000;
 export async function runOperator(settings: Settings, options: RunOptions = {}): Promise<RunningOperator> {
   const log = options.log ?? createWinston(settings);
   bridgeStreamLogger(log);
-  keepHeapSmall();
+  fitHeap();
   const now = options.now ?? Date.now;
   await using stack = new AsyncDisposableStack();
 

@@ -3,7 +3,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import type { PolicySpec } from "../../crds/types.ts";
 import type { Gather } from "../../evidence/provider.ts";
 import { createReview } from "../../engine/review.ts";
-import { keepHeapSmall } from "../../operator/metrics/heap.ts";
+import { fitHeap } from "../../operator/metrics/heap.ts";
 import { createCaches } from "../../operator/cluster/caches.ts";
 import { createKubeClient } from "../../kube/kubeClient.ts";
 import { SILENT } from "../../kube/log.ts";
@@ -51,7 +51,7 @@ const policies = Object.entries(SPECS).map(([name, spec]) =>
 );
 const set: PolicySet = { policies, audited: policies, exceptions: [], key: "bench" };
 
-keepHeapSmall();
+fitHeap();
 let judged = 0;
 const NOTHING = { signatures: new Map(), attestations: new Map(), scans: new Map() } as const;
 const gather: Gather = ({ image }) => {

@@ -3,7 +3,7 @@ import type { PolicySpec } from "../../crds/types.ts";
 import { RecentlyClean } from "../../engine/recentlyClean.ts";
 import { createReview } from "../../engine/review.ts";
 import { startEvidence } from "../../operator/evidence.ts";
-import { keepHeapSmall } from "../../operator/metrics/heap.ts";
+import { fitHeap } from "../../operator/metrics/heap.ts";
 import { createWinston } from "../../operator/metrics/logging.ts";
 import { createMetrics } from "../../operator/metrics/metrics.ts";
 import { readSettings } from "../../operator/settings/settings.ts";
@@ -48,7 +48,7 @@ const contents = (pem: string): Readonly<Record<string, PolicySpec>> => {
   };
 };
 
-keepHeapSmall();
+fitHeap();
 serve(async ({ cert, key, publicKey, only, registry, remember }) => {
   const read = readSettings(
     [

@@ -2,7 +2,7 @@
 import { createReview } from "../../engine/review.ts";
 import { RecentlyClean } from "../../engine/recentlyClean.ts";
 import { SILENT } from "../../kube/log.ts";
-import { keepHeapSmall } from "../../operator/metrics/heap.ts";
+import { fitHeap } from "../../operator/metrics/heap.ts";
 import { createMetrics } from "../../operator/metrics/metrics.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
 import { createMutate } from "../../webhook/mutate.ts";
@@ -19,7 +19,7 @@ export type FromServer =
   /** Milliseconds of CPU of the longest turn since the last reading, and the most memory so far, in bytes. */
   | { readonly type: "read"; readonly longest: number; readonly rss: number };
 
-keepHeapSmall();
+fitHeap();
 const policies = Object.entries(LARGEST).map(([name, spec]) => {
   const metadata = { name, uid: `uid-${name}`, generation: 1 };
   const compiled = compilePolicy(
