@@ -150,7 +150,7 @@ describe("an authority whose key is not at hand, where all that was attested is 
     const digest = repository.putManifest(Buffer.from("{}"));
     const gone = { status: "invalid", reason: "KeyInvalid", message: "there is no such key" } as const;
     const { proveAttestations } = evidenceUnderTest(undefined, {
-      kms: { peek: () => undefined, isGone: () => true, get: () => Promise.resolve(gone) },
+      kms: { peek: () => undefined, until: () => Infinity, isGone: () => true, get: () => Promise.resolve(gone) },
     });
     const { scan: rule } = compile({
       authorities: [{ name: "kms", key: { kms: "awskms:///alias/x" }, transparencyLog: "Ignored" }],
