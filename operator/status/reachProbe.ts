@@ -1,7 +1,7 @@
 import type { KubeClient, KubeResponse } from "../../kube/kubeClient.ts";
 import { messageOf } from "../../kube/kubeError.ts";
 import { fieldsOf, textOf } from "../../json/fields.ts";
-import { PROBE_ANSWER, PROBE_NAME } from "../../webhook/configurations/probe.ts";
+import { PROBE_ANSWER, PROBE_ENTRY, PROBE_NAME } from "../../webhook/configurations/probe.ts";
 import type { Reach } from "../../webhook/guard/guardState.ts";
 
 /** Milliseconds: longer than the API server waits for the webhook. */
@@ -31,8 +31,10 @@ export function reachOf({ status, body }: Pick<KubeResponse, "status" | "body">)
   const message = textOf(fieldsOf(body)["message"]);
   if (status === 201) return { status: "notAsked" };
   if (message.includes(PROBE_ANSWER)) return { status: "reached" };
-  const [, cause] = /failed calling webhook "[^"]*": (.*)$/s.exec(message) ?? [];
-  if (cause !== undefined) return { status: "unreachable", cause: cause.replace(/^failed to call webhook: /, "") };
+  // Another's webhook that fails says nothing of ours.
+  const [, webhook, cause] = /failed calling webhook "([^"]*)": (.*)$/s.exec(message) ?? [];
+  if (cause !== undefined && webhook === PROBE_ENTRY)
+    return { status: "unreachable", cause: cause.replace(/^failed to call webhook: /, "") };
   if (status === 404) return { status: "unknown", cause: "the CRDs are not installed" };
   return { status: "unknown", cause: message || `HTTP ${status}` };
 }

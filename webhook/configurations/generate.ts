@@ -5,7 +5,7 @@ import type {
   V1ValidatingWebhook,
 } from "@kubernetes/client-node";
 import { mutateCondition, validateCondition } from "./matchConditions.ts";
-import { PROBE_CONDITION, PROBE_RULE } from "./probe.ts";
+import { PROBE_CONDITION, PROBE_ENTRY, PROBE_RULE } from "./probe.ts";
 import { SHAPES } from "./shapes.ts";
 
 /** Name of both configurations. */
@@ -43,7 +43,7 @@ export const guardEntries = (options: GenerateOptions): readonly V1ValidatingWeb
 
 /** The entry by which the operator sees that the API server reaches the webhook (`probe.ts`). It concerns nobody else. */
 export const probeEntry = (options: GenerateOptions): V1ValidatingWebhook => ({
-  name: `probe${VALIDATING}`,
+  name: PROBE_ENTRY,
   ...entry(options, "/probe"),
   rules: [PROBE_RULE],
   namespaceSelector: { matchExpressions: [{ key: NAME_LABEL, operator: "In", values: [options.namespace] }] },

@@ -3,6 +3,9 @@ import type { V1MatchCondition, V1RuleWithOperations } from "@kubernetes/client-
 /** Name of the Violation that the operator has the API server refuse, in its own namespace, as a dry run. */
 export const PROBE_NAME = "image-security-probe";
 
+/** Name of the entry by which it is asked about. */
+export const PROBE_ENTRY = "probe.validate.imagesecurity.dev";
+
 /** What the webhook refuses it with: whoever reads this in the API server's answer knows that the webhook was asked, and answered. */
 export const PROBE_ANSWER = "the webhook of image-security is asked and answers";
 

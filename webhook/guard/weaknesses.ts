@@ -4,6 +4,7 @@ import type {
   V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
 import { isCertificate, sameCertificate, splitPem } from "../certificates/material.ts";
+import { PROBE_ENTRY } from "../configurations/probe.ts";
 import { isSame, isSameSelector } from "../configurations/sameEntry.ts";
 
 /** Why a configuration does not have every image judged. */
@@ -63,9 +64,9 @@ export function weaknesses(
           ({ clientConfig }) => !trusts(clientConfig.caBundle, authority),
         )),
     ...of("Narrowed", "asks about fewer objects than it should", isNarrower),
-    ...(managed
-      ? of("PointsElsewhere", "sends its questions somewhere else", (found, entry) => !sameAddress(found, entry))
-      : []),
+    ...of("PointsElsewhere", "sends its questions somewhere else", (found, entry) =>
+      managed ? !sameAddress(found, entry) : !followsProbe(found, entry, live.webhooks),
+    ),
   ];
 }
 
@@ -109,6 +110,24 @@ const hasResource = (list: readonly string[] | undefined, resource: string): boo
   const [name, sub] = resource.split("/");
   const also = sub === undefined ? ["*", "*/*", `${name}/*`] : ["*/*", `${name}/*`, `*/${sub}`];
   return list?.some((one) => one === resource || also.includes(one)) === true;
+};
+
+/** Whoever has another way to the webhook has it for all entries: what the probe proves holds only where the questions go as well. */
+const followsProbe = (found: Entry, wanted: Entry, all: readonly Entry[] = []): boolean => {
+  const probe = all.find(({ name }) => name === PROBE_ENTRY);
+  const [way, proved, meant] = [found, probe ?? found, wanted].map(wayOf);
+  return isSame(way?.server, proved?.server) && way?.path === meant?.path;
+};
+
+const wayOf = ({
+  clientConfig: { service, url },
+}: Entry): { readonly server: unknown; readonly path: string | undefined } => {
+  if (service !== undefined) {
+    const { path = "/", port = 443, ...server } = service;
+    return { server: { ...server, port }, path: path.split("/").at(-1) };
+  }
+  const at = url !== undefined && URL.canParse(url) ? new URL(url) : undefined;
+  return { server: at?.origin, path: at?.pathname.split("/").at(-1) };
 };
 
 const sameAddress = ({ clientConfig: one }: Entry, { clientConfig: other }: Entry): boolean =>

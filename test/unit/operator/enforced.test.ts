@@ -80,6 +80,14 @@ describe("the API server's answer to the probe", () => {
       },
     ],
     [
+      "another's webhook is not reached",
+      status(500, 'Internal error occurred: failed calling webhook "validate.kyverno.svc": failed to call webhook: x'),
+      {
+        status: "unknown",
+        cause: 'Internal error occurred: failed calling webhook "validate.kyverno.svc": failed to call webhook: x',
+      },
+    ],
+    [
       "no right",
       status(403, "violations.imagesecurity.dev is forbidden: User x"),
       { status: "unknown", cause: "violations.imagesecurity.dev is forbidden: User x" },

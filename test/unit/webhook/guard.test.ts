@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { V1ValidatingWebhook } from "@kubernetes/client-node";
-import { guardEntries, pinningEntries } from "../../../webhook/configurations/generate.ts";
+import { guardEntries, pinningEntries, probeEntry } from "../../../webhook/configurations/generate.ts";
 import { issueAuthority } from "../../../webhook/certificates/issue.ts";
 import type { GuardState } from "../../../webhook/guard/guardState.ts";
 import { judgeGuard, type GuardSeen } from "../../../webhook/guard/judgeGuard.ts";
@@ -26,6 +26,46 @@ describe("what is wrong with a webhook configuration", () => {
     change(entries);
     return weaknesses({ webhooks: entries }, wanted(), authority, managed).map(({ reason }) => reason);
   };
+  /** Somebody else writes it, by a way of their own. */
+  const elsewhere = (change: (entries: V1ValidatingWebhook[]) => void): readonly string[] =>
+    found((entries) => {
+      entries.push(probeEntry({ ...options, caBundle: authority }));
+      for (const { clientConfig } of entries) {
+        clientConfig.url = `https://hook.example/sec${clientConfig.service?.path}`;
+        delete clientConfig.service;
+      }
+      change(entries);
+    }, false);
+
+  const ways: readonly (readonly [what: string, change: (entries: V1ValidatingWebhook[]) => void, reasons: string])[] =
+    [
+      ["another way for all entries", () => undefined, ""],
+      ["no probe to compare with", (entries) => void entries.pop(), ""],
+      [
+        "another server than the probe's",
+        ([entry]) => (entry!.clientConfig.url = "https://other.example/sec/validate"),
+        "PointsElsewhere",
+      ],
+      [
+        "the path that allows everything",
+        ([entry]) => (entry!.clientConfig.url = "https://hook.example/sec/mutate"),
+        "PointsElsewhere",
+      ],
+      [
+        "a Service beside the probe's URL",
+        ([entry]) => (entry!.clientConfig = { service: { namespace: "sec", name: "hook", path: "/validate" } }),
+        "PointsElsewhere",
+      ],
+    ];
+  for (const [what, change, reasons] of ways)
+    it(`of somebody else: ${what}`, () =>
+      assert.equal(
+        elsewhere(change)
+          .filter((reason) => reason !== "AuthorityMissing")
+          .join(),
+        reasons,
+      ));
+
   const encoded = (...pems: readonly string[]): string => Buffer.from(pems.join("")).toString("base64");
 
   const table: readonly (readonly [what: string, change: (entries: V1ValidatingWebhook[]) => void, reasons: string])[] =
@@ -99,7 +139,7 @@ describe("what is wrong with a webhook configuration", () => {
 
   it("others may have another way to the webhook", () =>
     assert.deepEqual(
-      found(([entry]) => (entry!.clientConfig.service = { namespace: "x", name: "hook" }), false),
+      found(([entry]) => (entry!.clientConfig.service = { namespace: "x", name: "hook", path: "/validate" }), false),
       [],
     ));
 
