@@ -172,3 +172,21 @@ describe("a pull secret", () => {
     assert.equal(of(undefined), 0);
   });
 });
+
+describe("what no request can carry", () => {
+  const long = "x".repeat(16_385);
+  const entries: readonly (readonly [why: string, entry: object, kept: number])[] = [
+    ["a token with a line's end", { registrytoken: "a\nb" }, 0],
+    ["a token with a space", { registrytoken: "a b" }, 0],
+    ["a token beyond ASCII", { registrytoken: "\u2603" }, 0],
+    ["a token", { registrytoken: "a.b-c_d~e+f/g==" }, 1],
+    ["a token that is too long", { registrytoken: long }, 0],
+    ["an identity token that is too long", { identitytoken: long }, 0],
+    ["a password that is too long", { username: "a", password: long }, 0],
+    ["a user that is too long", { username: long, password: "a" }, 0],
+    ["a password that is just short enough", { username: "a", password: long.slice(1) }, 1],
+  ];
+  for (const [why, entry, kept] of entries)
+    it(`${why} is ${kept === 1 ? "an" : "no"} entry`, () =>
+      assert.equal(parseDockerConfig(JSON.stringify({ auths: { "a.io": entry } })).length, kept));
+});

@@ -76,3 +76,29 @@ describe("how much of referrers is held in memory", () => {
     ]);
   });
 });
+
+describe("lists that fail for one credential", () => {
+  const ends = (status: "serverError" | "unauthorised" | "absent", more: Partial<ListSource> = {}): ListSource => ({
+    key: `${status} ${JSON.stringify(more)}`,
+    letIn: false,
+    fetch: async () =>
+      status === "absent" ? { status, message: "none" } : { status: "unavailable", cause: status, message: "no" },
+    ...more,
+  });
+  const own = { ofPod: true } as const;
+  const doubtful = { ofPod: true, doubtful: true } as const;
+  const table: readonly (readonly [why: string, sources: readonly ListSource[], told: string])[] = [
+    [
+      "of the pod's, never let in, where others are refused",
+      [ends("serverError", doubtful), ends("unauthorised")],
+      "unauthorised",
+    ],
+    ["of the pod's, never let in, where others find none", [ends("serverError", doubtful), ends("absent")], ""],
+    ["of the pod's, never let in, where all fail", [ends("serverError", doubtful), ends("serverError")], "serverError"],
+    ["of the pod's, never let in, alone", [ends("serverError", doubtful)], "serverError"],
+    ["of the pod's, let in before", [ends("serverError", own), ends("unauthorised")], "serverError"],
+    ["of the pod's, where others read it", [ends("serverError", own), source("a", 2, 10)], "verified verified"],
+    ["of the operator's", [ends("serverError"), source("b", 2, 10)], "serverError"],
+  ];
+  for (const [why, sources, told] of table) it(why, async () => assert.equal(await read(lists(), ...sources), told));
+});
