@@ -30,8 +30,6 @@ export interface ListSource {
   readonly letIn: boolean;
   /** See `CredentialSource`: others are asked when the registry fails. */
   readonly ofPod?: boolean;
-  /** And it was never let in, so that what the others are told counts instead. */
-  readonly doubtful?: boolean;
   readonly fetch: (flight: RegistryFlight, page: URL | undefined) => Promise<PageOutcome>;
 }
 
@@ -101,7 +99,6 @@ export class ReferrerLists {
     let refusal: Failure | undefined;
     let unread: Failure | undefined;
     let outage: Failure | undefined;
-    let doubtful: Failure | undefined;
     for (const source of sources) {
       const before = this.#lists.get(source.key);
       const list = this.#usable(before) ?? this.#start(source.key, before);
@@ -129,13 +126,9 @@ export class ReferrerLists {
         unread ??= end;
         continue;
       }
-      if (index === 0 && end.status === "absent" && !source.letIn) {
-        if (source.ofPod !== true) doubtful = undefined;
-        continue;
-      }
+      if (index === 0 && end.status === "absent" && !source.letIn) continue;
       if (index === 0 && source.ofPod === true && !signal.aborted && fails(end) && list.previous === undefined) {
-        if (source.doubtful === true) doubtful ??= end;
-        else outage ??= end;
+        outage ??= end;
         continue;
       }
       if (end.status === "absent") return;
@@ -148,7 +141,7 @@ export class ReferrerLists {
       for (const page of list.previous.pages) yield { status: "verified", value: page };
       return;
     }
-    const failed = unread ?? outage ?? refusal ?? doubtful;
+    const failed = unread ?? outage ?? refusal;
     if (failed === undefined) return;
     if (failed.status === "unavailable") metrics.unavailable("referrers", failed.cause);
     yield failed;

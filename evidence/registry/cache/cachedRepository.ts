@@ -94,7 +94,6 @@ export class CachedRepository implements RepositoryReader {
       this.#byAccess().map((source) => ({
         key: this.#key(source, "referrers", digest),
         letIn: this.#wasLetIn(source),
-        doubtful: source.ofPod === true && !this.#hasEverBeenIn(source),
         ofPod: source.ofPod === true,
         fetch: async (flight, page) => client.referrers(this.#call(source, flight), digest, page),
       })),
@@ -234,7 +233,6 @@ export class CachedRepository implements RepositoryReader {
     let best: Failure | undefined;
     let unread: Failure | undefined;
     let outage: Failure | undefined;
-    let doubtful: Failure | undefined;
     for (const source of this.#byAccess()) {
       let inVain = false;
       // Whoever brings many credentials that are refused stands in his own way.
@@ -247,8 +245,7 @@ export class CachedRepository implements RepositoryReader {
         return outcome;
       }
       if (source.ofPod === true && inVain && !isUnauthorised(outcome)) {
-        if (this.#hasEverBeenIn(source)) outage ??= outcome;
-        else doubtful ??= outcome;
+        outage ??= outcome;
         continue;
       }
       if (isUnread(outcome)) {
@@ -260,7 +257,7 @@ export class CachedRepository implements RepositoryReader {
       // Not there for one credential, hidden from another: that it is not there is the answer that somebody gave.
       if (best === undefined || outcome.status === "absent") best = outcome;
     }
-    return unread ?? outage ?? best ?? doubtful ?? malformed(`${this.name} cannot be asked`);
+    return unread ?? outage ?? best ?? malformed(`${this.name} cannot be asked`);
   }
 
   #letIn(source: CredentialSource): void {
@@ -273,13 +270,6 @@ export class CachedRepository implements RepositoryReader {
     const { keeper, times } = this.#services;
     const key = this.#key(source, "access", "");
     return keeper.peek({ key, time: times.presence, load: () => true }) !== undefined;
-  }
-
-  /** What breaks down for whoever had access is an outage; a registry that never let somebody in may fail because of what he says. */
-  #hasEverBeenIn(source: CredentialSource): boolean {
-    const { keeper, times } = this.#services;
-    const key = this.#key(source, "access", "");
-    return keeper.peek({ key, time: times.presence + times.stale, load: () => true }) !== undefined;
   }
 
   #byAccess(): readonly CredentialSource[] {

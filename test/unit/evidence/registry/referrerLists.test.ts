@@ -86,17 +86,8 @@ describe("lists that fail for one credential", () => {
     ...more,
   });
   const own = { ofPod: true } as const;
-  const doubtful = { ofPod: true, doubtful: true } as const;
   const table: readonly (readonly [why: string, sources: readonly ListSource[], told: string])[] = [
-    [
-      "of the pod's, never let in, where others are refused",
-      [ends("serverError", doubtful), ends("unauthorised")],
-      "unauthorised",
-    ],
-    ["of the pod's, never let in, where others find none", [ends("serverError", doubtful), ends("absent")], ""],
-    ["of the pod's, never let in, where all fail", [ends("serverError", doubtful), ends("serverError")], "serverError"],
-    ["of the pod's, never let in, alone", [ends("serverError", doubtful)], "serverError"],
-    ["of the pod's, let in before", [ends("serverError", own), ends("unauthorised")], "serverError"],
+    ["of the pod's, where others are refused", [ends("serverError", own), ends("unauthorised")], "serverError"],
     ["of the pod's, where others read it", [ends("serverError", own), source("a", 2, 10)], "verified verified"],
     ["of the operator's", [ends("serverError"), source("b", 2, 10)], "serverError"],
   ];
