@@ -1,7 +1,7 @@
 /**
  * Unseen images: `node bench/coldImages.ts [images]`, 300 by default. CPU of the operator's process for an image that it has never seen, in
  * a repository of its own: its manifest, signature, attestation and scan are read from a registry in another process's place and proved.
- * Each is asked for once, four at a time. Bar: 7 ms, which Connaisseur 3.6 took for a signature by key on the same machine.
+ * Each is asked for once, four at a time. Bar: 7 ms for a signature by key, the figure of issue 10.
  */
 import { addToStore } from "../sandbox/registry/push.ts";
 import { startRegistry } from "../sandbox/registry/server.ts";

@@ -77,6 +77,22 @@ describe("createValidate", () => {
     });
   });
 
+  it("has an old object that was judged in part excuse nothing that it was not found to have", async () => {
+    const [bad, alike] = ["quay.io/new:1", "quay.io/old:1"];
+    const foreign = { policy: "registries", rule: "registries", reason: "RegistryNotAllowed" } as const;
+    const missing = finding({ ...foreign, image: bad });
+    const unread = finding({ policy: "registries", rule: "reference", reason: "EvidenceUnavailable", image: bad });
+    const known = finding({ ...foreign, image: alike });
+    const review: Review = ({ subject }) =>
+      subject.images.some(({ image }) => image === bad)
+        ? decision(missing, known)
+        : { ...decision(unread, known), partial: true };
+    const update = request("Pod", pod([bad, alike]), { operation: "UPDATE", oldObject: pod([alike]) });
+    const { response } = await ask([ours], update, { review });
+    assert.equal(response.allowed, false);
+    assert.equal(response.status?.message.includes(alike), false, "what it was found to have is excused");
+  });
+
   it("judges every kind of workload by its template", async () => {
     for (const kind of WORKLOADS) {
       const bad = await ask([ours], request(kind, workload(kind, pod(["nginx"]))));
