@@ -1,3 +1,4 @@
+import { untilEnough } from "../async/untilEnough.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { judgeSignatures } from "../policy/rules/signatures.ts";
 import type { FactContext, FactProvider, ProvidedFacts } from "./provider.ts";
@@ -26,13 +27,13 @@ const first = async (
   { request: { policies } }: FactContext,
 ): Promise<ProvidedFacts> => {
   let facts: ProvidedFacts = {};
-  const enough = Promise.withResolvers<void>();
-  const all = parts.map(async (part) => {
-    const found = await part;
-    facts = joined(facts, found);
-    if (policies.every((policy) => isSatisfied(policy, facts))) enough.resolve();
-  });
-  await Promise.race([enough.promise, Promise.all(all)]);
+  await untilEnough(
+    parts.map(async (part) => {
+      const found = await part;
+      facts = joined(facts, found);
+      return policies.every((policy) => isSatisfied(policy, facts));
+    }),
+  );
   return facts;
 };
 

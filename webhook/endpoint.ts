@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { encodeResponse, type AdmissionResponse } from "./admissionResponse.ts";
 import { parseReview } from "./admissionReview.ts";
 import { timeFor, type Deadlines } from "./deadline.ts";
-import type { AdmissionLogger } from "./logger.ts";
+import type { Log } from "../kube/log.ts";
 import { NotReadyError } from "./notReady.ts";
 import type { BodyBudget } from "./bodyBudget.ts";
 import { readBody } from "./readBody.ts";
@@ -18,7 +18,7 @@ export interface EndpointOptions {
   /** Milliseconds that a review may take. */
   readonly deadline: number;
   readonly budget: BodyBudget;
-  readonly logger: AdmissionLogger;
+  readonly logger: Log;
   /** Reviews that may be in hand at one time, those of the other endpoints among them. */
   readonly slots: Slots;
   /** What of it may be about one namespace. */

@@ -12,7 +12,7 @@ import { allowed, type AdmissionResponse } from "./admissionResponse.ts";
 import { untilOverdue } from "./deadline.ts";
 import type { Handler } from "./handler.ts";
 import { chain } from "../async/maybe.ts";
-import type { AdmissionLogger } from "./logger.ts";
+import type { Log } from "../kube/log.ts";
 import { isMirrorPod } from "./mirrorPod.ts";
 import { readLabels, type NamespaceLabels } from "./namespaceLabels.ts";
 import { NotReadyError } from "./notReady.ts";
@@ -23,7 +23,7 @@ export interface MutateOptions {
   readonly policies: () => readonly CompiledPolicy[] | undefined;
   readonly namespaceLabels: NamespaceLabels;
   readonly resolveDigest: ResolveDigest;
-  readonly logger: AdmissionLogger;
+  readonly logger: Log;
   /** What exceptions silence of an object now. Absent: nothing. */
   readonly exemptions?: (subject: Subject) => Exempt;
   /** Has large objects looked at in slices. */

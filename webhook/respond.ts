@@ -5,13 +5,13 @@ import { asObject } from "../json/fields.ts";
 import { allowed, denied, type AdmissionResponse } from "./admissionResponse.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 import { auditAnnotations } from "./auditAnnotations.ts";
-import type { AdmissionLogger } from "./logger.ts";
+import type { Log } from "../kube/log.ts";
 import type { AdmissionMetrics } from "./metrics.ts";
 import { fitWarnings } from "./warnings.ts";
 
 export interface Listeners {
   readonly metrics: AdmissionMetrics;
-  readonly logger: AdmissionLogger;
+  readonly logger: Log;
 }
 
 /** A log line is cut by those who collect it, at 16 KiB most often. */

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Deadlines } from "./deadline.ts";
 import { createEndpoint, createSlots } from "./endpoint.ts";
-import type { AdmissionLogger } from "./logger.ts";
+import type { Log } from "../kube/log.ts";
 import { BodyBudget } from "./bodyBudget.ts";
 import type { Callers } from "./callers/callers.ts";
 import { Connections } from "./connections.ts";
@@ -21,7 +21,7 @@ export interface AdmissionServerOptions {
   readonly ready: () => boolean;
   /** What `/readyz` says of a replica that is ready; "ok" by default. A webhook that is not asked is ready all the same. */
   readonly readyText?: () => string;
-  readonly logger: AdmissionLogger;
+  readonly logger: Log;
   /** Milliseconds that a review may take; below the configuration's `timeoutSeconds`. */
   readonly deadline: number;
   /** Reviews in hand at one time, 1,000 by default: five API servers at their default of 200 mutating requests. */

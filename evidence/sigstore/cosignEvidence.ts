@@ -1,5 +1,6 @@
 import type { AnswerAge, ProveAttestations } from "../attestations.ts";
 import { SingleFlight, type Flight } from "../../async/singleFlight.ts";
+import { untilEnough } from "../../async/untilEnough.ts";
 import type { FactContext, FactProvider } from "../provider.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import type { Examiner } from "./verify/examiner.ts";
@@ -93,12 +94,12 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     context: FactContext,
   ): Promise<Answers> => {
     const answers = new Answers();
-    const satisfied = Promise.withResolvers<void>();
-    const found = parts.map(async (part) => {
-      answers.add(await find(await part, inquiry, context));
-      if (inquiry.enough(answers)) satisfied.resolve();
-    });
-    await Promise.race([satisfied.promise, Promise.all(found)]);
+    await untilEnough(
+      parts.map(async (part) => {
+        answers.add(await find(await part, inquiry, context));
+        return inquiry.enough(answers);
+      }),
+    );
     // A copy: what comes later is for the next who asks.
     return new Answers().add(answers);
   };

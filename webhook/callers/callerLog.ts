@@ -1,4 +1,4 @@
-import type { AdmissionLogger } from "../logger.ts";
+import type { Log } from "../../kube/log.ts";
 import type { CallerResult } from "./callerRecord.ts";
 
 /** Milliseconds after which a caller is named again. */
@@ -18,11 +18,11 @@ export interface LoggedCaller {
 
 /** Names callers in the log, each once a minute. */
 export class CallerLog {
-  readonly #logger: AdmissionLogger;
+  readonly #logger: Log;
   readonly #named = new Set<string>();
   #since = Number.NEGATIVE_INFINITY;
 
-  constructor(logger: AdmissionLogger) {
+  constructor(logger: Log) {
     this.#logger = logger;
   }
 

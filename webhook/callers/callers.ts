@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { AdmissionLogger } from "../logger.ts";
+import type { Log } from "../../kube/log.ts";
 import { addressRanges } from "./addressRanges.ts";
 import { CallerLog } from "./callerLog.ts";
 import { CallerRecord, type CallerCount, type CallerResult, type SeenCertificate } from "./callerRecord.ts";
@@ -20,7 +20,7 @@ export interface CallerSettings {
 }
 
 export interface CallersOptions {
-  readonly logger: AdmissionLogger;
+  readonly logger: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Milliseconds for which a connection is kept where certificates are asked for; 30 s by default. */

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { splitPem } from "../certificates/material.ts";
-import type { AdmissionLogger } from "../logger.ts";
+import type { Log } from "../../kube/log.ts";
 
 /** The certificate authorities of API servers' client certificates, as the file holds them now. */
 export interface TrustedAuthorities {
@@ -45,7 +45,7 @@ export const parseAuthorities = (text: string): ParsedAuthorities => {
  */
 export class ClientAuthorities {
   readonly #path: string;
-  readonly #logger: AdmissionLogger;
+  readonly #logger: Log;
   readonly #timer: NodeJS.Timeout;
   readonly #listeners = new Set<() => void>();
   #text: string;
@@ -54,7 +54,7 @@ export class ClientAuthorities {
   #looking = false;
   #trouble: string | undefined;
 
-  private constructor(path: string, text: string, authorities: TrustedAuthorities, logger: AdmissionLogger) {
+  private constructor(path: string, text: string, authorities: TrustedAuthorities, logger: Log) {
     this.#path = path;
     this.#logger = logger;
     this.#text = text;
@@ -65,7 +65,7 @@ export class ClientAuthorities {
   }
 
   /** Rejects where the file cannot be used: nobody could be told from anybody. */
-  static async open(path: string, logger: AdmissionLogger): Promise<ClientAuthorities> {
+  static async open(path: string, logger: Log): Promise<ClientAuthorities> {
     const text = await readFile(path, "utf8").catch((error: unknown) => {
       throw new Error(`--webhook-client-ca ${path} cannot be read: ${codeOf(error)}`, { cause: error });
     });

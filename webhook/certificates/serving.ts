@@ -1,4 +1,4 @@
-import type { AdmissionLogger } from "../logger.ts";
+import type { Log } from "../../kube/log.ts";
 import type { ServingPair } from "../server.ts";
 import { expiryOf, type Material } from "./material.ts";
 
@@ -7,7 +7,7 @@ export interface ServingOptions {
   readonly use: (pair: ServingPair) => void;
   /** The served certificate's end, in seconds since the epoch. */
   readonly certificateExpiry: (seconds: number) => void;
-  readonly logger: AdmissionLogger;
+  readonly logger: Log;
   /** Milliseconds that API servers get to see a new authority before its certificate is served; 5 s by default. */
   readonly settle?: number;
 }

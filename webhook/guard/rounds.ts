@@ -2,14 +2,14 @@ import { createBackoff, type Backoff } from "../../async/backoff.ts";
 import { pause } from "../../async/signals.ts";
 import { messageOf } from "../../kube/kubeError.ts";
 import { ConfigurationConflict } from "../configurations/webhookConfigurations.ts";
-import type { AdmissionLogger } from "../logger.ts";
+import type { Log } from "../../kube/log.ts";
 
 export interface RoundsOptions {
   /** Does what there is to do; gives the milliseconds after which there is more, at the latest, and whether it wrote. */
   readonly round: (signal: AbortSignal) => Promise<{ readonly pause: number; readonly wrote: boolean }>;
   /** Milliseconds between rounds that have nothing to do. */
   readonly interval: number;
-  readonly logger: AdmissionLogger;
+  readonly logger: Log;
 }
 
 /** Writes in a row that are made at once: somebody's change, and the echo of our own. */

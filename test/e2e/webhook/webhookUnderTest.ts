@@ -10,7 +10,7 @@ import type { Handler } from "../../../webhook/handler.ts";
 import { createKubeClient } from "../../../kube/kubeClient.ts";
 import { createReachProbe } from "../../../operator/status/reachProbe.ts";
 import { WebhookInstallation } from "../../../webhook/installation.ts";
-import type { AdmissionLogger } from "../../../webhook/logger.ts";
+import type { Log } from "../../../kube/log.ts";
 import { createMutate } from "../../../webhook/mutate.ts";
 import { AdmissionServer } from "../../../webhook/server.ts";
 import { createValidate } from "../../../webhook/validate.ts";
@@ -42,7 +42,7 @@ export interface WebhookOptions {
   readonly secret?: string;
 }
 
-const QUIET: AdmissionLogger = {
+const QUIET: Log = {
   isLevelEnabled: () => false,
   error: (message, fields) => console.error(message, fields),
   warn: (message, fields) => console.error(message, fields),

@@ -1,5 +1,5 @@
 import type { Finding } from "../../../../policy/finding/finding.ts";
-import type { AdmissionLogger } from "../../../../webhook/logger.ts";
+import type { Log } from "../../../../kube/log.ts";
 import type { AdmissionMetrics } from "../../../../webhook/metrics.ts";
 
 export interface RecordedMetrics extends AdmissionMetrics {
@@ -18,7 +18,7 @@ export const recordMetrics = (): RecordedMetrics => {
   };
 };
 
-export interface RecordedLogger extends AdmissionLogger {
+export interface RecordedLogger extends Log {
   readonly lines: (readonly [level: string, message: string, fields: object | undefined])[];
 }
 
