@@ -10,6 +10,7 @@ import { eventually } from "../harness/eventually.ts";
 import { kubectlWith, type Kubectl } from "../harness/kubectl.ts";
 import { configFolder } from "./kustomize.ts";
 import { findPrometheus, Prometheus } from "./prometheus.ts";
+import { scrapingOfServiceMonitor } from "./serviceMonitor.ts";
 
 interface Panel {
   readonly id: number;
@@ -68,6 +69,12 @@ describe("the Grafana dashboard", () => {
     assert.equal(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length);
   });
 
+  it("is of metrics whose own labels count when the ServiceMonitor is used", async () => {
+    const { honorLabels, labels } = await scrapingOfServiceMonitor();
+    assert.equal(honorLabels, true);
+    assert.equal(labels["namespace"], "image-security-system");
+  });
+
   describe("over a Prometheus that scrapes a running operator", function () {
     this.timeout(60_000);
     let folder: string;
@@ -95,7 +102,7 @@ describe("the Grafana dashboard", () => {
       });
       assert.ok(sandbox.kubectl !== undefined);
       kubectl = kubectlWith({ path: sandbox.kubectl, kubeconfig: sandbox.ready.kubeconfig, directory: folder });
-      prometheus = await Prometheus.start(path, sandbox.ready.metrics);
+      prometheus = await Prometheus.start(path, sandbox.ready.metrics, await scrapingOfServiceMonitor());
       await kubectl("run", "early", "--image=docker.io/library/nginx:1.21");
       const applied = await kubectl("apply", "-f", "-", { input: policies });
       assert.equal(applied.code, 0, applied.stderr);
@@ -149,6 +156,12 @@ describe("the Grafana dashboard", () => {
         const [, metric = "", label = ""] = /^label_values\((.*), (\w+)\)$/.exec(definition) ?? [];
         await eventually(async () => assert.notDeepEqual(await prometheus.labelValues(label, filled(metric)), []));
       });
+
+    it("of the namespaces that violations are in, not of the operator's own", async () => {
+      await eventually(async () =>
+        assert.deepEqual(await prometheus.labelValues("namespace", "image_security_violations"), ["default"]),
+      );
+    });
   });
 });
 

@@ -38,6 +38,14 @@ export const findPrometheus = (): string | undefined =>
       }
     });
 
+/** How a target is scraped. */
+export interface Scraping {
+  /** Of a metric's own labels and the target's, whether the metric's count. */
+  readonly honorLabels: boolean;
+  /** The target's. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** A real Prometheus on 127.0.0.1 that scrapes one address every second. */
 export class Prometheus {
   readonly #url: string;
@@ -52,12 +60,19 @@ export class Prometheus {
     this.#guard = guard;
   }
 
-  static async start(path: string, target: string): Promise<Prometheus> {
+  static async start(path: string, target: string, { honorLabels, labels }: Scraping): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), "image-security-prometheus-"));
     const { host, pathname } = new URL(target);
     const config = {
       global: { scrape_interval: "1s", scrape_timeout: "1s" },
-      scrape_configs: [{ job_name: "image-security", metrics_path: pathname, static_configs: [{ targets: [host] }] }],
+      scrape_configs: [
+        {
+          job_name: "image-security",
+          metrics_path: pathname,
+          honor_labels: honorLabels,
+          static_configs: [{ targets: [host], labels }],
+        },
+      ],
     };
     // JSON is YAML.
     await writeFile(join(folder, "prometheus.yml"), JSON.stringify(config));
