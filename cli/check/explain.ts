@@ -139,10 +139,11 @@ const scansOf = ({ scans }: ImageFacts): readonly Explained[] => {
 };
 
 const coverageOf = ({ platform, reports }: ScanCoverage): readonly Explained[] =>
-  reports.map(({ scanner, scannedAt, vulnerabilities }) => {
+  reports.map(({ scanner, scannedAt, vulnerabilities, suppressed = [] }) => {
     const counts = SEVERITIES.map(
       (severity) => `${vulnerabilities.filter((one) => one.severity === severity).length} ${severity}`,
     );
+    if (suppressed.length > 0) counts.push(`${suppressed.length} suppressed by whoever scanned`);
     return leaf(
       `${platform === undefined ? "" : `${platform}: `}${scanner}${scannedAt === undefined ? "" : ` at ${scannedAt}`}: ${counts.join(", ")}`,
     );

@@ -15,7 +15,12 @@ const bytesOf = (outcome: ScanOutcome): number =>
   outcome.status === "verified"
     ? outcome.value.reduce(
         (sum, { reports }) =>
-          sum + reports.reduce((n, { vulnerabilities }) => n + vulnerabilities.length * VULNERABILITY_BYTES, 100),
+          sum +
+          reports.reduce(
+            (n, { vulnerabilities, suppressed = [] }) =>
+              n + (vulnerabilities.length + suppressed.length) * VULNERABILITY_BYTES,
+            100,
+          ),
         ENTRY_BYTES,
       )
     : ENTRY_BYTES;

@@ -27,6 +27,11 @@ export interface ScanReport {
   readonly scannedAt?: string;
   /** Each once for a package and version, worst first: made by `orderVulnerabilities`. */
   readonly vulnerabilities: readonly Vulnerability[];
+  /**
+   * Found, and taken off the count by whoever ran the scanner (an ignore file, a VEX document); in order, none of them
+   * among the others. Absent: the report names none. Only denyCVEs counts them.
+   */
+  readonly suppressed?: readonly Vulnerability[];
 }
 
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, high: 1, medium: 2, low: 3, unknown: 4 };
@@ -42,6 +47,16 @@ export function orderVulnerabilities(found: readonly Vulnerability[]): readonly 
     once.set(key, known === undefined ? vulnerability : merged(known, vulnerability));
   }
   return [...once.values()].sort(worstFirst);
+}
+
+/** Suppressed ones in the same order, without what the report counts beside: that is not suppressed. */
+export function orderSuppressed(
+  suppressed: readonly Vulnerability[],
+  counted: readonly Vulnerability[],
+): readonly Vulnerability[] {
+  if (suppressed.length === 0) return [];
+  const keys = new Set(counted.map(keyOf));
+  return orderVulnerabilities(suppressed.filter((one) => !keys.has(keyOf(one))));
 }
 
 function text(a: string, b: string): number {

@@ -35,11 +35,11 @@ export function excusableBy(v: Vulnerability): readonly (readonly string[])[] {
 
 /**
  * Counts what a report finds against a rule's limits. `now` decides which allowances still hold.
- * denyCVEs is stronger than everything that takes a vulnerability off the count.
+ * denyCVEs is stronger than everything that takes a vulnerability off the count, the report's own suppressions too.
  * @param excused absent: no VEX statement says anything.
  */
 export function assessScan(
-  { vulnerabilities }: ScanReport,
+  { vulnerabilities, suppressed = [] }: ScanReport,
   rule: ScanRule,
   excused: Excused | undefined,
   now: number,
@@ -54,14 +54,16 @@ export function assessScan(
     rule.denyCVEs.size > 0 && idsOf(v).some((id) => rule.denyCVEs.has(id));
   const counts = (v: Vulnerability): boolean =>
     isDenied(v) || ((!rule.onlyFixable || v.fixedVersion !== undefined) && !isAllowed(v) && excused?.(v) !== true);
-  const denied = vulnerabilities.filter(isDenied);
-  const counted = vulnerabilities.filter(counts);
+  const deniedAnyway = suppressed.filter(isDenied);
+  const denied = [...vulnerabilities.filter(isDenied), ...deniedAnyway];
+  const counted = [...vulnerabilities.filter(counts), ...deniedAnyway];
 
   const naming = createNaming();
   const vulnerable: string[] = [];
   if (denied.length > 0) {
     const names = naming(denied, (v) => namesOf(v).find((id) => rule.denyCVEs.has(id.toUpperCase())) ?? v.id);
-    vulnerable.push(`${denied.length} denied by denyCVEs${names}`);
+    const hidden = deniedAnyway.length === 0 ? "" : `, ${deniedAnyway.length} of them suppressed in the report`;
+    vulnerable.push(`${denied.length} denied by denyCVEs${names}${hidden}`);
   }
   for (const severity of SEVERITIES) {
     const limit = rule.maxVulnerabilities[severity];

@@ -54,6 +54,22 @@ const hasBrokenDatabase = (document: JsonObject): boolean => {
   );
 };
 
+/** Why Grype itself says that a match is none: the distribution fixed it, or says that it is not affected. */
+const KNOWN_BETTER = new Set(["DistroPackageFixed", "Explicit APK NAK"]);
+
+/**
+ * What Grype found and a rule or a VEX document of whoever ran it took away. A match that Grype itself knows to be none
+ * (another package's of the same source, one that the distribution fixed) is no finding.
+ */
+const suppressedIn = (document: JsonObject): readonly Vulnerability[] =>
+  objectsIn(document["ignoredMatches"]).flatMap((entry) => {
+    const rules = objectsIn(entry["appliedIgnoreRules"]);
+    const isNone = rules.some(
+      (rule) => KNOWN_BETTER.has(asText(rule["reason"]) ?? "") || rule["match-type"] === "exact-indirect-match",
+    );
+    return isNone ? [] : (match(entry) ?? []);
+  });
+
 /**
  * Grype's JSON report (`grype -o json`). Grype always looks for vulnerabilities. It names no distribution where there is none (scratch), nor
  * one that it does not know, and these cannot be told apart.
@@ -80,5 +96,6 @@ export const parseGrype = (document: JsonObject): ScanParse => {
     vulnerabilities,
     { scanner: "Grype", scannedAt },
     { diffIds: [], digests: [...new Set(digests)], ...(imageId === undefined ? {} : { imageId }) },
+    suppressedIn(document),
   );
 };

@@ -13,9 +13,14 @@ export type PackedScan =
       readonly scanner: string;
       readonly scannedAt?: string;
       readonly image: NamedImage;
-      readonly count: number;
-      readonly columns: readonly string[];
+      readonly found: PackedRows;
+      readonly suppressed?: PackedRows;
     };
+
+interface PackedRows {
+  readonly count: number;
+  readonly columns: readonly string[];
+}
 
 /** Values stand on lines of their own; nearly none of them needs this. */
 const escaped = (text: string): string =>
@@ -40,16 +45,21 @@ const COLUMNS: readonly ((v: Vulnerability) => string)[] = [
   (v) => (v.aliases ?? []).map(escaped).join("\t"),
 ];
 
+const packRows = (vulnerabilities: readonly Vulnerability[]): PackedRows => ({
+  count: vulnerabilities.length,
+  columns: COLUMNS.map((column) => vulnerabilities.map(column).join("\n")),
+});
+
 export const packScan = (parse: ScanParse): PackedScan => {
   if (parse.status === "broken") return parse;
-  const { scanner, scannedAt, vulnerabilities } = parse.report;
+  const { scanner, scannedAt, vulnerabilities, suppressed } = parse.report;
   return {
     status: "ok",
     scanner,
     ...(scannedAt === undefined ? {} : { scannedAt }),
     image: parse.image,
-    count: vulnerabilities.length,
-    columns: COLUMNS.map((column) => vulnerabilities.map(column).join("\n")),
+    found: packRows(vulnerabilities),
+    ...(suppressed === undefined ? {} : { suppressed: packRows(suppressed) }),
   };
 };
 
@@ -59,18 +69,27 @@ const SLICE = 2_000;
 /** A report out of its columns. Lets others have their turns in between. */
 export const unpackScan = async (packed: PackedScan): Promise<ScanParse> => {
   if (packed.status === "broken") return packed;
-  const { scanner, scannedAt, image, count, columns } = packed;
+  const { scanner, scannedAt, image, found, suppressed } = packed;
+  return {
+    status: "ok",
+    report: {
+      scanner,
+      vulnerabilities: await unpackRows(found),
+      ...(scannedAt === undefined ? {} : { scannedAt }),
+      ...(suppressed === undefined ? {} : { suppressed: await unpackRows(suppressed) }),
+    },
+    image,
+  };
+};
+
+const unpackRows = async ({ count, columns }: PackedRows): Promise<readonly Vulnerability[]> => {
   const row = rowsOf(columns.map((column) => column.split("\n")));
   const vulnerabilities: Vulnerability[] = [];
   for (let at = 0; at < count; at++) {
     if (at % SLICE === SLICE - 1) await turn();
     vulnerabilities.push(row(at));
   }
-  return {
-    status: "ok",
-    report: { scanner, vulnerabilities, ...(scannedAt === undefined ? {} : { scannedAt }) },
-    image,
-  };
+  return vulnerabilities;
 };
 
 const rowsOf = ([

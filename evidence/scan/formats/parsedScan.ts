@@ -1,4 +1,9 @@
-import { orderVulnerabilities, type ScanReport, type Vulnerability } from "../../../policy/facts/scanReport.ts";
+import {
+  orderSuppressed,
+  orderVulnerabilities,
+  type ScanReport,
+  type Vulnerability,
+} from "../../../policy/facts/scanReport.ts";
 
 /** What a report says of the image that it is about; any of it may be empty. */
 export interface NamedImage {
@@ -35,19 +40,30 @@ export const broken = (message: string): BrokenScan => ({ status: "broken", mess
  */
 export const MOST_VULNERABILITIES = 50_000;
 
-/** A report that was understood: its vulnerabilities in order, each once; broken where there are too many of them. */
+/**
+ * A report that was understood: its vulnerabilities in order, each once; broken where there are too many of them.
+ * @param hidden those that the report lists as suppressed.
+ */
 export const understood = (
   found: readonly Vulnerability[],
   report: { readonly scanner: string; readonly scannedAt: string | undefined },
   image: NamedImage,
+  hidden: readonly Vulnerability[] = [],
 ): ScanParse => {
-  if (found.length > MOST_VULNERABILITIES)
-    return broken(`scan report with ${found.length} vulnerabilities; at most ${MOST_VULNERABILITIES} are read`);
+  const total = found.length + hidden.length;
+  if (total > MOST_VULNERABILITIES)
+    return broken(`scan report with ${total} vulnerabilities; at most ${MOST_VULNERABILITIES} are read`);
   const { scanner, scannedAt } = report;
   const vulnerabilities = orderVulnerabilities(found);
+  const suppressed = orderSuppressed(hidden, vulnerabilities);
   return {
     status: "ok",
-    report: { scanner, vulnerabilities, ...(scannedAt === undefined ? {} : { scannedAt }) },
+    report: {
+      scanner,
+      vulnerabilities,
+      ...(scannedAt === undefined ? {} : { scannedAt }),
+      ...(suppressed.length === 0 ? {} : { suppressed }),
+    },
     image,
   };
 };

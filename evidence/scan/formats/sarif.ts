@@ -26,6 +26,8 @@ interface Rule {
   readonly name: string;
   readonly severity?: Severity;
   readonly score?: number;
+  /** What a result without a level of its own has. */
+  readonly level?: string;
   readonly help: ReadonlyMap<string, string>;
   /** Grype's rule ids are `<id>-<package>`; both tools begin the help text with the plain id. */
   readonly vulnerabilityId?: string;
@@ -45,11 +47,13 @@ const readRule = (entry: unknown): Rule => {
     severityByName(help.get("Severity")) ??
     (score === undefined ? undefined : severityByScore(score));
   const purl = texts(properties["purls"])[0];
+  const level = asText(asObject(rule["defaultConfiguration"])?.["level"]);
   return {
     name: asText(rule["name"]) ?? "",
     help,
     ...(severity === undefined ? {} : { severity }),
     ...(score === undefined ? {} : { score }),
+    ...(level === undefined ? {} : { level }),
     ...(vulnerabilityId === undefined ? {} : { vulnerabilityId }),
     ...(purl === undefined ? {} : { purl }),
   };
@@ -107,7 +111,9 @@ const readResult = (
       names.flatMap((name) => message.get(name) ?? [])[0] ?? names.flatMap((name) => rule?.help.get(name) ?? [])[0];
     return said === "" ? undefined : said;
   };
-  const level = BY_LEVEL.get(asText(result["level"]) ?? (rule?.severity === undefined ? "warning" : "")) ?? "unknown";
+  // SARIF 2.1.0, section 3.27.10: the result's own, else its rule's, else "warning".
+  const written = asText(result["level"]) ?? rule?.level ?? (rule?.severity === undefined ? "warning" : "");
+  const level = BY_LEVEL.get(written) ?? "unknown";
   const severity =
     severityByName(message.get("Severity")) ??
     severityByName(sentence.severity) ??

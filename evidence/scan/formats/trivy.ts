@@ -35,6 +35,15 @@ const vulnerability = (entry: unknown): Vulnerability | undefined => {
   };
 };
 
+/**
+ * What Trivy found and an ignore file or a VEX document took away (`--show-suppressed`). One that is not understood is
+ * passed over: it is counted nowhere else, and a report may leave all of them out.
+ */
+const suppressedIn = (result: JsonObject): readonly Vulnerability[] =>
+  objectsIn(result["ExperimentalModifiedFindings"])
+    .filter((one) => one["Type"] === "vulnerability")
+    .flatMap((one) => vulnerability(one["Finding"]) ?? []);
+
 export const isTrivy = (document: JsonObject): boolean => "SchemaVersion" in document;
 
 /**
@@ -48,9 +57,12 @@ export const parseTrivy = (document: JsonObject): ScanParse => {
   const results = document["Results"] ?? [];
   if (!Array.isArray(results)) return broken("Trivy report whose Results is not a list");
   const vulnerabilities: Vulnerability[] = [];
+  const suppressed: Vulnerability[] = [];
   for (const result of results) {
-    const found = asObject(result)?.["Vulnerabilities"] ?? [];
-    if (asObject(result) === undefined || !Array.isArray(found)) return broken("Trivy report with a malformed result");
+    const fields = asObject(result);
+    const found = fields?.["Vulnerabilities"] ?? [];
+    if (fields === undefined || !Array.isArray(found)) return broken("Trivy report with a malformed result");
+    for (const one of suppressedIn(fields)) suppressed.push(one);
     for (const entry of found) {
       const v = vulnerability(entry);
       if (v === undefined)
@@ -71,5 +83,6 @@ export const parseTrivy = (document: JsonObject): ScanParse => {
       digests: texts(metadata["RepoDigests"]).flatMap((text) => digestOf(text) ?? []),
       ...(imageId === undefined ? {} : { imageId }),
     },
+    suppressed,
   );
 };

@@ -212,6 +212,22 @@ describe("scan rule", () => {
     assert.deepEqual(reasons(judge(spec, [covering(report([ghsa]))])), ["ScanVulnerable"]);
   });
 
+  it("lets denyCVEs, and nothing else, count what the report itself lists as suppressed", () => {
+    const hidden = [LOG4SHELL, vulnerability("CVE-2024-1", "critical")];
+    const suppressing = covering({ ...report([vulnerability("CVE-2024-2", "low")]), suppressed: hidden });
+    const limits: Scan = { maxVulnerabilities: { critical: 0 }, maxCVSS: 5, minScore: 90 };
+    assert.deepEqual(judge(limits, [suppressing]), []);
+    assert.deepEqual(judge({ ...limits, denyCVEs: ["CVE-2024-3"] }, [suppressing]), []);
+    const [finding] = judge({ denyCVEs: ["CVE-2021-44228", "CVE-2024-2"] }, [suppressing]);
+    assert.equal(
+      finding?.detail,
+      "2 denied by denyCVEs (CVE-2024-2 pkg-CVE-2024-2 1.0, CVE-2021-44228 log4j-core 2.14.1 -> 2.15.0), " +
+        "1 of them suppressed in the report; update the packages or the base image",
+    );
+    const counted = judge({ ...limits, denyCVEs: ["CVE-2021-44228"] }, [suppressing]);
+    assert.deepEqual(reasons(counted), ["ScanVulnerable", "ScanScoreLow"]);
+  });
+
   it("allows an advisory of several CVEs by its own id or by all of them, never by one", () => {
     const advisory = vulnerability("ALAS-2021-1704", "critical", { aliases: ["CVE-2021-44228", "CVE-2021-45046"] });
     const ghsa = vulnerability("GHSA-jfh8-c2jp-5v3q", "critical", { aliases: ["CVE-2021-44228"] });

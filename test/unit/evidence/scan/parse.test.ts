@@ -183,6 +183,69 @@ describe("scan formats", () => {
     );
   });
 
+  it("keeps apart what Trivy lists as suppressed, and what is counted beside is not suppressed", () => {
+    const report = trivyReport([LOG4SHELL]) as { Results: [unknown, { Vulnerabilities: object[] }] };
+    const own = report.Results[1].Vulnerabilities[0];
+    const finding = (id: string): object => ({ ...own, VulnerabilityID: id });
+    Object.assign(report.Results[1], {
+      ExperimentalModifiedFindings: [
+        { Type: "vulnerability", Status: "ignored", Source: ".trivyignore", Finding: finding("CVE-2024-1") },
+        { Type: "vulnerability", Status: "not_affected", Source: "vex.json", Finding: finding("CVE-2024-2") },
+        { Type: "vulnerability", Status: "ignored", Finding: own },
+        { Type: "misconfiguration", Status: "ignored", Finding: finding("DS002") },
+        { Type: "vulnerability", Status: "ignored", Finding: null },
+        null,
+      ],
+    });
+    const { vulnerabilities, suppressed = [] } = parsed(report).report;
+    assert.deepEqual(
+      [vulnerabilities, suppressed].map((list) => list.map(({ id }) => id)),
+      [["CVE-2021-44228"], ["CVE-2024-1", "CVE-2024-2"]],
+    );
+    assert.equal(parsed(trivyReport([LOG4SHELL])).report.suppressed, undefined);
+  });
+
+  it("keeps apart what Grype ignored for whoever ran it, not what Grype knows to be no match", () => {
+    const report = grypeReport([]);
+    const [one] = grypeReport([LOG4SHELL])["matches"] as [{ vulnerability: object }];
+    const ignored = (id: string, ...appliedIgnoreRules: object[]): object => ({
+      ...one,
+      vulnerability: { ...one.vulnerability, id },
+      appliedIgnoreRules,
+    });
+    report["ignoredMatches"] = [
+      ignored("CVE-2024-1", { vulnerability: "CVE-2024-1", reason: "accepted" }),
+      ignored("CVE-2024-2", { namespace: "vex", "vex-status": "not_affected" }),
+      ignored("CVE-2024-3"),
+      ignored("CVE-2024-4", { reason: "DistroPackageFixed" }),
+      ignored("CVE-2024-5", { reason: "Explicit APK NAK" }),
+      ignored("CVE-2024-6", { package: { name: "kernel-headers" }, "match-type": "exact-indirect-match" }),
+      {},
+    ];
+    const { vulnerabilities, suppressed = [] } = parsed(report).report;
+    assert.deepEqual(vulnerabilities, []);
+    assert.deepEqual(
+      suppressed.map(({ id }) => id),
+      ["CVE-2024-1", "CVE-2024-2", "CVE-2024-3"],
+    );
+  });
+
+  it("takes a rule's level where a SARIF result has none, and 'warning' where the rule has none either", () => {
+    for (const [own, rules, severity] of [
+      [undefined, "error", "high"],
+      [undefined, "note", "low"],
+      [undefined, undefined, "medium"],
+      ["note", "error", "low"],
+      ["error", "note", "high"],
+    ] as const) {
+      const rule = { id: "CVE-1", ...(rules && { defaultConfiguration: { level: rules } }) };
+      const results = [{ ruleId: "CVE-1", ...(own && { level: own }) }];
+      const run = { tool: { driver: { name: "Trivy", rules: [rule] } }, results };
+      const [found] = parsed({ version: "2.1.0", runs: [run] }).report.vulnerabilities;
+      assert.equal(found?.severity, severity, `${own} ${rules}`);
+    }
+  });
+
   it("takes a SARIF result's own word before its rule's, and the scanner's before the description's", () => {
     const sarif = trivySarif([
       { ...LOG4SHELL, package: "fixed", fixed: "2.15.0" },

@@ -43,11 +43,12 @@ describe("reports between threads", () => {
       )
       .map((one): Vulnerability => ({ ...one }));
     await fc.assert(
-      fc.asyncProperty(fc.array(vulnerability), fc.boolean(), async (found, dated) => {
+      fc.asyncProperty(fc.array(vulnerability), fc.array(vulnerability), fc.boolean(), async (found, hidden, dated) => {
         const parse = understood(
           found,
           { scanner: "Trivy", scannedAt: dated ? "2026-11-20T10:00:00Z" : undefined },
           { diffIds: ["a"], digests: [] },
+          hidden,
         );
         assert.deepEqual(await unpackScan(structuredClone(packScan(parse))), parse);
       }),
