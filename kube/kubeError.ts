@@ -1,4 +1,5 @@
 import { fieldsOf, textOf } from "../json/fields.ts";
+import { refusalOf, type Refusal } from "./refusal.ts";
 
 /**
  * `network`: no answer (refused, reset, name not found, TLS). `timeout`: none in time. `malformed`: an answer that is no JSON.
@@ -15,14 +16,25 @@ export class KubeError extends Error {
   readonly reason: string;
   /** The API server's own sentence, without what was asked; the message where it said none. */
   readonly told: string;
+  /** Set where the same write is refused however often it is sent. */
+  readonly refusal: Refusal | undefined;
 
-  constructor(code: KubeErrorCode, message: string, status = 0, reason = "", cause?: unknown, told: string = message) {
+  constructor(
+    code: KubeErrorCode,
+    message: string,
+    status = 0,
+    reason = "",
+    cause?: unknown,
+    told: string = message,
+    refusal?: Refusal,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "KubeError";
     this.code = code;
     this.status = status;
     this.reason = reason;
     this.told = told;
+    this.refusal = refusal;
   }
 }
 
@@ -30,11 +42,13 @@ export class KubeError extends Error {
 export function statusError(
   method: string,
   path: string,
-  { status, body }: { readonly status: number; readonly body: unknown },
+  response: { readonly status: number; readonly body: unknown },
 ): KubeError {
+  const { status, body } = response;
   const said = fieldsOf(body);
   const told = textOf(said["message"]) || `HTTP ${status}`;
-  return new KubeError("status", `${method} ${path}: ${told}`, status, textOf(said["reason"]), undefined, told);
+  const reason = textOf(said["reason"]);
+  return new KubeError("status", `${method} ${path}: ${told}`, status, reason, undefined, told, refusalOf(response));
 }
 
 /** The text of anything that was thrown. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expectStatus, MERGE_PATCH } from "../expectStatus.ts";
 import type { KubeClient } from "../kubeClient.ts";
+import { KubeError } from "../kubeError.ts";
 import { fieldsOf } from "../../json/fields.ts";
 import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leaderElection/leadership.ts";
 import type { Log } from "../log.ts";
@@ -80,6 +81,13 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       entry.count -= count;
       if (entry.count <= 0) notes.delete(key);
     } catch (error) {
+      if (error instanceof KubeError && error.refusal !== undefined) {
+        notes.delete(key);
+        // Nobody misses the Events of a namespace that goes away.
+        const level = error.refusal === "namespaceGone" ? "debug" : "warn";
+        log[level]("an Event is refused", { object: note.involved.name, reason: note.reason, error: error.message });
+        return;
+      }
       // The namespace may be going away: nobody misses the Event then.
       if (entry.attempts < ATTEMPTS || signal.aborted) throw error;
       notes.delete(key);

@@ -2,13 +2,15 @@ import type { Violation } from "../../crds/types.ts";
 import type { Judgement, PolicyJudgement } from "../audit/judgement.ts";
 import type { Verdict, Verdicts } from "../audit/verdicts.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
+import { KubeError } from "../../kube/kubeError.ts";
 import type { Leadership } from "../../kube/leaderElection/leadership.ts";
 import type { Log } from "../../kube/log.ts";
 import type { PodRecord } from "../cluster/pods.ts";
 import type { Store } from "../../kube/cache/store.ts";
 import { WorkQueue } from "../../kube/workQueue/workQueue.ts";
 import { emptyQuota, hasRoom, type PolicyQuota } from "./quota.ts";
-import { createViolationApi, type ViolationApi } from "./violationApi.ts";
+import { RefusedWrites } from "./refusedWrites.ts";
+import { createViolationApi, type ViolationApi, type WriteResult } from "./violationApi.ts";
 import { contentHash, violationBody } from "./violationBody.ts";
 import { violationName } from "./violationName.ts";
 import { projectViolation, type ViolationRecord } from "./violationRecord.ts";
@@ -48,12 +50,14 @@ export class ViolationKeeper {
   readonly #byPod = new Map<string, Set<string>>();
   /** What was written last, should the API server give back something else than it was given: it is not written for ever. */
   readonly #written = new Map<string, { readonly hash: string; readonly resourceVersion: string }>();
+  readonly #refused: RefusedWrites;
   readonly #unsubscribe: () => void;
   #leading = false;
 
   constructor(options: ViolationKeeperOptions) {
     this.#options = options;
     this.#api = createViolationApi(options.client, options.leadership);
+    this.#refused = new RefusedWrites(options.log);
     this.#queue = new WorkQueue({
       name: "writing a Violation",
       concurrency: options.concurrency ?? 8,
@@ -87,6 +91,8 @@ export class ViolationKeeper {
 
   /** Looks at every Violation of the cluster, one a step: for what happened while no operator was there. */
   *sweep(): Generator<void, void> {
+    // A CRD may have changed meanwhile: once in a sweep is seldom enough to ask again.
+    this.#refused.clear();
     for (const key of this.#options.store.keys()) yield this.check(key);
   }
 
@@ -96,11 +102,12 @@ export class ViolationKeeper {
     const record = this.#options.store.get(key);
     const desired = this.#desired(key);
     if (record === undefined) {
-      if (desired !== undefined) this.#queue.add(key);
+      if (desired !== undefined && !this.#refused.has(key, () => contentHash(desired.body))) this.#queue.add(key);
     } else if (desired === undefined) {
       if (this.#isKnown(record)) this.#queue.add(key);
-    } else if (!this.#isRight(key, record, contentHash(desired.body))) {
-      this.#queue.add(key);
+    } else {
+      const hash = contentHash(desired.body);
+      if (!this.#isRight(key, record, hash) && !this.#refused.has(key, () => hash)) this.#queue.add(key);
     }
   }
 
@@ -124,6 +131,7 @@ export class ViolationKeeper {
     this.#queue.clear();
     this.#wanted.clear();
     this.#written.clear();
+    this.#refused.clear();
     for (const quota of this.#quotas.values()) {
       quota.stored.clear();
       quota.waiting.clear();
@@ -158,6 +166,7 @@ export class ViolationKeeper {
     const quota = this.#quota(policy);
     if (quota.stored.delete(key)) {
       this.#wanted.delete(key);
+      this.#refused.forget(key);
       if (this.#options.store.get(key) !== undefined) quota.extra.add(key);
       // Also what is not in the cache yet: it may be on its way.
       this.#queue.add(key);
@@ -242,9 +251,18 @@ export class ViolationKeeper {
     const { body, pod, judgement } = desired;
     const hash = contentHash(body);
     if (actual !== undefined && this.#isRight(key, actual, hash)) return;
-    const written = await (actual === undefined
-      ? this.#api.create(body, signal)
-      : this.#api.replace(key, body, actual, signal));
+    if (this.#refused.has(key, () => hash)) return;
+    let written: WriteResult;
+    try {
+      written = await (actual === undefined
+        ? this.#api.create(body, signal)
+        : this.#api.replace(key, body, actual, signal));
+    } catch (error) {
+      if (!(error instanceof KubeError) || error.refusal === undefined) throw error;
+      this.#refused.add(key, hash, error);
+      return;
+    }
+    this.#refused.forget(key);
     if (written.status === "stale") {
       await this.#refresh(key, signal);
       return;

@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Judgement } from "../../operator/audit/judgement.ts";
 import type { Verdict } from "../../operator/audit/verdicts.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { SILENT } from "../../kube/log.ts";
+import { SILENT, type Log } from "../../kube/log.ts";
 import type { PodRecord } from "../../operator/cluster/pods.ts";
 import { ViolationKeeper } from "../../operator/violations/violationKeeper.ts";
 import { projectViolation, sameViolation, type ViolationRecord } from "../../operator/violations/violationRecord.ts";
@@ -40,7 +40,7 @@ describe("keeping Violations", () => {
     await server.stop();
   });
 
-  const begin = async (limit = 100): Promise<void> => {
+  const begin = async (limit = 100, log: Log = SILENT): Promise<void> => {
     watch = new Reflector({
       resource: "violations",
       client,
@@ -60,7 +60,7 @@ describe("keeping Violations", () => {
       limit,
       leadership: { mayWrite: () => leading },
       onCreated: (pod) => created.push(pod.name),
-      log: SILENT,
+      log,
       backoffBase: 5,
     });
     keeper.begin();
@@ -266,7 +266,8 @@ describe("keeping Violations", () => {
     ["too many requests", (response) => json(response, 429, {})],
     ["a reset connection", (response) => response.destroy()],
     ["a conflict", (response) => json(response, 409, { reason: "Conflict" })],
-    ["a namespace that is going away", (response) => json(response, 403, { reason: "Forbidden" })],
+    ["rights that are not there yet", (response) => json(response, 403, { reason: "Forbidden" })],
+    ["a CRD that is not there yet", (response) => json(response, 404, { reason: "NotFound", details: {} })],
   ];
   for (const [what, trouble] of troubles) {
     it(`gets over ${what}`, async () => {
@@ -288,6 +289,47 @@ describe("keeping Violations", () => {
       await settled();
       const [violation] = [...watch.store.keys()].map((key) => server.get(VIOLATIONS, key));
       assert.match(JSON.stringify(violation?.["findings"]), /TagForbidden/);
+    });
+  }
+
+  const terminating = { reason: "Forbidden", details: { causes: [{ reason: "NamespaceTerminating" }] } };
+  const refusals: readonly (readonly [string, number, object])[] = [
+    ["in a namespace that is going away", 403, terminating],
+    ["in a namespace that is gone", 404, { reason: "NotFound", details: { kind: "namespaces", name: "default" } }],
+    ["of an object that it does not take", 422, { reason: "Invalid" }],
+  ];
+  for (const [what, status, body] of refusals) {
+    it(`is given up where the API server refuses it ${what}, until it changes or the next sweep`, async () => {
+      const lines: string[] = [];
+      const tell = (message: string): number => lines.push(message);
+      await begin(100, { ...SILENT, info: tell, warn: tell });
+      let refusing = true;
+      server.faults.push((request, response) => {
+        if (request.method !== "POST" || !refusing) return false;
+        json(response, status, body);
+        return true;
+      });
+      const names = Array.from({ length: 10 }, (_, index) => `pod-${index}`);
+      for (const name of names) judge(podRecord(name), judgedBy("p"));
+      await settled();
+      for (const name of names) judge(podRecord(name), judgedBy("p"));
+      await wait(100);
+      await settled();
+      assert.equal(writes(), names.length, "each is asked for once");
+      assert.equal(lines.length, 1, "the log tells it once");
+      assert.equal(keeper.pending(), 0);
+      judge(podRecord("pod-0"), [violating("p", { reason: "TagForbidden" })]);
+      await settled();
+      assert.equal(writes(), names.length + 1, "another content is another question");
+      refusing = false;
+      sweep();
+      judge(podRecord("pod-0"), judgedBy("p"));
+      judge(podRecord("pod-1"), judgedBy("p"));
+      await settled();
+      assert.deepEqual(stored(), ["pod-0 p", "pod-1 p"]);
+      for (const name of names) remove(name);
+      await settled();
+      assert.deepEqual(stored(), []);
     });
   }
 

@@ -109,6 +109,25 @@ describe("Events", () => {
     assert.equal(warnings, 1);
   }).timeout(20_000);
 
+  it("are dropped at once where they are refused for good, and of a namespace that goes away without a word", async () => {
+    begin();
+    const terminating = { details: { causes: [{ reason: "NamespaceTerminating" }] } };
+    let refusal: readonly [status: number, body: object] = [403, terminating];
+    server.faults.push((request, response, url) => {
+      if (!url.pathname.includes("/events") || request.method !== "POST") return false;
+      json(response, ...refusal);
+      return true;
+    });
+    recorder.record(note("a"));
+    await recorder.settled();
+    assert.equal(warnings, 0);
+    refusal = [422, { message: "involvedObject.namespace: Invalid value" }];
+    recorder.record(note("a"));
+    await recorder.settled();
+    assert.equal(warnings, 1);
+    assert.equal(server.requests.filter(({ method }) => method === "POST").length, 2);
+  });
+
   it("are bounded: more than can be written are left out, and said once", async () => {
     begin(10);
     server.faults.push(async () => {
