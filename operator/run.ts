@@ -15,6 +15,9 @@ import { createKubeClient } from "../kube/kubeClient.ts";
 import { messageOf } from "../kube/kubeError.ts";
 import { LeaderElector } from "../kube/leaderElection/leaderElector.ts";
 import type { Log } from "../kube/log.ts";
+import { createEventRecorder } from "../kube/record/eventRecorder.ts";
+import { createRefusalEvents, type RefusalEvents } from "./status/refusalEvents.ts";
+import type { AdmissionMetrics } from "../webhook/metrics.ts";
 import { bridgeStreamLogger, createWinston } from "./metrics/logging.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics/metricsServer.ts";
@@ -94,6 +97,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   });
   stack.defer(() => references.stop());
   const { policies, exceptions, violations, namespaces, pods } = caches;
+  const namespaceNames = { has: (name: string) => namespaces.store.get(name) !== undefined };
   const graph = createGraph({
     policies,
     references,
@@ -152,6 +156,19 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
       }),
     new RecentlyClean(),
   );
+  const refusals = createRefusalEvents({
+    events: createEventRecorder({
+      client,
+      leadership: { mayWrite: () => true },
+      component: "image-security",
+      instance: hostname(),
+      now,
+      log,
+    }),
+    policies: () => graph.policies()?.policies ?? [],
+    namespaces: namespaceNames,
+  });
+  stack.defer(() => refusals.close());
   const admission = await startAdmission({
     settings,
     client,
@@ -161,7 +178,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     namespaces: namespaces.store,
     ready: () => graph.policies() !== undefined && namespaces.synced(),
     onGuard: graph.guard,
-    metrics,
+    metrics: { ...metrics, admission: telling(metrics.admission, refusals) },
     log,
     now,
   });
@@ -202,6 +219,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     tally: reconciler.tally,
     report: reconciler.report,
     exposure,
+    ...(settings.metricsNamespaces ? { namespaces: namespaceNames } : {}),
   });
 
   const ready = Promise.withResolvers<void>();
@@ -243,6 +261,15 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     stop: () => (stopped ??= running.disposeAsync()),
   };
 }
+
+/** What refuses a request is counted and told of. */
+const telling = (metrics: AdmissionMetrics, refusals: Pick<RefusalEvents, "note">): AdmissionMetrics => ({
+  ...metrics,
+  findings: (found, namespace) => {
+    metrics.findings(found, namespace);
+    refusals.note(found, namespace);
+  },
+});
 
 const asksForReports = ({ scan }: CompiledPolicy): boolean =>
   scan?.sources.some(({ type }) => type === "vulnerabilityReport") === true;

@@ -4,5 +4,5 @@ import type { Finding } from "../policy/finding/finding.ts";
 export interface AdmissionMetrics {
   readonly admission: (kind: string, operation: string, decision: string, seconds: number) => void;
   /** Not called for dryRun requests. */
-  readonly findings: (findings: readonly Finding[]) => void;
+  readonly findings: (findings: readonly Finding[], namespace: string) => void;
 }

@@ -44,7 +44,7 @@ export const respond = (
   const warnings = fitWarnings(read(mild, standing, POLICIES_IN_WARNING));
   const decision = denials.length > 0 ? "deny" : warnings.length > 0 ? "warn" : "allow";
 
-  if (!request.dryRun) metrics.findings(standing);
+  if (!request.dryRun) metrics.findings(standing, request.namespace);
   if (logger.isLevelEnabled("info"))
     logger.info("findings", {
       ...place(request),

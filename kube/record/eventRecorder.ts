@@ -28,7 +28,7 @@ export interface EventNote {
 
 export interface EventRecorder {
   /** Told and forgotten: an Event that cannot be written is dropped after a while, and never holds anything up. */
-  readonly record: (note: EventNote) => void;
+  readonly record: (note: EventNote, times?: number) => void;
   readonly reset: () => void;
   readonly settled: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -112,15 +112,15 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   const queue = new WorkQueue({ name: "writing an Event", concurrency: 2, process: write, log });
   return {
-    record: (note) => {
+    record: (note, times = 1) => {
       const key = eventName(note);
       const known = notes.get(key);
-      if (known !== undefined) known.count += 1;
+      if (known !== undefined) known.count += times;
       else if (notes.size >= backlog) {
         if (!overflowed) log.warn("there are more Events than can be written; some are left out");
         overflowed = true;
         return;
-      } else notes.set(key, { note, count: 1, attempts: 0 });
+      } else notes.set(key, { note, count: times, attempts: 0 });
       queue.add(key);
     },
     reset: () => {

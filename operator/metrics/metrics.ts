@@ -10,6 +10,7 @@ import type { Exposure } from "../audit/exposure.ts";
 import type { Tally } from "../audit/tally.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { addCallerMetrics } from "./callerMetrics.ts";
+import { createRefusalMetrics, type NamespaceNames } from "./refusals.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 
 /** What gauges ask at every scrape. */
@@ -22,6 +23,8 @@ export interface MetricSources {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly exposure: Pick<Exposure, "series">;
+  /** Absent: no metric names the namespace of a request. */
+  readonly namespaces?: NamespaceNames;
   /** Whether admission asks the webhook, as this replica saw it last. */
   readonly guard: () => GuardState;
 }
@@ -77,6 +80,7 @@ export function createMetrics(): OperatorMetrics {
     labelNames: ["policy", "rule", "reason", "action"],
     registers,
   });
+  const refusals = createRefusalMetrics(registers);
   const registryRequests = new Counter({
     name: "image_security_registry_requests_total",
     help: "Requests to registries; code is the HTTP status or why there was none.",
@@ -132,7 +136,8 @@ export function createMetrics(): OperatorMetrics {
       requests.inc({ kind, operation, decision });
       duration.observe({ decision }, seconds);
     },
-    findings: (found) => {
+    findings: (found, namespace) => {
+      refusals.count(found, namespace, sources?.namespaces);
       // One object may have thousands, of few kinds.
       for (const alike of Map.groupBy(found, kindOf).values()) {
         for (const { policy, rule, reason, action } of alike.slice(0, 1))
@@ -171,8 +176,9 @@ export function createMetrics(): OperatorMetrics {
     observe: (given) => {
       sources = given;
     },
-    text: () => {
+    text: async () => {
       admission.flush();
+      await refusals.forget(sources?.namespaces);
       return register.metrics();
     },
     contentType: register.contentType,

@@ -70,6 +70,11 @@ export const metricsPort: Setting<number | "off"> = portOrOff("--metrics-port <P
   description: "Port of /metrics; 0 takes any free one, off serves none.",
 });
 
+export const metricsNamespaces: Setting<boolean> = toggle("--metrics-namespaces", {
+  fallback: true,
+  description: "Name the namespace, of those that there are, in image_security_refusals_total.",
+});
+
 export const auditInterval: Setting<number> = duration("--audit-interval <DURATION>", {
   fallback: "15m",
   least: "1s",

@@ -249,7 +249,8 @@ describe("the audit of existing pods", () => {
     });
   });
 
-  it("shows what it does at /metrics", async () => {
+  it("shows what it does at /metrics", async function () {
+    this.timeout(60_000);
     const namespace = await cluster.newNamespace("metrics");
     await apply(pod(namespace, "web", "nginx:1.21"));
     await apply(policy("metrics", { match: { namespaces: [namespace] }, digest: {} }));
@@ -262,9 +263,20 @@ describe("the audit of existing pods", () => {
       'image_security_policies{state="ready"} 1',
       "image_security_leader 1",
       'image_security_findings_total{policy="metrics",rule="digest",reason="DigestRequired",action="deny"} 1',
+      `image_security_refusals_total{policy="metrics",reason="DigestRequired",namespace="${namespace}"} 1`,
     ]) {
       assert.ok(text.includes(line), line);
     }
+    await eventually(
+      async () => {
+        const { stdout } = await cluster.kubectl("get", "events", "-n", "default", "--field-selector=reason=Refused");
+        assert.match(
+          stdout,
+          new RegExp(`imagesecuritypolicy/metrics +refuses requests in namespace ${namespace}: DigestRequired`),
+        );
+      },
+      { within: 30_000 },
+    );
     for (const name of [
       "image_security_audit_duration_seconds",
       "image_security_audit_last_success_timestamp_seconds",

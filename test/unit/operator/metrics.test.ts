@@ -143,7 +143,7 @@ describe("metrics", () => {
   it("are those of the design, with bounded labels", async () => {
     const metrics = observed(() => true);
     metrics.admission.admission("Pod", "CREATE", "deny", 0.001);
-    metrics.admission.findings([finding()]);
+    metrics.admission.findings([finding()], "default");
     metrics.evidence.registryRequest("registry.company.com", "manifest", "200", 0.1);
     metrics.evidence.registryRequest("evil.example", "manifest", "timeout", 0.1);
     metrics.evidence.openCircuits?.(() => ["registry.company.com", "evil.example", "other.example"]);
@@ -156,6 +156,7 @@ describe("metrics", () => {
       'image_security_admission_requests_total{kind="Pod",operation="CREATE",decision="deny"} 1',
       'image_security_admission_duration_seconds_count{decision="deny"} 1',
       'image_security_findings_total{policy="p",rule="digest",reason="DigestRequired",action="deny"} 1',
+      'image_security_refusals_total{policy="p",reason="DigestRequired"} 1',
       'image_security_violations{policy="p",namespace="default",rule="digest",action="deny"} 1',
       'image_security_exempted{policy="p"} 0',
       'image_security_policies{state="ready"} 1',

@@ -199,6 +199,7 @@ describe("settings", () => {
 
   it("change a setting by every flag: none is forgotten on the way", () => {
     const samples: Partial<Record<keyof typeof OPTIONS, string>> = {
+      metricsNamespaces: "false",
       kubeconfig: "x",
       namespace: "x",
       trustNamespaces: "x",
