@@ -16,7 +16,7 @@ export interface ImageSecurityPolicy {
 
 /** What the policy asks of images. At least one of registries, digest, scan, signatures, attestations and baseImages. */
 export interface PolicySpec {
-  /** What happens to an object that violates the policy. deny: the request is refused. warn: it is admitted with a warning that kubectl prints. dryrun: nothing is seen at admission; audits, metrics and logs show what deny would refuse. */
+  /** What happens to an object that violates the policy. deny: the request is refused. warn: it is admitted with a warning that kubectl prints. dryrun, which others call audit: nothing is seen at admission; audits, metrics and logs show what deny would refuse. */
   readonly enforcementAction?: "deny" | "warn" | "dryrun";
   /** Other actions for some namespaces, so that one policy can be rolled out namespace by namespace. The first entry that names the namespace decides instead of enforcementAction. Example: [{namespaces: ["dev-*"], action: warn}]. */
   readonly enforcementOverrides?: readonly EnforcementOverride[];

@@ -40,7 +40,8 @@ export function parsePattern(text: string): ParsedPattern {
   if (text === "") return fault("is empty");
   if (text.length > MAX_WRITTEN) return fault(`is longer than ${MAX_WRITTEN} characters`);
   if (/[\s\p{C}]/u.test(text)) return fault("has blanks or invisible characters");
-  if (text.includes("://")) return fault("has a scheme; write the host alone");
+  if (text.includes("://"))
+    return fault("has a scheme; leave https:// away and begin with the host, such as registry.company.com/team/**");
   if (text.includes("@")) return fault("has a digest; patterns name registries, repositories and tags");
   const slash = text.indexOf("/");
   const parts = slash < 0 ? hostOnly(text) : hostAndPath(text, slash);

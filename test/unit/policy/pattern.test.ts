@@ -175,7 +175,7 @@ const FAULTS: readonly (readonly [pattern: string, message: RegExp, why: string]
   ["ngin*", /ambiguous/, "with a wildcard as well"],
   ["", /empty/, "nothing"],
   ["a.b/c d", /blanks/, "a blank"],
-  ["https://a.b/**", /scheme/, "a scheme"],
+  ["https://a.b/**", /leave https:\/\/ away/, "a scheme"],
   [`a.b/c@${DIGEST}`, /digest/, "a digest"],
   ["a.b:v1", /write a\.b\/\*\*:v1/, "a tag behind a host"],
   ["a.b:*", /write a\.b\/\*\*:\*/, "any port, or any tag?"],
