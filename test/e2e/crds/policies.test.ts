@@ -137,7 +137,7 @@ describe("what the API server takes and refuses", function () {
     assert.match(stderr, /match\.namespaces/);
   });
 
-  it("defaults what the reference says, and makes no rule appear", async () => {
+  it("defaults what the reference says, nothing within a list, and makes no rule appear", async () => {
     const input = policy(
       "defaults",
       "{digest: {}, match: {images: [a.io]}, scan: {}, audit: {}, authorities: [{name: notary, notation: {certificates: {pem: '-----BEGIN CERTIFICATE-----'}, identities: ['*']}}]}",
@@ -163,8 +163,6 @@ describe("what the API server takes and refuses", function () {
             notation: {
               certificates: { pem: "-----BEGIN CERTIFICATE-----" },
               identities: ["*"],
-              level: "strict",
-              revocation: "Check",
             },
           },
         ],
