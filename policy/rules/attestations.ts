@@ -145,11 +145,7 @@ function checked(condition: CompiledCondition, proved: ProvedStatement, image: C
 }
 
 /** When the first statement that may count is too old. That one dated ahead counts some day takes nothing away. */
-const youngUntil = (
-  { predicateType, authorities, maxAge }: AttestationRule,
-  facts: ImageFacts,
-  now: number,
-): number => {
+function youngUntil({ predicateType, authorities, maxAge }: AttestationRule, facts: ImageFacts, now: number): number {
   if (maxAge === undefined) return Infinity;
   const statements = authorities.trusted.flatMap(({ id }) => {
     const outcome = facts.attestations.get(attestationKey(predicateType, id));
@@ -163,4 +159,4 @@ const youngUntil = (
     return Math.min(...times.filter((time) => time !== undefined)) + maxAge + 1;
   });
   return Math.min(...ends.filter((end) => end > now));
-};
+}

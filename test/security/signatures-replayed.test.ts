@@ -347,7 +347,7 @@ describe("who needs all that was attested", () => {
   it("is not given half of it when the time is over, neither at once nor later", async () => {
     const repository = await buried();
     const evidence = evidenceUnderTest();
-    repository.wait = () => new Promise((resolve) => setTimeout(resolve, 10));
+    repository.wait = () => new Promise((resolve) => setTimeout(resolve, 50));
     assert.deepEqual(said(await all(evidence, repository, AbortSignal.timeout(100))), ["unavailable"]);
     await new Promise((resolve) => setTimeout(resolve, 100));
     repository.wait = () => Promise.resolve();

@@ -76,7 +76,7 @@ describe("a body in pieces of one byte", function () {
         assert.equal(blob.status === "verified" && blob.value.length, bytes);
       });
       server.close();
-      assert.ok(memory < 70 * MiB, `${Math.round(memory / MiB)} MiB`);
+      assert.ok(memory < 110 * MiB, `${Math.round(memory / MiB)} MiB`);
     });
   }
 });
