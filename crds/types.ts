@@ -358,7 +358,7 @@ export interface Signatures {
 
 /** A signed statement that must exist about the image. */
 export interface Attestation {
-  /** The type of the statement's predicate: a URI, compared exactly, or one of cosign's short names: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom. Example: https://slsa.dev/provenance/v1. */
+  /** The type of the statement's predicate: a URI, compared exactly, one without a scheme as cosign 1 wrote it (cosign.sigstore.dev/attestation/v1), or one of cosign's short names: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom. Example: https://slsa.dev/provenance/v1. */
   readonly predicateType: string;
   /** Names from spec.authorities, each once. Example: [ci]. */
   readonly authorities: readonly string[];

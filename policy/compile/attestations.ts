@@ -32,6 +32,9 @@ const SHORT_NAMES = new Map([
   ["openvex", "https://openvex.dev/ns"],
 ]);
 
+/** cosign 1 wrote `cosign.sigstore.dev/attestation/v1`. */
+const WITHOUT_SCHEME = /^[a-z0-9-]+([.][a-z0-9-]+)+\/[^ :]+$/;
+
 /**
  * Compiles `spec.attestations`. A condition that does not compile stays as one that never holds: the rule then answers
  * as a configuration fault instead of passing what the condition was to refuse.
@@ -45,7 +48,7 @@ export function compileAttestations(
 
 function compileOne(spec: Attestation, authorities: Compiling["authorities"], faults: FieldFaults): AttestationRule {
   const predicateType = fullPredicateType(spec.predicateType);
-  if (!predicateType.includes(":")) {
+  if (!predicateType.includes(":") && !WITHOUT_SCHEME.test(predicateType)) {
     const known = [...SHORT_NAMES.keys()].join(", ");
     faults
       .at("predicateType")

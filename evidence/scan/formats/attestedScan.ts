@@ -8,10 +8,12 @@ import { severityByName, severityByScore, worse } from "./severity.ts";
 
 /** cosign's vulnerability predicate (sigstore/cosign specs/COSIGN_VULN_ATTESTATION_SPEC.md). */
 export const COSIGN_VULN = "https://cosign.sigstore.dev/attestation/vuln/v1";
+/** As cosign 1 wrote it. */
+export const COSIGN_1_VULN = "cosign.sigstore.dev/attestation/vuln/v1";
 /** in-toto/attestation spec/predicates/vulns_02.md. */
 export const IN_TOTO_VULNS = "https://in-toto.io/attestation/vulns/v0.2";
 
-export const SCAN_PREDICATES: readonly string[] = [COSIGN_VULN, IN_TOTO_VULNS];
+export const SCAN_PREDICATES: readonly string[] = [COSIGN_VULN, COSIGN_1_VULN, IN_TOTO_VULNS];
 
 const older = (a: string | undefined, b: string | undefined): string | undefined =>
   a === undefined ? b : b === undefined ? a : Date.parse(a) <= Date.parse(b) ? a : b;
@@ -67,6 +69,7 @@ const parseInTotoVulns = (predicate: JsonObject, finishedOn: string | undefined)
 const parseOfType = (predicateType: string, predicate: JsonObject, finishedOn: string | undefined): ScanParse => {
   switch (predicateType) {
     case COSIGN_VULN:
+    case COSIGN_1_VULN:
       return parseCosignVuln(predicate, finishedOn);
     case IN_TOTO_VULNS:
       return parseInTotoVulns(predicate, finishedOn);

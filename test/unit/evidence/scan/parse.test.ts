@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { COSIGN_VULN, IN_TOTO_VULNS, parseScanPredicate } from "../../../../evidence/scan/formats/attestedScan.ts";
+import {
+  COSIGN_1_VULN,
+  COSIGN_VULN,
+  IN_TOTO_VULNS,
+  parseScanPredicate,
+} from "../../../../evidence/scan/formats/attestedScan.ts";
 import { parseScanText } from "../../../../evidence/scan/formats/parseScan.ts";
 import type { ParsedScan } from "../../../../evidence/scan/formats/parsedScan.ts";
 import { parseScanList } from "../../../../evidence/scan/formats/readScans.ts";
@@ -109,6 +114,7 @@ describe("scan formats", () => {
         for (const parse of [
           parseScanText(JSON.stringify(document)),
           parseScanPredicate(COSIGN_VULN, cosignVuln(document)),
+          parseScanPredicate(COSIGN_1_VULN, cosignVuln(document)),
         ]) {
           assert.equal(parse.status, looked ? "ok" : "broken", JSON.stringify(parse));
           if (parse.status === "broken") assert.match(parse.message, /nobody looked|repository/);
