@@ -105,8 +105,8 @@ export function judgeFacts(
 }
 
 /**
- * Of an image that a policy has nothing to say about: milliseconds since the epoch before which the clock alone does not
- * change that, with the same facts.
+ * Of an image that a policy has nothing to say about: milliseconds since the epoch before which the clock alone does
+ * not change that, with the same facts.
  */
 export function cleanUntil({ rules }: CompiledPolicy, facts: ImageFacts, now: number): number {
   let until = Infinity;

@@ -6,7 +6,8 @@ const PARTS = ["tlogs", "certificateAuthorities", "ctlogs", "timestampAuthoritie
 
 /**
  * One `trusted_root.json` out of several, one a line, as `gh attestation trusted-root` prints them: Sigstore's public
- * good instance and GitHub's own. Whatever one of them holds is trusted, as gh does. Any other text comes back as it is.
+ * good instance and GitHub's own. Whatever one of them holds is trusted, as gh does. Any other text comes back as it
+ * is.
  */
 export function joinTrustRoots(text: string): string {
   const lines = text.split("\n").filter((line) => line.trim() !== "");

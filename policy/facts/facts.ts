@@ -114,8 +114,8 @@ export interface BaseClaim {
 /** Everything that was gathered about one image under one set of policies. Only what was asked for is there. */
 export interface ImageFacts {
   /**
-   * Milliseconds since the epoch: before then nothing that these facts were made from has to be looked at again. Absent:
-   * they are good for this moment alone.
+   * Milliseconds since the epoch: before then nothing that these facts were made from has to be looked at again.
+   * Absent: they are good for this moment alone.
    */
   readonly standsUntil?: number;
   /**

@@ -61,8 +61,8 @@ export interface PolicyRule<Name extends SpecRule = SpecRule, Compiled = unknown
   readonly judgeText: (image: ImageContext) => readonly RuleFinding[];
   readonly judge: (facts: ImageFacts, context: JudgingContext) => readonly RuleFinding[];
   /**
-   * Of an image that it has nothing to say about: milliseconds since the epoch before which the clock alone does not change
-   * that, with the same facts. -Infinity: nobody knows.
+   * Of an image that it has nothing to say about: milliseconds since the epoch before which the clock alone does not
+   * change that, with the same facts. -Infinity: nobody knows.
    */
   readonly cleanUntil: (facts: ImageFacts, now: number) => number;
 }
