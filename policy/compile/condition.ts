@@ -1,5 +1,6 @@
 import { Environment, type ParseResult } from "@marcbachmann/cel-js";
 import { Budget, checkMaps, meter, RE2_MATCHES, re2Matches, redirectMatches } from "./celBudget.ts";
+import { CelJson, unmarshal } from "./celJson.ts";
 import { celValue } from "./celValue.ts";
 
 /** A CEL condition, parsed. `check` gives undefined where it holds, else why not; it never throws. */
@@ -42,6 +43,9 @@ const environment = new Environment({
   .registerVariable("predicate", "dyn")
   .registerVariable("statement", "dyn")
   .registerVariable("image", { schema: IMAGE_FIELDS })
+  .registerType("Json", CelJson)
+  .registerConstant("json", "Json", new CelJson())
+  .registerFunction("Json.unmarshal(string): dyn", (_: CelJson, text: string) => unmarshal(text, budget))
   .registerFunction(`string.${RE2_MATCHES}(string): bool`, (text: string, expression: string) =>
     re2Matches(text, expression, budget),
   )

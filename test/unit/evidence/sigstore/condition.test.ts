@@ -17,6 +17,9 @@ const predicate = {
     '{"one": {"__proto__": {}}, "other": {"__proto__": {}}, "deep": {"a": {"__proto__": {}}, "b": 1}, "list": [{"__proto__": {}}]}',
   ) as unknown,
   empty: "",
+  text: '{"passed": true, "results": [{"name": "unit", "failed": 0}], "constructor": {"a": 1}}',
+  texts: { twice: '{"passed": false, "passed": true}', broken: "{", deep: `${"[".repeat(100)}${"]".repeat(100)}` },
+  longText: JSON.stringify(Array.from({ length: 30_000 }, (_, at) => at)),
   huge: 1e300,
   digits: "1".repeat(3000),
   times: {
@@ -47,6 +50,10 @@ describe("conditions", () => {
     "predicate.list.map(x, string(x)).size() == 3 && predicate.list.filter(x, x > 1).size() == 2",
     "2 in predicate.list && size(predicate.list) == 3",
     "predicate.nested.a.b",
+    "json.unmarshal(predicate.text).passed && json.unmarshal(predicate.text).results.all(r, r.failed == 0)",
+    "cel.bind(t, json.unmarshal(predicate.text), size(t) == 3 && !has(t.missing) && t.?constructor.hasValue())",
+    "json.unmarshal(predicate.longText).all(x, x >= 0)",
+    'json.unmarshal("1") == 1 && json.unmarshal("[\\"a\\"]") == ["a"]',
     "has(predicate.nested) && !has(predicate.missing)",
     '!("z" in predicate.nested)',
     "predicate.?missing.orValue(true)",
@@ -154,8 +161,23 @@ describe("conditions", () => {
     it(`are refused with the policy: ${expression.slice(0, 40)}`, () =>
       assert.match(check(expression) ?? "holds", why));
 
+  it("read JSON in texts strictly: what is none, twice or too deep is an error, and no true", () => {
+    for (const text of ["twice", "broken", "deep"])
+      assert.match(
+        check(`json.unmarshal(predicate.texts.${text}).passed || false`) ?? "holds",
+        /the expression failed: json\.unmarshal\(\) cannot read this text/,
+        text,
+      );
+    assert.match(check("json.unmarshal(predicate.n).passed") ?? "holds", /failed|overload/);
+    assert.match(check("json.unmarshal(predicate.text).missing") ?? "holds", /No such key/);
+    assert.match(check("json.nothing(predicate.text)") ?? "holds", /refused/);
+  });
+
   describe("are bounded", () => {
     const endless = [
+      "predicate.big.all(x, size(json.unmarshal(predicate.longText)) > 0)",
+      "predicate.big.exists(x, json.unmarshal(predicate.long) == 1)",
+      "json.unmarshal(predicate.longText).all(x, json.unmarshal(predicate.longText) == [x] || true)",
       "predicate.big.all(x, predicate.big.all(y, predicate.big.all(z, true)))",
       "predicate.big.exists(x, predicate.big.exists(y, x + y < 0))",
       "predicate.big.map(x, predicate.big.map(y, y)).size() > 0",

@@ -1,0 +1,18 @@
+import { parseJson } from "../../json/parse.ts";
+import type { Budget } from "./celBudget.ts";
+import { celValue } from "./celValue.ts";
+
+/** What `json` is in an expression: it has functions and nothing else. */
+export class CelJson {}
+
+/**
+ * The value of JSON in a text, as `json.unmarshal(text)` gives it: cosign's custom predicates hold what was attested as text.
+ * Throws on what is none, on a key twice and on deep nesting, which refuses the statement.
+ */
+export function unmarshal(text: string, budget: Budget): unknown {
+  // Measured: 60 ms for a mebibyte of empty lists, three tenths of a unit a character.
+  budget.spend(text.length >> 1);
+  const result = parseJson(Buffer.from(text));
+  if (result.status === "malformed") throw new Error(`json.unmarshal() cannot read this text: it ${result.message}`);
+  return celValue(result.value);
+}
