@@ -6,11 +6,11 @@ import { celValue } from "./celValue.ts";
 export class CelJson {}
 
 /**
- * The value of JSON in a text, as `json.unmarshal(text)` gives it: cosign's custom predicates hold what was attested as text.
+ * The value of JSON in a text, as `json.unmarshal(text)` gives it: cosign's custom predicates hold their content as text.
  * Throws on what is none, on a key twice and on deep nesting, which refuses the statement.
  */
 export function unmarshal(text: string, budget: Budget): unknown {
-  // Measured: 60 ms for a mebibyte of empty lists, three tenths of a unit a character.
+  // Measured: 0.05 us a character where it is all empty lists, a quarter of a unit.
   budget.spend(text.length >> 1);
   const result = parseJson(Buffer.from(text));
   if (result.status === "malformed") throw new Error(`json.unmarshal() cannot read this text: it ${result.message}`);
