@@ -6,8 +6,8 @@ import { celValue } from "./celValue.ts";
 export class CelJson {}
 
 /**
- * The value of JSON in a text, as `json.unmarshal(text)` gives it: cosign's custom predicates hold their content as text.
- * Throws on what is none, on a key twice and on deep nesting, which refuses the statement.
+ * The value of JSON in a text, as `json.unmarshal(text)` gives it: cosign's custom predicates hold text. Throws on what
+ * is none, on a key twice and on deep nesting, which refuses the statement.
  */
 export function unmarshal(text: string, budget: Budget): unknown {
   // Measured: 0.05 us a character where it is all empty lists, a quarter of a unit.
