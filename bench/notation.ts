@@ -4,7 +4,7 @@
  */
 import "reflect-metadata";
 import type { NotationSigner } from "../evidence/notation/proof.ts";
-import { examine, type Question } from "../evidence/notation/verify/examine.ts";
+import { verifyCandidate, type VerificationRequest } from "../evidence/notation/verify/examine.ts";
 import { IMAGE, makeEnvelope, type Format } from "../test/unit/evidence/notation/support/envelopes.ts";
 import {
   derOf,
@@ -42,7 +42,7 @@ const signer = (timestamps: boolean): NotationSigner => ({
   revocation: "Check",
   ...(timestamps && { timestampCertificates: [derOf(root.certificate)] }),
 });
-const question = (format: Format, by: Identity, timestamps = false): Question => ({
+const question = (format: Format, by: Identity, timestamps = false): VerificationRequest => ({
   candidate: {
     format,
     bytes: makeEnvelope(by, { format, ...(timestamps && { timestamp: (signature) => makeToken(tsa, signature) }) }),
@@ -52,7 +52,7 @@ const question = (format: Format, by: Identity, timestamps = false): Question =>
   now: NOW,
 });
 
-const rows: [what: string, questions: readonly Question[]][] = [];
+const rows: [what: string, questions: readonly VerificationRequest[]][] = [];
 for (const format of ["jws", "cose"] as const) {
   for (const kind of ["P-256", "P-384", "RSA-2048"] as const satisfies readonly KeyKind[])
     rows.push([`${format}, ${kind}`, [question(format, await makeLeaf(authority, { kind }))]]);
@@ -64,7 +64,7 @@ for (const format of ["jws", "cose"] as const) {
 for (const [what, questions] of rows) {
   const ask = (nth: number): void => {
     const asked = questions[nth % questions.length];
-    const answer = asked === undefined ? undefined : examine(asked);
+    const answer = asked === undefined ? undefined : verifyCandidate(asked);
     if (answer?.status !== "read" || [...answer.verdicts.values()].some(({ status }) => status !== "proved"))
       throw new Error(`${what} is not proved`);
   };

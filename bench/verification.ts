@@ -3,10 +3,10 @@
  * clock. What is measured is the proof of one signature from its bytes to the verdict, without the registry.
  */
 import { availableParallelism } from "node:os";
-import { examine, type Question } from "../evidence/sigstore/verify/examine.ts";
+import { verifyCandidate, type VerificationRequest } from "../evidence/sigstore/verify/examine.ts";
 import type { Candidate } from "../evidence/sigstore/find/candidate.ts";
 import type { Signer } from "../evidence/sigstore/proof.ts";
-import { createExaminer } from "../evidence/sigstore/verify/examiner.ts";
+import { createCandidateVerifier } from "../evidence/sigstore/verify/examiner.ts";
 import {
   keyHand,
   payloadOf,
@@ -39,7 +39,7 @@ const keyless: Signer = {
   trustRoot: sigstore.trustedRoot,
   annotations: {},
 };
-const question = (signer: Signer, candidate: Omit<Candidate, "id">): Question => ({
+const question = (signer: Signer, candidate: Omit<Candidate, "id">): VerificationRequest => ({
   candidate: { id: "", ...candidate },
   digest,
   signers: [signer],
@@ -69,7 +69,7 @@ const bundle = async (by: Hand, log: "v1" | "v2" | "none"): Promise<Omit<Candida
   annotations: {},
 });
 
-const rows: readonly (readonly [what: string, question: Question])[] = [
+const rows: readonly (readonly [what: string, question: VerificationRequest])[] = [
   ["legacy, key P-256", question(key("Ignored"), await legacy(hand, "none"))],
   ["legacy, key P-256, Rekor v1", question(key("Required"), await legacy(hand, "v1"))],
   ["bundle, key P-256", question(key("Ignored"), await bundle(hand, "none"))],
@@ -91,17 +91,17 @@ const show = (what: string, count: number, milliseconds: number): void => {
 };
 
 for (const [what, asked] of rows) {
-  if (!proved(examine(asked))) throw new Error(`${what} is not proved`);
-  for (let round = 0; round < 50; round++) examine(asked);
+  if (!proved(verifyCandidate(asked))) throw new Error(`${what} is not proved`);
+  for (let round = 0; round < 50; round++) verifyCandidate(asked);
   const [start, before] = [performance.now(), process.cpuUsage()];
   let count = 0;
-  for (; performance.now() - start < seconds * 1000; count++) examine(asked);
+  for (; performance.now() - start < seconds * 1000; count++) verifyCandidate(asked);
   const { user, system } = process.cpuUsage(before);
   show(what, count, (user + system) / 1000);
 }
 
 const workers = Math.max(1, availableParallelism() - 1);
-const examiner = createExaminer({ workers });
+const examiner = createCandidateVerifier({ workers });
 const last = rows.at(-1)?.[1];
 if (last !== undefined) {
   const { signal } = new AbortController();

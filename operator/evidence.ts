@@ -10,7 +10,7 @@ import { createProxyChoice } from "../evidence/registry/http/proxy.ts";
 import type { ReportsByDigest } from "../evidence/scan/sources/reportSource.ts";
 import { createScanProvider } from "../evidence/scan/scanProvider.ts";
 import { createTrustRoots } from "../evidence/trust/trustRoots.ts";
-import { createExaminer } from "../evidence/sigstore/verify/examiner.ts";
+import { createCandidateVerifier } from "../evidence/sigstore/verify/examiner.ts";
 import { createNotation } from "../evidence/notation/createNotation.ts";
 import { eitherSigns } from "../evidence/signatures.ts";
 import { createScanReader } from "../evidence/scan/scanReader.ts";
@@ -58,7 +58,7 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
     now,
   } = options;
   const { workers, trustRootCache, publicGoodUpdates, kmsPlainHttp, vault } = settings.proofs;
-  const examiner = createExaminer({ workers });
+  const examiner = createCandidateVerifier({ workers });
   const read = createScanReader({ workers: Math.min(workers, 1) });
   const filter = createAddressFilter({
     allowed: settings.registry.allowedAddresses,

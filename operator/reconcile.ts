@@ -2,9 +2,9 @@ import type { Review } from "../engine/review.ts";
 import { Auditor } from "./audit/auditor.ts";
 import type { AuditReport } from "./audit/completeAudits.ts";
 import { createJudge } from "./audit/judge.ts";
-import { createTally, type Tally } from "./audit/tally.ts";
+import { createTally, type ViolationCounts } from "./audit/tally.ts";
 import type { PolicyJudgement } from "./audit/judgement.ts";
-import type { Verdict, VerdictChange } from "./audit/verdicts.ts";
+import type { PodJudgement, VerdictChange } from "./audit/verdicts.ts";
 import type { Caches } from "./cluster/caches.ts";
 import { createEventRecorder, type ObjectReference } from "../kube/record/eventRecorder.ts";
 import type { Snapshot } from "./graph.ts";
@@ -60,7 +60,7 @@ export interface Reconciler {
   readonly keepViolations: (change: VerdictChange) => void;
   /** Pods that evidence from elsewhere is about are judged again. */
   readonly concern: (about: (pod: PodRecord) => boolean) => void;
-  readonly tally: Tally;
+  readonly tally: ViolationCounts;
   readonly report: () => AuditReport | undefined;
   readonly stop: () => Promise<void>;
 }
@@ -81,7 +81,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     now,
     log,
   });
-  const verdicts = new Map<string, Verdict>();
+  const verdicts = new Map<string, PodJudgement>();
   const keeper = new ViolationKeeper({
     client,
     store: caches.violations.store,

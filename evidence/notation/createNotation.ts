@@ -8,7 +8,7 @@ import { createAwsRevocations } from "./revocation/awsRevocations.ts";
 import { createRevocationFetcher } from "./revocation/fetcher.ts";
 import { KeptLists } from "./revocation/keptLists.ts";
 import { createRevocations } from "./revocation/revocations.ts";
-import { createNotationExaminer } from "./verify/examiner.ts";
+import { createNotationVerifier } from "./verify/examiner.ts";
 
 export interface NotationOptions {
   /** Threads; 0: in place. */
@@ -30,7 +30,7 @@ export const createNotation = (
   options: NotationOptions,
 ): { readonly provider: FactProvider; readonly close: () => Promise<void> } => {
   const { workers, metrics, clock, onFailure, ...network } = options;
-  const examiner = createNotationExaminer({ workers });
+  const examiner = createNotationVerifier({ workers });
   const fetcher = createRevocationFetcher(network);
   const revocations = createRevocations({
     fetcher,

@@ -2,27 +2,27 @@ import { LRUCache } from "lru-cache";
 import type { SignatureProof } from "../../policy/facts/facts.ts";
 import { younger } from "../../async/younger.ts";
 import type { RepositoryReader } from "../registry/repository.ts";
-import type { Effort } from "../sigstore/find/effort.ts";
+import type { ReadBudget } from "../sigstore/find/effort.ts";
 import { placeKey } from "../sigstore/keptOutcomes.ts";
-import { search, type Found } from "./find/search.ts";
-import { Tally, type Counted } from "./find/tally.ts";
+import { search, type CandidateDescriptor } from "./find/search.ts";
+import { ResultCollector, type Counted } from "./find/tally.ts";
 import { refuse, type NotationSigner, type Proved } from "./proof.ts";
 import type { Revocations } from "./revocation/revocations.ts";
 import { LIMITS } from "./verify/envelope.ts";
-import type { Answer } from "./verify/examine.ts";
-import type { NotationExaminer } from "./verify/examiner.ts";
+import type { VerificationResult } from "./verify/examine.ts";
+import type { NotationVerifier } from "./verify/examiner.ts";
 import { enforces } from "./verify/level.ts";
 import type { Target } from "./verify/payload.ts";
 
 /** What is asked of one repository about one image. */
-export interface LookupQuestion {
+export interface LookupRequest {
   readonly repository: RepositoryReader;
   readonly image: Target;
   readonly signers: readonly NotationSigner[];
 }
 
 export interface LookupTools {
-  readonly examiner: NotationExaminer;
+  readonly examiner: NotationVerifier;
   readonly revocations: Revocations;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -36,7 +36,9 @@ const MEMO_TIME = 60_000;
 /** Finds candidates, has them examined, and asks whether what they rest on was revoked. Each candidate is fetched once for all signers. */
 export class Lookup {
   readonly #tools: LookupTools;
-  readonly #memo = new LRUCache<string, { readonly answer: Answer; readonly at: number }>({ maxSize: MEMO_BYTES });
+  readonly #memo = new LRUCache<string, { readonly answer: VerificationResult; readonly at: number }>({
+    maxSize: MEMO_BYTES,
+  });
 
   constructor(tools: LookupTools) {
     this.#tools = tools;
@@ -44,16 +46,16 @@ export class Lookup {
 
   /** `onProof` is told when something was proved, with what is known by then. Never rejects. */
   async run(
-    { repository, image, signers }: LookupQuestion,
+    { repository, image, signers }: LookupRequest,
     signal: AbortSignal,
-    effort: Effort,
-    onProof: (tally: Tally) => void,
-  ): Promise<Tally> {
-    const tally = new Tally();
+    effort: ReadBudget,
+    onProof: (tally: ResultCollector) => void,
+  ): Promise<ResultCollector> {
+    const tally = new ResultCollector();
     const contents = new Set<string>();
     const asking = `${placeKey(repository, image.digest)}\n${signers.map(({ key }) => key).join("\n")}`;
 
-    const visit = async (found: Found): Promise<void> => {
+    const visit = async (found: CandidateDescriptor): Promise<void> => {
       if (contents.size >= LIMITS.proofs) return tally.passOver();
       const answer = await this.#examine(found, `${found.id}\n${asking}`, { image, signers }, signal, tally);
       if (answer === undefined) return;
@@ -79,12 +81,12 @@ export class Lookup {
   }
 
   async #examine(
-    found: Found,
+    found: CandidateDescriptor,
     key: string,
-    { image, signers }: Pick<LookupQuestion, "image" | "signers">,
+    { image, signers }: Pick<LookupRequest, "image" | "signers">,
     signal: AbortSignal,
-    tally: Tally,
-  ): Promise<Answer | undefined> {
+    tally: ResultCollector,
+  ): Promise<VerificationResult | undefined> {
     const { examiner, clock } = this.#tools;
     const now = clock();
     const known = this.#memo.get(key);
@@ -104,7 +106,7 @@ export class Lookup {
   }
 
   /** What bytes and trust have proved counts where nothing of it was revoked, or where the level only logs that. */
-  async #settle(proved: Proved, signer: NotationSigner, tally: Tally, signal: AbortSignal): Promise<void> {
+  async #settle(proved: Proved, signer: NotationSigner, tally: ResultCollector, signal: AbortSignal): Promise<void> {
     const revocation = await this.#tools.revocations.check(proved, signal);
     if (revocation.status === "good") return tally.prove(signer.key, counted(proved, []));
     // A timestamp whose authority was revoked proves no time; that is always a part of looking at it.
@@ -123,7 +125,7 @@ const counted = ({ proof, warnings, until }: Proved, more: readonly string[]): C
 };
 
 /** Bytes in memory: most of them are the certificates that a proof rests on. */
-const sizeOf = (answer: Answer): number => {
+const sizeOf = (answer: VerificationResult): number => {
   if (answer.status === "malformed") return 600;
   const chains = [...answer.verdicts.values()].flatMap((verdict) =>
     verdict.status === "proved" ? verdict.revocations.flatMap(({ chain }) => chain) : [],
@@ -131,6 +133,6 @@ const sizeOf = (answer: Answer): number => {
   return chains.reduce((sum, der) => sum + der.byteLength + 200, 600 + 1_000 * answer.verdicts.size);
 };
 
-const isInForce = (answer: Answer, now: number): boolean =>
+const isInForce = (answer: VerificationResult, now: number): boolean =>
   answer.status === "malformed" ||
   [...answer.verdicts.values()].every((verdict) => verdict.status === "refused" || now < (verdict.until ?? Infinity));

@@ -7,10 +7,10 @@ import type { EvidenceMetrics } from "../metrics.ts";
 import type { FactContext, FactProvider } from "../provider.ts";
 import type { RepositoryReader } from "../registry/repository.ts";
 import type { Standing } from "../standing.ts";
-import { Effort } from "../sigstore/find/effort.ts";
+import { ReadBudget } from "../sigstore/find/effort.ts";
 import { OUTCOME_TIMES, placeKey, type OutcomeTimes } from "../sigstore/keptOutcomes.ts";
 import { Lookup, type LookupTools } from "./lookup.ts";
-import { Outcomes, type Asked } from "./outcomes.ts";
+import { Outcomes, type ResolvedQuery } from "./outcomes.ts";
 import type { NotationSigner } from "./proof.ts";
 import type { Target } from "./verify/payload.ts";
 
@@ -22,7 +22,7 @@ export interface NotationTools extends LookupTools {
 type Answers = Map<string, SignatureOutcome>;
 
 /** A question with the place where its signatures are. */
-interface Open extends Asked {
+interface Open extends ResolvedQuery {
   readonly trust: NotationSigner;
   readonly repository: RepositoryReader;
   readonly place: string;
@@ -38,7 +38,7 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
   const lookup = new Lookup(tools);
   const flights = new SingleFlight<Answers>();
   /** Of the searches under way, by their flight's key. */
-  const efforts = new Map<string, Effort>();
+  const efforts = new Map<string, ReadBudget>();
 
   const recall = (
     all: readonly Open[],
@@ -68,7 +68,7 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
       key,
       request.signal,
       async (flight) => {
-        const effort = new Effort();
+        const effort = new ReadBudget();
         efforts.set(key, effort);
         try {
           await searchAll(context, open, answers, flight, effort, since);
@@ -95,7 +95,7 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
     open: readonly Open[],
     answers: Answers,
     flight: Flight,
-    effort: Effort,
+    effort: ReadBudget,
     since: number,
   ): Promise<void> => {
     const manifest = await context.manifest();

@@ -5,10 +5,10 @@ import type { EvidenceMetrics } from "../metrics.ts";
 import { late } from "../registry/failure.ts";
 import { KeptOutcomes, type OutcomeTimes } from "../sigstore/keptOutcomes.ts";
 import type { Standing } from "../standing.ts";
-import type { Tally } from "./find/tally.ts";
+import type { ResultCollector } from "./find/tally.ts";
 
 /** One authority's question about one image: `key` holds everything that the verdict depends on. */
-export interface Asked {
+export interface ResolvedQuery {
   readonly id: string;
   readonly key: string;
   /** Of the signer, in a tally. */
@@ -44,7 +44,7 @@ export class Outcomes {
 
   /** `complete`: there is nothing more to know. `standing` is told how long it stands. */
   recall(
-    { key }: Asked,
+    { key }: ResolvedQuery,
     since: number,
     standing: Standing,
   ): { readonly outcome: SignatureOutcome; readonly complete: boolean } | undefined {
@@ -57,7 +57,12 @@ export class Outcomes {
   }
 
   /** Takes over what a lookup has found; in the middle of it only proofs, since what is missing may come yet. */
-  take({ key, signer }: Asked, tally: Tally, complete: boolean, since: number): SignatureOutcome | undefined {
+  take(
+    { key, signer }: ResolvedQuery,
+    tally: ResultCollector,
+    complete: boolean,
+    since: number,
+  ): SignatureOutcome | undefined {
     const { outcome, until } = tally.outcome(signer);
     if (outcome.status !== "verified" && !complete) return undefined;
     if (until !== undefined) this.#until.set(outcome, until);
@@ -79,7 +84,7 @@ export class Outcomes {
   }
 
   /** For a caller whose time is over: an older proof, or that it could not be told; where it was the content that took the time, that. */
-  giveUp({ key }: Asked, why: "late" | "crowded" | "junk", since: number): SignatureOutcome {
+  giveUp({ key }: ResolvedQuery, why: "late" | "crowded" | "junk", since: number): SignatureOutcome {
     // What our own queues held up is no outage: who fills them must not gain an older proof by it.
     const ours = why === "crowded" || (why === "late" && wasHeldUp());
     return (ours ? undefined : this.#stale(key, since)) ?? { late: late(TOO_LATE), crowded: CROWDED, junk: JUNK }[why];

@@ -15,14 +15,14 @@ export interface NotationSigner {
 }
 
 /** Certificates that a proof rests on, leaf first, the trusted root last: whether they were taken back is still to be asked. */
-export interface RevocationQuestion {
+export interface RevocationRequest {
   /** DER. */
   readonly chain: readonly Uint8Array[];
   readonly of: "signer" | "timestampAuthority";
 }
 
 /** What AWS Signer is asked about a signature of its own. */
-export interface AwsQuestion {
+export interface AwsRevocationRequest {
   readonly profileVersion: string;
   readonly job: string;
   /** Milliseconds. */
@@ -47,8 +47,8 @@ export interface Proved {
   readonly warnings: readonly string[];
   /** Nothing of it stays true beyond this time, in milliseconds; absent: time alone changes nothing. */
   readonly until?: number;
-  readonly revocations: readonly RevocationQuestion[];
-  readonly aws?: AwsQuestion;
+  readonly revocations: readonly RevocationRequest[];
+  readonly aws?: AwsRevocationRequest;
 }
 
 /** Why a signature does not count for a signer; `closeness` orders several, the nearest to passing highest. */
@@ -63,7 +63,7 @@ export interface Refused {
   readonly refusal: Refusal;
 }
 
-export type Verdict = Proved | Refused;
+export type ProofResult = Proved | Refused;
 
 /** From what is not even a signature to one that somebody trusted made and took back. */
 const CLOSENESS = [

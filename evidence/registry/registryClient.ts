@@ -11,7 +11,7 @@ import { readManifest, readReferrersPage } from "./manifest.ts";
 import { IMAGE_TYPES, INDEX_TYPES, MANIFEST_ACCEPT, mediaTypeOf, OCI_INDEX } from "./mediaTypes.ts";
 import type { ContentReason, Descriptor, Manifest } from "./repository.ts";
 import type { RegistryLimits } from "./settings.ts";
-import type { Answer, Question, Sink } from "./http/transport.ts";
+import type { RegistryResponse, RegistryRequest, Sink } from "./http/transport.ts";
 
 /** Whom to ask, with what, for how long. */
 export interface Call {
@@ -193,14 +193,14 @@ export class RegistryClient {
 
   async #ask(
     call: Call,
-    ask: Pick<Question, "operation" | "method" | "limit" | "what" | "onlyType"> & {
+    ask: Pick<RegistryRequest, "operation" | "method" | "limit" | "what" | "onlyType"> & {
       readonly path?: string;
       readonly url?: URL;
       readonly accept: string;
       readonly sink?: () => Sink;
       readonly missing?: readonly number[];
     },
-  ): Promise<Answer | Failure> {
+  ): Promise<RegistryResponse | Failure> {
     const { endpoint, source, flight } = call;
     const { path = "", accept, missing = [], url = this.#url(endpoint, path), ...rest } = ask;
     // That a method is not implemented is no outage (RFC 9110 section 15.6.2).

@@ -3,11 +3,11 @@ import type { RepositoryReader } from "../registry/repository.ts";
 import { placeKey } from "./keptOutcomes.ts";
 import type { Signer } from "./proof.ts";
 import { resolveSigner, type ResolvedSigner, type SignerSources } from "./signers.ts";
-import type { Want } from "./wants.ts";
+import type { SignatureQuery } from "./wants.ts";
 
 /** A want with the signer behind it, and the place where its signatures are. */
-export interface Asked {
-  readonly want: Want;
+export interface ResolvedQuery {
+  readonly want: SignatureQuery;
   readonly resolved: ResolvedSigner;
   readonly repository: RepositoryReader;
   readonly digest: string;
@@ -16,17 +16,17 @@ export interface Asked {
 }
 
 /** One whose signer can be looked for now. */
-export interface Open extends Asked {
+export interface OpenQuery extends ResolvedQuery {
   readonly signer: Signer;
 }
 
 /** Synchronous where the signer is known. */
-export const ask = (
-  want: Want,
+export const resolveQuery = (
+  want: SignatureQuery,
   context: FactContext,
   digest: string,
   sources: SignerSources,
-): Asked | Promise<Asked> => {
+): ResolvedQuery | Promise<ResolvedQuery> => {
   const { repository: beside } = context;
   const { repository: name } = want.authority;
   const repository = name === undefined || name === beside.name ? beside : context.open(name);
@@ -38,5 +38,5 @@ export const ask = (
 };
 
 /** Everything that the verdict depends on: place, question, and all that the signer trusts. */
-export const keyOf = ({ want, place }: Asked, { key }: Signer): string =>
+export const keyOf = ({ want, place }: ResolvedQuery, { key }: Signer): string =>
   `${place}\n${want.predicateType ?? ""}\n${key}`;

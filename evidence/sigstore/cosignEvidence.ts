@@ -3,22 +3,22 @@ import { SingleFlight, type Flight } from "../../async/singleFlight.ts";
 import { untilEnough } from "../../async/untilEnough.ts";
 import type { FactContext, FactProvider } from "../provider.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
-import type { Examiner } from "./verify/examiner.ts";
-import { ask, keyOf, type Asked, type Open } from "./asked.ts";
-import { Effort } from "./find/effort.ts";
+import type { CandidateVerifier } from "./verify/examiner.ts";
+import { resolveQuery, keyOf, type ResolvedQuery, type OpenQuery } from "./asked.ts";
+import { ReadBudget } from "./find/effort.ts";
 import { OUTCOME_TIMES, type Looked, type OutcomeTimes } from "./keptOutcomes.ts";
-import { Lookup, type LookupQuestion, type LookupState } from "./lookup.ts";
+import { Lookup, type LookupRequest, type LookupState } from "./lookup.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Signer } from "./proof.ts";
 import type { SignerSources } from "./signers.ts";
 import type { Standing } from "../standing.ts";
-import { Answers, factKey, satisfies, wantsOf, type CosignFacts, type Want } from "./wants.ts";
+import { GatheredOutcomes, factKey, satisfies, queriesOf, type CosignFacts, type SignatureQuery } from "./wants.ts";
 
 /** Made once: the reason that abort() makes for itself has a stack to be traced. */
 const ENOUGH = new Error("enough is proved");
 
 export interface CosignTools extends SignerSources {
-  readonly examiner: Examiner;
+  readonly examiner: CandidateVerifier;
   readonly metrics: EvidenceMetrics;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -34,7 +34,7 @@ export interface CosignEvidence {
 
 /** What somebody asks, and when it is enough. */
 interface Inquiry {
-  readonly wants: readonly Want[];
+  readonly wants: readonly SignatureQuery[];
   readonly digest: string;
   readonly enough: (facts: CosignFacts) => boolean;
   /** Inquiries of equal purpose agree about what is enough. */
@@ -51,27 +51,27 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   const { clock, metrics, examiner } = tools;
   const outcomes = new Outcomes({ ...OUTCOME_TIMES, ...tools.times }, clock, metrics);
   const lookup = new Lookup(examiner);
-  const flights = new SingleFlight<Answers>();
+  const flights = new SingleFlight<GatheredOutcomes>();
   /** Of the searches under way, by their flight's key. */
-  const efforts = new Map<string, Effort>();
+  const efforts = new Map<string, ReadBudget>();
   /** What was read about an image and its children, where somebody needs all of it. */
-  const totals = new WeakMap<FactContext, Effort>();
+  const totals = new WeakMap<FactContext, ReadBudget>();
   /** Images whose junk took the time: what else is asked about them after that comes too late for the same reason. */
   const buried = new WeakSet<FactContext>();
 
-  const totalOf = (context: FactContext): Effort => {
-    const total = totals.get(context) ?? new Effort();
+  const totalOf = (context: FactContext): ReadBudget => {
+    const total = totals.get(context) ?? new ReadBudget();
     totals.set(context, total);
     return total;
   };
 
   const recall = (
-    all: readonly Asked[],
+    all: readonly ResolvedQuery[],
     since: number,
     standing: Standing,
     age: AnswerAge | undefined,
-  ): { readonly answers: Answers; readonly open: readonly Open[] } => {
-    const answers = new Answers();
+  ): { readonly answers: GatheredOutcomes; readonly open: readonly OpenQuery[] } => {
+    const answers = new GatheredOutcomes();
     const unknown = all.filter((asked) => !outcomes.recall(asked, answers, since, standing, age));
     const open = unknown.flatMap((asked) =>
       asked.resolved.status === "ready" ? [{ ...asked, signer: asked.resolved.signer }] : [],
@@ -79,8 +79,8 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     return { answers, open };
   };
 
-  const inquire = (context: FactContext, inquiry: Inquiry): Answers | Promise<Answers> => {
-    const asking = inquiry.wants.map((want) => ask(want, context, inquiry.digest, tools));
+  const inquire = (context: FactContext, inquiry: Inquiry): GatheredOutcomes | Promise<GatheredOutcomes> => {
+    const asking = inquiry.wants.map((want) => resolveQuery(want, context, inquiry.digest, tools));
     if (asking.every(isKnown)) return find(asking, inquiry, context);
     const known = asking.filter(isKnown);
     const coming = asking.filter((one) => !isKnown(one)).map(async (one) => [await one]);
@@ -89,11 +89,11 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
 
   /** A key or a root that must be fetched first holds nobody else: others are looked for meanwhile, and may be enough. */
   const findApart = async (
-    parts: readonly (readonly Asked[] | Promise<readonly Asked[]>)[],
+    parts: readonly (readonly ResolvedQuery[] | Promise<readonly ResolvedQuery[]>)[],
     inquiry: Inquiry,
     context: FactContext,
-  ): Promise<Answers> => {
-    const answers = new Answers();
+  ): Promise<GatheredOutcomes> => {
+    const answers = new GatheredOutcomes();
     await untilEnough(
       parts.map(async (part) => {
         answers.add(await find(await part, inquiry, context));
@@ -101,10 +101,14 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       }),
     );
     // A copy: what comes later is for the next who asks.
-    return new Answers().add(answers);
+    return new GatheredOutcomes().add(answers);
   };
 
-  const find = (all: readonly Asked[], inquiry: Inquiry, context: FactContext): Answers | Promise<Answers> => {
+  const find = (
+    all: readonly ResolvedQuery[],
+    inquiry: Inquiry,
+    context: FactContext,
+  ): GatheredOutcomes | Promise<GatheredOutcomes> => {
     const { signal } = context.request;
     const { since = -Infinity, standing } = context;
     const { answers, open } = recall(all, since, standing, inquiry.age);
@@ -117,7 +121,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       key,
       signal,
       async (flight) => {
-        const effort = new Effort(inquiry.age === undefined ? undefined : totalOf(context));
+        const effort = new ReadBudget(inquiry.age === undefined ? undefined : totalOf(context));
         efforts.set(key, effort);
         try {
           await search(open, answers, inquiry, flight, effort, since);
@@ -129,7 +133,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
         const late = recall(all, since, standing, inquiry.age);
-        const effort = efforts.get(key) ?? new Effort();
+        const effort = efforts.get(key) ?? new ReadBudget();
         const total = totalOf(context);
         total.learn(effort);
         const junk = effort.excessive || buried.has(context);
@@ -145,11 +149,11 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
 
   /** Reads every place once for all that is asked there, and stops everywhere when it is enough. */
   const search = async (
-    open: readonly Open[],
-    answers: Answers,
+    open: readonly OpenQuery[],
+    answers: GatheredOutcomes,
     { enough, age }: Inquiry,
     flight: Flight,
-    effort: Effort,
+    effort: ReadBudget,
     since: number,
   ): Promise<void> => {
     const stop = new AbortController();
@@ -189,7 +193,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       gather: (context) => {
         const { request, reference, digest } = context;
         return inquire(context, {
-          wants: wantsOf(request.policies),
+          wants: queriesOf(request.policies),
           digest,
           enough: (facts) => satisfies(facts, context),
           // What is enough depends on the rules, and conditions may look at the reference.
@@ -205,15 +209,15 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
 };
 
 /** What an answer depends on: the place with its credential, and whoever is trusted at this moment. */
-const sharedKey = (asked: Asked): string => {
+const sharedKey = (asked: ResolvedQuery): string => {
   const { resolved, place, want } = asked;
   return resolved.status === "ready" ? keyOf(asked, resolved.signer) : `${place}\n${factKey(want)}\n${resolved.status}`;
 };
 
-const isKnown = (asked: Asked | Promise<Asked>): asked is Asked => !(asked instanceof Promise);
+const isKnown = (asked: ResolvedQuery | Promise<ResolvedQuery>): asked is ResolvedQuery => !(asked instanceof Promise);
 
 const lookedAt = (
-  group: readonly Open[],
+  group: readonly OpenQuery[],
   { attestations }: LookupState,
   named: ReadonlySet<string>,
   lists: string | undefined,
@@ -225,12 +229,12 @@ const lookedAt = (
 };
 
 const questionOf = (
-  first: Open,
-  group: readonly Open[],
+  first: OpenQuery,
+  group: readonly OpenQuery[],
   whole: boolean,
   named: Set<string>,
   isKnown: (lists: string) => boolean,
-): LookupQuestion => {
+): LookupRequest => {
   const attestations = new Map<string, Signer[]>();
   for (const { want, signer } of group) {
     if (want.predicateType === undefined) continue;

@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
-import type { Answer } from "./verify/examine.ts";
+import type { VerificationResult } from "./verify/examine.ts";
 
 /** What became of a candidate. */
-export interface Known {
-  readonly answer: Answer;
+export interface KnownResult {
+  readonly answer: VerificationResult;
   /** Of the candidate. */
   readonly bytes: number;
   /** false: its statement is not at hand any more. */
@@ -18,15 +18,15 @@ const STATEMENT_BYTES = 48 * 1024 * 1024;
  * Answers by candidate: a repetition costs no second proof. Statements are kept apart, since a few large ones would push out all that is known of
  * a thousand others.
  */
-export class KnownAnswers {
-  readonly #answers = new LRUCache<string, Known>({ maxSize: ANSWER_BYTES });
-  readonly #statements = new LRUCache<string, Known>({ maxSize: STATEMENT_BYTES });
+export class KnownResults {
+  readonly #answers = new LRUCache<string, KnownResult>({ maxSize: ANSWER_BYTES });
+  readonly #statements = new LRUCache<string, KnownResult>({ maxSize: STATEMENT_BYTES });
 
-  get(key: string): Known | undefined {
+  get(key: string): KnownResult | undefined {
     return this.#statements.get(key) ?? this.#answers.get(key);
   }
 
-  set(key: string, known: Known): void {
+  set(key: string, known: KnownResult): void {
     if (!known.complete) return;
     const { answer, bytes } = known;
     const size = 2 * key.length + 600;
@@ -41,5 +41,5 @@ export class KnownAnswers {
 }
 
 /** What a statement takes in memory: as text its characters, parsed about three times what it was read from. */
-export const statementBytes = (answer: Answer, bytes: number): number =>
+export const statementBytes = (answer: VerificationResult, bytes: number): number =>
   "statementText" in answer && answer.statementText !== undefined ? answer.statementText.length : 3 * bytes;

@@ -1,18 +1,18 @@
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/facts.ts";
 import { ByteRoom, type Leave } from "../../async/byteRoom.ts";
 import type { RepositoryReader } from "../registry/repository.ts";
-import type { Examiner } from "./verify/examiner.ts";
-import type { Answer, Question } from "./verify/examine.ts";
-import type { Effort } from "./find/effort.ts";
-import { KnownAnswers, type Known } from "./knownAnswers.ts";
+import type { CandidateVerifier } from "./verify/examiner.ts";
+import type { VerificationResult, VerificationRequest } from "./verify/examine.ts";
+import type { ReadBudget } from "./find/effort.ts";
+import { KnownResults, type KnownResult } from "./knownAnswers.ts";
 import { placeKey } from "./keptOutcomes.ts";
 import type { Signer } from "./proof.ts";
-import { Proved } from "./find/proved.ts";
-import { search, type Found, type Loaded } from "./find/search.ts";
-import { Tally, type Proving } from "./find/tally.ts";
+import { ProvedContents } from "./find/proved.ts";
+import { search, type CandidateDescriptor, type LoadedCandidate } from "./find/search.ts";
+import { ResultCollector, type ProvingResult } from "./find/tally.ts";
 
 /** What is asked of one repository about one digest. */
-export interface LookupQuestion {
+export interface LookupRequest {
   readonly repository: RepositoryReader;
   readonly digest: string;
   readonly signatures: readonly Signer[];
@@ -45,23 +45,23 @@ const LARGE = 1024 * 1024;
 
 /** Finds candidates and has them examined. Each candidate is fetched once for all signers. */
 export class Lookup {
-  readonly #examiner: Examiner;
-  readonly #known = new KnownAnswers();
+  readonly #examiner: CandidateVerifier;
+  readonly #known = new KnownResults();
   readonly #room = new ByteRoom(ROOM);
 
-  constructor(examiner: Examiner) {
+  constructor(examiner: CandidateVerifier) {
     this.#examiner = examiner;
   }
 
   /** `onProof` is told when something was proved, with what is known by then. "known": `isKnown` said so. Never rejects. */
   async run(
-    question: LookupQuestion,
+    question: LookupRequest,
     signal: AbortSignal,
-    effort: Effort,
+    effort: ReadBudget,
     onProof: (state: LookupState) => void,
   ): Promise<LookupState | "known"> {
     const { repository, digest, whole, isKnown, named } = question;
-    const tally = new Tally();
+    const tally = new ResultCollector();
     const sizes = new Map<string, number>();
     const state: LookupState = {
       signatures: (signer) => tally.signatures(signer),
@@ -70,10 +70,10 @@ export class Lookup {
       bytes: (type) => (sizes.get(type) ?? 0) + tally.bytes(type),
     };
     const asking = asked(question);
-    const proved = new Proved();
+    const proved = new ProvedContents();
     const reading: Reading = { digest, asking, signal, effort, tally };
 
-    const hold = async (found: Found, key: string, known: Known): Promise<string | undefined> => {
+    const hold = async (found: CandidateDescriptor, key: string, known: KnownResult): Promise<string | undefined> => {
       if (!isProving(known.answer)) {
         tally.add(found, known.answer);
         return undefined;
@@ -90,7 +90,7 @@ export class Lookup {
       return undefined;
     };
 
-    const visit = async (found: Found): Promise<string | undefined> => {
+    const visit = async (found: CandidateDescriptor): Promise<string | undefined> => {
       if (!whole && proved.isFull(found.format)) {
         tally.passOver();
         return undefined;
@@ -142,7 +142,7 @@ export class Lookup {
   }
 
   /** An answer; why the candidate cannot be used although it may be genuine; undefined: it could not be told, which the tally knows. */
-  async #examine(found: Found, reading: Reading): Promise<Known | string | undefined> {
+  async #examine(found: CandidateDescriptor, reading: Reading): Promise<KnownResult | string | undefined> {
     const { said, most } = found;
     // A descriptor that says less than there is, or more, is no reason to leave its content out: others may name it truly.
     const limits = said < most ? [said, most] : [most];
@@ -176,10 +176,10 @@ export class Lookup {
   }
 
   async #read(
-    found: Found,
+    found: CandidateDescriptor,
     limit: number,
     { tally, asking, digest, signal }: Reading,
-  ): Promise<Known | Unusable | undefined> {
+  ): Promise<KnownResult | Unusable | undefined> {
     const loaded = await found.load(limit);
     if (loaded.status === "unavailable") {
       tally.trouble(found.kind, loaded);
@@ -201,29 +201,29 @@ const CROWDED = {
   message: "too many large attestations are being read at once",
 } as const;
 
-type Unusable = Extract<Loaded, { status: "broken" | "gone" }>;
+type Unusable = Extract<LoadedCandidate, { status: "broken" | "gone" }>;
 
 /** What one search needs to read a candidate. */
 interface Reading {
   readonly digest: string;
   readonly asking: Asking;
   readonly signal: AbortSignal;
-  readonly effort: Effort;
-  readonly tally: Tally;
+  readonly effort: ReadBudget;
+  readonly tally: ResultCollector;
 }
 
 interface Asking {
-  readonly question: Pick<Question, "signers" | "signatures" | "attestations">;
+  readonly question: Pick<VerificationRequest, "signers" | "signatures" | "attestations">;
   readonly key: string;
 }
 
-const isProving = (answer: Answer): answer is Proving =>
+const isProving = (answer: VerificationResult): answer is ProvingResult =>
   answer.status === "read" &&
   answer.kind === "attestation" &&
   answer.content !== undefined &&
   [...answer.verdicts.values()].some(({ status }) => status === "proved");
 
-const asked = ({ signatures, attestations }: LookupQuestion): Asking => {
+const asked = ({ signatures, attestations }: LookupRequest): Asking => {
   const signers = new Map([...signatures, ...[...attestations.values()].flat()].map((one) => [one.key, one]));
   const question = {
     signers: [...signers.values()],

@@ -5,10 +5,10 @@ import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/fa
 import type { AnswerAge } from "../attestations.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import type { Standing } from "../standing.ts";
-import { keyOf, type Asked, type Open } from "./asked.ts";
+import { keyOf, type ResolvedQuery, type OpenQuery } from "./asked.ts";
 import { KeptOutcomes, type Looked, type OutcomeTimes } from "./keptOutcomes.ts";
 import type { LookupState } from "./lookup.ts";
-import { factKey, type Answers, type Want } from "./wants.ts";
+import { factKey, type GatheredOutcomes, type SignatureQuery } from "./wants.ts";
 
 /** An outcome where signatures and attestations are treated alike; which one it is, the want says. */
 type AnyOutcome = SignatureOutcome & AttestationOutcome;
@@ -56,7 +56,7 @@ export class Outcomes {
    * Answers from what is known; says whether there is nothing more to know. `age`: how old that may be, whatever it says; nothing is from
    * before `since`. `standing` is told how long it stands.
    */
-  recall(asked: Asked, answers: Answers, since: number, standing: Standing, age?: AnswerAge): boolean {
+  recall(asked: ResolvedQuery, answers: GatheredOutcomes, since: number, standing: Standing, age?: AnswerAge): boolean {
     const { want, resolved } = asked;
     if (resolved.status !== "ready" || resolved.renewable !== undefined) standing.end();
     if (resolved.status === "unavailable") {
@@ -89,7 +89,14 @@ export class Outcomes {
    * A proof that is known stands in for what could not be had now. `looked` is there for who needs all that was attested: half of it could
    * lack the newest scan, or the statement that takes an excuse back.
    */
-  take(open: Open, state: LookupState, complete: boolean, answers: Answers, since: number, looked?: Looked): void {
+  take(
+    open: OpenQuery,
+    state: LookupState,
+    complete: boolean,
+    answers: GatheredOutcomes,
+    since: number,
+    looked?: Looked,
+  ): void {
     const { want, signer } = open;
     const type = want.predicateType;
     const found = type === undefined ? state.signatures(signer.key) : state.attestations(type, signer.key);
@@ -113,12 +120,12 @@ export class Outcomes {
   }
 
   /** Whether what these lists name was looked through for this a while ago. */
-  isOfLists(open: Open, lists: string, since: number): boolean {
+  isOfLists(open: OpenQuery, lists: string, since: number): boolean {
     return this.#wholes.ofLists(keyOf(open, open.signer), lists, since) !== undefined;
   }
 
   /** Answers with what is kept, whose lists say the same as before. */
-  renew(open: Open, answers: Answers, lists: string, since: number): void {
+  renew(open: OpenQuery, answers: GatheredOutcomes, lists: string, since: number): void {
     const key = keyOf(open, open.signer);
     const kept = this.#wholes.ofLists(key, lists, since);
     if (kept === undefined) return;
@@ -127,7 +134,13 @@ export class Outcomes {
   }
 
   /** For a caller whose time is over (`crowded`: waiting for memory that others took up): an older proof, or that it could not be told. */
-  giveUp(open: Open, answers: Answers, crowded: boolean, since: number, named?: ReadonlySet<string>): void {
+  giveUp(
+    open: OpenQuery,
+    answers: GatheredOutcomes,
+    crowded: boolean,
+    since: number,
+    named?: ReadonlySet<string>,
+  ): void {
     const { want } = open;
     if (answers.has(want)) return;
     // What our own queues held up is no outage: who fills them must not gain an older proof by it.
@@ -140,7 +153,7 @@ export class Outcomes {
    * As `giveUp`, where it was the content that took the time. Who needs all that was attested gets no older proof then: whoever pushes
    * must not be able to hold up what says worse.
    */
-  giveUpOnJunk(open: Open, answers: Answers, since: number, whole: boolean): void {
+  giveUpOnJunk(open: OpenQuery, answers: GatheredOutcomes, since: number, whole: boolean): void {
     const { want } = open;
     if (answers.has(want)) return;
     const stale = whole ? undefined : this.#stale(want, keyOf(open, open.signer), since);
@@ -150,12 +163,12 @@ export class Outcomes {
   }
 
   /** `named`: who asks needs all that was attested, and lists name this much of it by now. */
-  #stale(want: Want, key: string, since: number, named?: ReadonlySet<string>): AnyOutcome | undefined {
+  #stale(want: SignatureQuery, key: string, since: number, named?: ReadonlySet<string>): AnyOutcome | undefined {
     const store = this.#store(want, named !== undefined);
     return named === undefined ? store.stale(key, since) : store.staleOfAll(key, named, since);
   }
 
-  #store({ predicateType }: Want, whole: boolean): Store {
+  #store({ predicateType }: SignatureQuery, whole: boolean): Store {
     if (whole) return this.#wholes as Store;
     // Keys of the two never meet: a predicate type is never empty.
     return (predicateType === undefined ? this.#signatures : this.#attestations) as Store;
@@ -172,13 +185,13 @@ const sizeOf = (outcome: AttestationOutcome, bytes: number): number => {
   return text + 3 * Math.max(0, Math.ceil(bytes - (4 * text) / 3));
 };
 
-const put = (answers: Answers, want: Want, outcome: AnyOutcome): void => {
+const put = (answers: GatheredOutcomes, want: SignatureQuery, outcome: AnyOutcome): void => {
   if (want.predicateType === undefined) answers.signatures.set(factKey(want), outcome);
   else answers.attestations.set(factKey(want), outcome);
 };
 
 /** There is no such key any more: nothing can be of it, and no outage is to blame. */
-const putUntrusted = (answers: Answers, want: Want, message: string): void => {
+const putUntrusted = (answers: GatheredOutcomes, want: SignatureQuery, message: string): void => {
   if (want.predicateType === undefined)
     answers.signatures.set(factKey(want), { status: "invalid", reason: "SignatureUntrusted", message });
   else answers.attestations.set(factKey(want), { status: "invalid", reason: "AttestationUntrusted", message });

@@ -40,7 +40,7 @@ export interface Refusal {
   readonly message: string;
 }
 
-export type Verdict =
+export type ProofResult =
   | { readonly status: "proved"; readonly proof: Proof }
   | { readonly status: "refused"; readonly refusal: Refusal };
 
@@ -70,7 +70,7 @@ export const refusal = (
   message: string,
 ): Refusal => ({ reason, closeness: CLOSENESS.indexOf(closeness), message });
 
-export const refuse = (...parts: Parameters<typeof refusal>): Verdict => ({
+export const refuse = (...parts: Parameters<typeof refusal>): ProofResult => ({
   status: "refused",
   refusal: refusal(...parts),
 });

@@ -7,7 +7,7 @@ import { judgeSignatures } from "../../policy/rules/signatures.ts";
 import type { FactContext } from "../provider.ts";
 
 /** One question to one authority: did it sign, or (with a predicate type) what did it attest? */
-export interface Want {
+export interface SignatureQuery {
   readonly authority: CompiledAuthority;
   /** Absent: an image signature. */
   readonly predicateType?: string;
@@ -16,7 +16,7 @@ export interface Want {
 export type CosignFacts = Pick<ImageFacts, "signatures" | "attestations">;
 
 /** What some policies' rules ask, each question once. */
-export const wantsOf = (policies: readonly CompiledPolicy[]): readonly Want[] => {
+export const queriesOf = (policies: readonly CompiledPolicy[]): readonly SignatureQuery[] => {
   const [first, ...others] = policies;
   if (first === undefined) return [];
   if (others.length === 0) return wantsOfOne(first);
@@ -24,16 +24,16 @@ export const wantsOf = (policies: readonly CompiledPolicy[]): readonly Want[] =>
 };
 
 /** A policy asks the same for as long as it lives. */
-const asked = new WeakMap<CompiledPolicy, readonly Want[]>();
+const asked = new WeakMap<CompiledPolicy, readonly SignatureQuery[]>();
 
-const wantsOfOne = (policy: CompiledPolicy): readonly Want[] => {
+const wantsOfOne = (policy: CompiledPolicy): readonly SignatureQuery[] => {
   const known = asked.get(policy);
   if (known !== undefined) return known;
   const { signatures, attestations } = policy;
   const wants = distinct([
-    ...(signatures?.authorities.trusted ?? []).filter(isSigstore).map((authority): Want => ({ authority })),
+    ...(signatures?.authorities.trusted ?? []).filter(isSigstore).map((authority): SignatureQuery => ({ authority })),
     ...(attestations ?? []).flatMap(({ predicateType, authorities }) =>
-      authorities.trusted.map((authority): Want => ({ authority, predicateType })),
+      authorities.trusted.map((authority): SignatureQuery => ({ authority, predicateType })),
     ),
   ]);
   asked.set(policy, wants);
@@ -43,12 +43,12 @@ const wantsOfOne = (policy: CompiledPolicy): readonly Want[] => {
 /** Signatures of notation are found and proved in a place of their own (`evidence/notation`). */
 const isSigstore = ({ type }: CompiledAuthority): boolean => type !== "notation";
 
-const distinct = (wants: readonly Want[]): readonly Want[] => [
+const distinct = (wants: readonly SignatureQuery[]): readonly SignatureQuery[] => [
   ...new Map(wants.map((want) => [factKey(want), want])).values(),
 ];
 
 /** The key of an answer among the facts; of signatures and attestations together it is unambiguous. */
-export const factKey = ({ authority, predicateType }: Want): string =>
+export const factKey = ({ authority, predicateType }: SignatureQuery): string =>
   predicateType === undefined ? authority.id : attestationKey(predicateType, authority.id);
 
 /**
@@ -73,7 +73,7 @@ const isExhausted = (trusted: readonly CompiledAuthority[], { signatures }: Cosi
   trusted.filter(isSigstore).every(({ id }) => signatures.get(id)?.status === "verified");
 
 /** Answers as they come in; handed out as facts. */
-export class Answers implements CosignFacts {
+export class GatheredOutcomes implements CosignFacts {
   readonly signatures: Map<string, SignatureOutcome> = new Map();
   readonly attestations: Map<string, AttestationOutcome> = new Map();
 
@@ -84,7 +84,7 @@ export class Answers implements CosignFacts {
     return this;
   }
 
-  has(want: Want): boolean {
+  has(want: SignatureQuery): boolean {
     return (want.predicateType === undefined ? this.signatures : this.attestations).has(factKey(want));
   }
 }

@@ -11,8 +11,8 @@ import type { Judge } from "./judge.ts";
 import { CompleteAudits, type AuditReport } from "./completeAudits.ts";
 import { CLEAN, type Judgement } from "./judgement.ts";
 import { inSlices, SLICE_MS } from "./slices.ts";
-import type { Tally } from "./tally.ts";
-import type { Verdict, VerdictChange } from "./verdicts.ts";
+import type { ViolationCounts } from "./tally.ts";
+import type { PodJudgement, VerdictChange } from "./verdicts.ts";
 import { Workload } from "./workload.ts";
 
 /** Everything an audit depends on that is not in a cache: what the graph's snapshots say. */
@@ -28,9 +28,9 @@ export interface AuditorOptions {
   readonly pods: Store<PodRecord>;
   readonly namespaces: Store<NamespaceRecord>;
   readonly judge: Judge;
-  readonly tally: Tally;
+  readonly tally: ViolationCounts;
   /** What is known of each pod; the auditor alone writes it. */
-  readonly verdicts: Map<string, Verdict>;
+  readonly verdicts: Map<string, PodJudgement>;
   /** Told of every verdict that changed, when `verdicts` has changed already. */
   readonly onVerdict: (change: VerdictChange) => void;
   /** Looks at every Violation of the cluster, one a step, at the end of a complete audit. */
@@ -306,7 +306,7 @@ export class Auditor {
     return true;
   }
 
-  #record(key: string, after: Verdict | undefined): void {
+  #record(key: string, after: PodJudgement | undefined): void {
     if (this.#patience.size > 0) this.#patience.delete(key);
     const before = this.#options.verdicts.get(key);
     // Most pods are clean and stay so.

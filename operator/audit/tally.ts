@@ -1,7 +1,7 @@
 import type { Judgement } from "./judgement.ts";
 
 /** How many pods violate now, kept up to date with every change, so that no scrape has to count the cluster. */
-export interface Tally {
+export interface ViolationCounts {
   /** Adds (1) or takes away (-1) what a pod's judgement counts for. */
   readonly change: (namespace: string, judgement: Judgement, by: 1 | -1) => void;
   readonly totals: (policy: string) => { readonly violations: number; readonly exempted: number };
@@ -21,7 +21,7 @@ export interface ViolationSeries {
   readonly pods: number;
 }
 
-export function createTally(): Tally {
+export function createTally(): ViolationCounts {
   const series = new Map<string, { -readonly [Name in keyof ViolationSeries]: ViolationSeries[Name] }>();
   const violations = new Map<string, number>();
   const exempted = new Map<string, number>();

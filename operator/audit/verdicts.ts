@@ -2,7 +2,7 @@ import type { PodRecord } from "../cluster/pods.ts";
 import type { Judgement } from "./judgement.ts";
 
 /** What the audit found out about one pod last. */
-export interface Verdict {
+export interface PodJudgement {
   readonly pod: PodRecord;
   readonly judgement: Judgement;
 }
@@ -11,9 +11,9 @@ export interface Verdict {
 export interface VerdictChange {
   /** `namespace/name` */
   readonly podKey: string;
-  readonly before: Verdict | undefined;
-  readonly after: Verdict | undefined;
+  readonly before: PodJudgement | undefined;
+  readonly after: PodJudgement | undefined;
 }
 
 /** By pod key (`namespace/name`). A pod that was not judged yet, or that no audit looks at, has none. */
-export type Verdicts = ReadonlyMap<string, Verdict>;
+export type PodJudgements = ReadonlyMap<string, PodJudgement>;

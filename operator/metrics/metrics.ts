@@ -7,7 +7,7 @@ import type { CallerRecord } from "../../webhook/callers/callerRecord.ts";
 import type { AdmissionMetrics } from "../../webhook/metrics.ts";
 import type { AuditReport } from "../audit/completeAudits.ts";
 import type { Exposure } from "../audit/exposure.ts";
-import type { Tally } from "../audit/tally.ts";
+import type { ViolationCounts } from "../audit/tally.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { addCallerMetrics } from "./callerMetrics.ts";
 import { createRefusalMetrics, type NamespaceNames } from "./refusals.ts";
@@ -18,7 +18,7 @@ export interface MetricSources {
   readonly policies: () => PolicySet | undefined;
   /** Only who leads exports the audit's gauges: two would be added up. */
   readonly leading: () => boolean;
-  readonly tally: Pick<Tally, "series" | "exempted">;
+  readonly tally: Pick<ViolationCounts, "series" | "exempted">;
   readonly report: () => AuditReport | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

@@ -1,6 +1,6 @@
 import type { Violation } from "../../crds/types.ts";
 import type { Judgement, PolicyJudgement } from "../audit/judgement.ts";
-import type { Verdict, Verdicts } from "../audit/verdicts.ts";
+import type { PodJudgement, PodJudgements } from "../audit/verdicts.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { KubeError } from "../../kube/kubeError.ts";
 import type { Leadership } from "../../kube/leaderElection/leadership.ts";
@@ -21,7 +21,7 @@ export interface ViolationKeeperOptions {
   readonly store: Store<ViolationRecord>;
   /** The pods of the cluster, from the watch; by pod key. */
   readonly pods: { readonly get: (key: string) => PodRecord | undefined };
-  readonly verdicts: Verdicts;
+  readonly verdicts: PodJudgements;
   /** Stored Violations of one policy. */
   readonly limit: number;
   readonly leadership: Leadership;
@@ -70,7 +70,7 @@ export class ViolationKeeper {
   }
 
   /** A pod was judged (`after`), or is judged no longer (undefined). `before` is what held until now; `verdicts` has changed already. */
-  apply(podKey: string, before: Verdict | undefined, after: Verdict | undefined): void {
+  apply(podKey: string, before: PodJudgement | undefined, after: PodJudgement | undefined): void {
     const kept = new Set<string>();
     if (after !== undefined) for (const one of after.judgement) kept.add(this.#want(podKey, after.pod, one));
     if (before !== undefined) {

@@ -4,7 +4,7 @@ import { readManifest } from "../../evidence/registry/manifest.ts";
 import { bindingTo } from "../../evidence/scan/sources/binding.ts";
 import { vulnerabilityReports } from "../../evidence/scan/sources/reportSource.ts";
 import { storedReport, type StoredReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
-import { readClaim, type Claim } from "../../evidence/sigstore/verify/claim.ts";
+import { readSignedPayload, type SignedPayload } from "../../evidence/sigstore/verify/claim.ts";
 import { makeImage, makeIndex, type Pushable } from "../../sandbox/registry/images.ts";
 import { contentDigest } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";
@@ -88,15 +88,15 @@ describe("a digest that differs in one digit is another digest", () => {
         JSON.stringify({ ...statementOf(image.digest, SIGN), subject: [{ digest: { [algorithm]: hex } }] }),
       );
     };
-    const claim = (bytes: Buffer, type: "message" | "dsse", digest: string): Claim =>
-      readClaim(
+    const claim = (bytes: Buffer, type: "message" | "dsse", digest: string): SignedPayload =>
+      readSignedPayload(
         {
           content:
             type === "message"
               ? { type, bytes }
               : { type, payload: bytes, payloadType: "application/vnd.in-toto+json" },
           // Only what was signed is read here.
-        } as Parameters<typeof readClaim>[0],
+        } as Parameters<typeof readSignedPayload>[0],
         digest,
       );
     for (const digest of [image.digest, makeImage({ algorithm: "sha512" }).digest]) {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createNotationEvidence } from "../../evidence/notation/notationEvidence.ts";
 import { KeptLists } from "../../evidence/notation/revocation/keptLists.ts";
 import { createRevocations } from "../../evidence/notation/revocation/revocations.ts";
-import { createNotationExaminer } from "../../evidence/notation/verify/examiner.ts";
+import { createNotationVerifier } from "../../evidence/notation/verify/examiner.ts";
 import type { FactProvider } from "../../evidence/provider.ts";
 import {
   makeLeaf,
@@ -124,7 +124,7 @@ describe("a fault at every await", () => {
       close: places.close,
       fetch: saboteur.wrap(places.fetch, () => ({ status: "failed", cause: "network", lasting: false }) as const),
     };
-    const inPlace = createNotationExaminer({ workers: 0 });
+    const inPlace = createNotationVerifier({ workers: 0 });
     const unexamined = (fault: Fault): never =>
       (fault === "unavailable"
         ? { status: "unavailable", cause: "timeout" }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { createReview, type Review, type ReviewRequest } from "../../engine/review.ts";
-import type { Verdict } from "../../operator/audit/verdicts.ts";
+import type { PodJudgement } from "../../operator/audit/verdicts.ts";
 import { Auditor, type AuditSnapshot } from "../../operator/audit/auditor.ts";
 import { createJudge } from "../../operator/audit/judge.ts";
-import { createTally, type Tally } from "../../operator/audit/tally.ts";
+import { createTally, type ViolationCounts } from "../../operator/audit/tally.ts";
 import { SILENT } from "../../kube/log.ts";
 import type { PolicySet } from "../../operator/policies/policySet.ts";
 import type { NamespaceRecord } from "../../operator/cluster/namespaces.ts";
@@ -25,11 +25,11 @@ const throwing = (error: unknown): never => {
 describe("the auditor", () => {
   let pods: Store<PodRecord>;
   let namespaces: Store<NamespaceRecord>;
-  let tally: Tally;
+  let tally: ViolationCounts;
   let auditor: Auditor;
   let judged: string[];
   let applied: string[];
-  let verdicts: Map<string, Verdict>;
+  let verdicts: Map<string, PodJudgement>;
   let snapshot: AuditSnapshot;
   let review: Review;
   let errors: number;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Judgement } from "../../operator/audit/judgement.ts";
-import type { Verdict } from "../../operator/audit/verdicts.ts";
+import type { PodJudgement } from "../../operator/audit/verdicts.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { SILENT, type Log } from "../../kube/log.ts";
 import type { PodRecord } from "../../operator/cluster/pods.ts";
@@ -18,7 +18,7 @@ describe("keeping Violations", () => {
   let client: KubeClient;
   let watch: Reflector<ViolationRecord>;
   let pods: Map<string, PodRecord>;
-  let verdicts: Map<string, Verdict>;
+  let verdicts: Map<string, PodJudgement>;
   let created: string[];
   let leading: boolean;
   let keeper: ViolationKeeper;

@@ -1,44 +1,44 @@
 import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
 import { Gate } from "../../../async/gate.ts";
 import type { Descriptor, RepositoryReader } from "../../registry/repository.ts";
-import type { Effort } from "../../sigstore/find/effort.ts";
+import type { ReadBudget } from "../../sigstore/find/effort.ts";
 import { formatOf as sigstoreFormatOf } from "../../sigstore/find/formats.ts";
 import { LIMITS } from "../verify/envelope.ts";
 import { formatOf, type Candidate } from "./candidate.ts";
 
 /** What is looked for about a digest in one repository. */
-export interface Search {
+export interface SearchRequest {
   readonly repository: RepositoryReader;
   readonly digest: string;
-  readonly effort: Effort;
+  readonly effort: ReadBudget;
   readonly signal: AbortSignal;
 }
 
 /** Something that has the form of a signature, before its bytes are fetched. */
-export interface Found {
+export interface CandidateDescriptor {
   /** Format and digest: equal ids are equal candidates, wherever they were found. */
   readonly id: string;
-  readonly load: () => Promise<Loaded>;
+  readonly load: () => Promise<LoadedCandidate>;
 }
 
-export type Loaded =
+export type LoadedCandidate =
   | { readonly status: "loaded"; readonly candidate: Candidate }
   | { readonly status: "broken"; readonly message: string }
   | { readonly status: "gone" }
-  | Trouble;
+  | UnreadPlace;
 
 /** A place that could not be read: something may be there. */
-export interface Trouble {
+export interface UnreadPlace {
   readonly status: "unavailable";
   readonly cause: UnavailableCause;
   readonly message: string;
   readonly lasting?: true;
 }
 
-export interface Visitor {
+export interface CandidateVisitor {
   /** Asked for each candidate once, several at a time. Never rejects. */
-  readonly visit: (found: Found) => Promise<void>;
-  readonly trouble: (trouble: Trouble) => void;
+  readonly visit: (found: CandidateDescriptor) => Promise<void>;
+  readonly trouble: (trouble: UnreadPlace) => void;
   /** A place that answered what it must not: a limit or a format is broken. */
   readonly broken: (message: string) => void;
 }
@@ -53,21 +53,21 @@ const AT_ONCE = 8;
  * Looks at what refers to the digest, the API's list and the fallback tag's. What is no candidate by its type is passed over unread, so that
  * junk costs a descriptor; what a list does not say the manifest does. Dates and sizes only order. Ends with the signal; never rejects.
  */
-export const search = async (wanted: Search, visitor: Visitor): Promise<void> => {
+export const search = async (wanted: SearchRequest, visitor: CandidateVisitor): Promise<void> => {
   const walk = new Walk(wanted, visitor);
   await walk.referrers();
   await walk.finished();
 };
 
 class Walk {
-  readonly #wanted: Search;
-  readonly #visitor: Visitor;
+  readonly #wanted: SearchRequest;
+  readonly #visitor: CandidateVisitor;
   readonly #gate = new Gate(AT_ONCE);
   /** By digest: manifests that were looked at, whatever a list called them. */
   readonly #visited = new Set<string>();
   readonly #seen = new Set<string>();
 
-  constructor(wanted: Search, visitor: Visitor) {
+  constructor(wanted: SearchRequest, visitor: CandidateVisitor) {
     this.#wanted = wanted;
     this.#visitor = visitor;
   }
@@ -123,7 +123,7 @@ class Walk {
     await this.#visitor.visit({ id, load: () => this.#load(layer, format) });
   }
 
-  async #load({ digest, size }: Descriptor, format: Candidate["format"]): Promise<Loaded> {
+  async #load({ digest, size }: Descriptor, format: Candidate["format"]): Promise<LoadedCandidate> {
     const { repository, signal, effort } = this.#wanted;
     // Before it has come: what is still on its way when the time is over took that time, too.
     effort.read(Math.min(size, LIMITS.blob));

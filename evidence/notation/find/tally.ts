@@ -1,6 +1,6 @@
 import type { SignatureOutcome, SignatureProof } from "../../../policy/facts/facts.ts";
 import type { Refusal } from "../proof.ts";
-import type { Trouble } from "./search.ts";
+import type { UnreadPlace } from "./search.ts";
 
 /** A proof that holds, with what the level only logs. */
 export interface Counted {
@@ -10,12 +10,12 @@ export interface Counted {
 }
 
 /** What was found for one digest in one repository, as it comes in; says at any time what it amounts to for a signer. */
-export class Tally {
+export class ResultCollector {
   readonly #proofs = new Map<string, Counted[]>();
   readonly #refusals = new Map<string, Refusal[]>();
   readonly #malformed: string[] = [];
-  readonly #troubles = new Map<string, Trouble>();
-  #trouble: Trouble | undefined;
+  readonly #troubles = new Map<string, UnreadPlace>();
+  #trouble: UnreadPlace | undefined;
   #unproved = 0;
 
   prove(signer: string, counted: Counted): void {
@@ -33,7 +33,7 @@ export class Tally {
   }
 
   /** A place that could not be read; with a signer: one of its signatures of which something could not be told. */
-  trouble(trouble: Trouble, signer?: string): void {
+  trouble(trouble: UnreadPlace, signer?: string): void {
     // The first says enough; a dead registry fails thousands of times.
     if (signer === undefined) this.#trouble ??= trouble;
     else if (!this.#troubles.has(signer)) this.#troubles.set(signer, trouble);

@@ -4,12 +4,12 @@ import { younger } from "../../../async/younger.ts";
 import { orAborted } from "../../../async/signals.ts";
 import { regionOfProfile } from "../../../policy/compile/signingProfile.ts";
 import { proxyAgents } from "../../registry/http/environmentProxy.ts";
-import type { AwsQuestion } from "../proof.ts";
+import type { AwsRevocationRequest } from "../proof.ts";
 import type { Revocation } from "./revocations.ts";
 
 /** GetRevocationStatus of AWS Signer. Never rejects; ends with the signal. */
 export interface AwsRevocations {
-  readonly check: (question: AwsQuestion, signal: AbortSignal) => Promise<Revocation>;
+  readonly check: (question: AwsRevocationRequest, signal: AbortSignal) => Promise<Revocation>;
 }
 
 export interface AwsRevocationsOptions {
@@ -66,7 +66,7 @@ const UNAVAILABLE: Revocation = {
 };
 
 const ask = async (
-  { profileVersion, job, signedAt, certificateHashes }: AwsQuestion,
+  { profileVersion, job, signedAt, certificateHashes }: AwsRevocationRequest,
   endpoint: string | undefined,
   signal: AbortSignal,
 ): Promise<Revocation> => {

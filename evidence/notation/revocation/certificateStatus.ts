@@ -1,5 +1,5 @@
 import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
-import type { NotationExaminer } from "../verify/examiner.ts";
+import type { NotationVerifier } from "../verify/examiner.ts";
 import type { Certificate } from "../verify/certificate.ts";
 import { isAuthority } from "../verify/chain.ts";
 import { deltaPlaces } from "./crl.ts";
@@ -23,7 +23,7 @@ type Unknown = Extract<CertificateStatus, { status: "unknown" }>;
 
 export interface StatusTools {
   readonly fetcher: RevocationFetcher;
-  readonly examiner: Pick<NotationExaminer, "readList">;
+  readonly examiner: Pick<NotationVerifier, "readList">;
   readonly lists: KeptLists;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;

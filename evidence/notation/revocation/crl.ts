@@ -4,7 +4,7 @@ import { readDer, type Der } from "../verify/der.ts";
 import { parseDer, type Asn1 } from "../verify/asn1.ts";
 
 /** A list of revoked certificates, and what is looked for in it. Cloneable, for workers. */
-export interface ListQuestion {
+export interface ListRequest {
   readonly base: Uint8Array;
   /** Changes since the base. */
   readonly delta?: Uint8Array;
@@ -20,7 +20,7 @@ export interface ListQuestion {
   readonly now: number;
 }
 
-export type ListAnswer =
+export type ListResult =
   | {
       readonly status: "good" | "revoked";
       /** Milliseconds. */ readonly nextUpdate: number;
@@ -44,7 +44,7 @@ class Unusable extends Error {}
  * Whether a certificate is on its issuer's list (RFC 5280, section 5; trust policy specification, "CRLs"). The delta is read as notation 1.3
  * does: newer than the base, and made for it or an older one. Never throws.
  */
-export const readList = (question: ListQuestion): ListAnswer => {
+export const readList = (question: ListRequest): ListResult => {
   try {
     const base = open(question.base, question);
     const delta = question.delta === undefined ? undefined : open(question.delta, question);
@@ -105,7 +105,7 @@ interface Opened extends Parsed {
   readonly deltaOf: bigint | undefined;
 }
 
-const open = (bytes: Uint8Array, question: ListQuestion): Opened => {
+const open = (bytes: Uint8Array, question: ListRequest): Opened => {
   const { issuer, now } = question;
   const list = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   const authority = readCertificate(Buffer.from(issuer));
@@ -140,7 +140,7 @@ const ONLY_ATTRIBUTES = 5;
  * Lists are fetched in the clear: whoever is in between could give another list of the same authority, which does not cover this
  * certificate. notation 1.3 does not look.
  */
-const checkScope = (point: Buffer | undefined, { places, isAuthority }: ListQuestion): void => {
+const checkScope = (point: Buffer | undefined, { places, isAuthority }: ListRequest): void => {
   if (point === undefined) return;
   const { subs } = parseDer(point);
   const has = (field: number): boolean =>

@@ -5,7 +5,7 @@ import { isSigned } from "../verify/signedData.ts";
 import { parseDer, type Asn1 } from "../verify/asn1.ts";
 
 /** What a responder says of a certificate. */
-export type OcspAnswer =
+export type OcspResult =
   | {
       readonly status: "good" | "revoked" | "unknown";
       /** Milliseconds. */
@@ -58,7 +58,7 @@ class Unusable extends Error {}
  * in force at `now`. Never throws. An invalidity date excuses nothing: notation heeds it under signing authorities only, which are not asked
  * about here.
  */
-export const readOcsp = (bytes: Buffer, certificate: Certificate, issuer: Certificate, now: number): OcspAnswer => {
+export const readOcsp = (bytes: Buffer, certificate: Certificate, issuer: Certificate, now: number): OcspResult => {
   try {
     const { data, responder } = open(bytes, issuer, now);
     const single = singleOf(data, certificate, issuer);

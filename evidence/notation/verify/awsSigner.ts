@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { AwsQuestion } from "../proof.ts";
+import type { AwsRevocationRequest } from "../proof.ts";
 import { PLUGIN, PLUGIN_VERSION, PROFILE_VERSION, SIGNING_JOB } from "./attributes.ts";
 import type { Certificate } from "./certificate.ts";
 import { LIMITS } from "./envelope.ts";
@@ -44,7 +44,7 @@ export const awsQuestion = (
   { profileVersion, job }: { readonly profileVersion: string; readonly job: string },
   signedAt: number,
   chain: readonly Certificate[],
-): AwsQuestion => {
+): AwsRevocationRequest => {
   const hashes = chain.map(({ toBeSigned }) => createHash("sha384").update(toBeSigned).digest("hex"));
   const certificateHashes = hashes.map((hash, index) => `${hash}${hashes[index + 1] ?? hash}`);
   return { profileVersion, job, signedAt, certificateHashes };

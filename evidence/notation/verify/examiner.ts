@@ -1,6 +1,6 @@
 import { WorkerPool, type JobResult } from "../../../async/workers/workerPool.ts";
-import { readList, type ListAnswer, type ListQuestion } from "../revocation/crl.ts";
-import { examine, type Answer, type Question } from "./examine.ts";
+import { readList, type ListResult, type ListRequest } from "../revocation/crl.ts";
+import { verifyCandidate, type VerificationResult, type VerificationRequest } from "./examine.ts";
 
 /** Why a question could be put to nobody. */
 interface Unexamined {
@@ -9,18 +9,21 @@ interface Unexamined {
 }
 
 /** What a worker is sent. */
-export type Job =
-  | { readonly type: "signature"; readonly question: Question }
-  | { readonly type: "list"; readonly question: ListQuestion };
+export type VerificationJob =
+  | { readonly type: "signature"; readonly question: VerificationRequest }
+  | { readonly type: "list"; readonly question: ListRequest };
 
 /** Examines signatures and revocation lists in workers. Never rejects. */
-export interface NotationExaminer {
-  readonly examine: (question: Question, signal: AbortSignal) => Answer | Promise<Answer | Unexamined>;
-  readonly readList: (question: ListQuestion, signal: AbortSignal) => ListAnswer | Promise<ListAnswer | Unexamined>;
+export interface NotationVerifier {
+  readonly examine: (
+    question: VerificationRequest,
+    signal: AbortSignal,
+  ) => VerificationResult | Promise<VerificationResult | Unexamined>;
+  readonly readList: (question: ListRequest, signal: AbortSignal) => ListResult | Promise<ListResult | Unexamined>;
   readonly close: () => Promise<void>;
 }
 
-export interface NotationExaminerOptions {
+export interface NotationVerifierOptions {
   /** 0: everything in place, as the CLI does for one image. */
   readonly workers: number;
 }
@@ -30,10 +33,10 @@ const JOB_TIME = 5_000;
 /** More than a candidate of 10 MiB or a list of 16 MiB can need. */
 const MEMORY = 512;
 
-export const createNotationExaminer = ({ workers }: NotationExaminerOptions): NotationExaminer => {
+export const createNotationVerifier = ({ workers }: NotationVerifierOptions): NotationVerifier => {
   // A bundler makes JavaScript of both modules, side by side.
   const name = `./proofWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`;
-  const pool = new WorkerPool<Job, Answer | ListAnswer>({
+  const pool = new WorkerPool<VerificationJob, VerificationResult | ListResult>({
     entry: new URL(name, import.meta.url),
     size: workers,
     queue: QUEUE,
@@ -42,8 +45,8 @@ export const createNotationExaminer = ({ workers }: NotationExaminerOptions): No
   });
 
   /** A worker answers each job with an answer of its kind. */
-  const answer = <A extends Answer | ListAnswer>(
-    result: JobResult<Answer | ListAnswer>,
+  const answer = <A extends VerificationResult | ListResult>(
+    result: JobResult<VerificationResult | ListResult>,
     crashed: A,
   ): A | Unexamined => {
     switch (result.status) {
@@ -62,12 +65,14 @@ export const createNotationExaminer = ({ workers }: NotationExaminerOptions): No
   return {
     examine: (question, signal) =>
       workers === 0
-        ? examine(question)
-        : pool.runTwice({ type: "signature", question }, signal).then((result) => answer<Answer>(result, TOO_MUCH)),
+        ? verifyCandidate(question)
+        : pool
+            .runTwice({ type: "signature", question }, signal)
+            .then((result) => answer<VerificationResult>(result, TOO_MUCH)),
     readList: (question, signal) =>
       workers === 0
         ? readList(question)
-        : pool.runTwice({ type: "list", question }, signal).then((result) => answer<ListAnswer>(result, TOO_MUCH)),
+        : pool.runTwice({ type: "list", question }, signal).then((result) => answer<ListResult>(result, TOO_MUCH)),
     close: () => pool.close(),
   };
 };

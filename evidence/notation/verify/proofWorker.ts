@@ -1,6 +1,8 @@
 import { readList } from "../revocation/crl.ts";
 import { serveJobs } from "../../../async/workers/serveJobs.ts";
-import { examine } from "./examine.ts";
-import type { Job } from "./examiner.ts";
+import { verifyCandidate } from "./examine.ts";
+import type { VerificationJob } from "./examiner.ts";
 
-serveJobs((job: Job) => (job.type === "signature" ? examine(job.question) : readList(job.question)));
+serveJobs((job: VerificationJob) =>
+  job.type === "signature" ? verifyCandidate(job.question) : readList(job.question),
+);

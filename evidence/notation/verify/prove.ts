@@ -4,8 +4,8 @@ import {
   type Proof,
   type Proved,
   type Refused,
-  type RevocationQuestion,
-  type Verdict,
+  type RevocationRequest,
+  type ProofResult,
 } from "../proof.ts";
 import { algorithmOf, verifiesWith } from "./algorithm.ts";
 import { awsQuestion, profileMatches, readAwsOrigin } from "./awsSigner.ts";
@@ -17,7 +17,7 @@ import { describeSubject, signerName, subjectMatches } from "./subject.ts";
 import { readTimestamp } from "./timestamp.ts";
 
 /** What signs an envelope, as far as it is read. */
-export interface Signed {
+export interface ParsedSignature {
   readonly envelope: Envelope;
   /** Leaf first. */
   readonly chain: readonly Certificate[];
@@ -35,7 +35,7 @@ export interface Trust {
  * Whether this signer made the signature, at `now` (trust policy specification, "Signature Verification"). Cheap questions come first: a
  * stranger's thousand certificates must not cost a thousand chains. What the level only logs becomes a warning.
  */
-export const prove = (signed: Signed, signer: NotationSigner, trust: Trust, now: number): Verdict => {
+export const prove = (signed: ParsedSignature, signer: NotationSigner, trust: Trust, now: number): ProofResult => {
   const { envelope, chain, misfit } = signed;
   const warnings: string[] = [];
   /** A refusal where the level enforces this, and a warning where it logs. */
@@ -96,7 +96,7 @@ type Origin =
     };
 
 /** Signing schemes belong to their stores (signing-scheme.md): under an ordinary CA the signing authority's time is the signer's own word. */
-const originOf = ({ envelope: { attributes } }: Signed, { identities }: NotationSigner): Origin => {
+const originOf = ({ envelope: { attributes } }: ParsedSignature, { identities }: NotationSigner): Origin => {
   const { scheme, plugin } = attributes;
   if (identities.type !== "signingProfiles") {
     if (scheme !== "notary.x509" || plugin !== undefined)
@@ -115,7 +115,7 @@ const originOf = ({ envelope: { attributes } }: Signed, { identities }: Notation
 
 /** A certificate of the chain is trusted, and names one of the identities. */
 const authenticity = (
-  { chain }: Signed,
+  { chain }: ParsedSignature,
   { identities }: NotationSigner,
   { certificates }: Trust,
   profileVersion: string | undefined,
@@ -146,7 +146,7 @@ const matches = (subject: Parameters<typeof subjectMatches>[0], leaf: Certificat
 };
 
 /** The leaf's key made it, and the chain is one; every level enforces both. */
-const integrity = ({ envelope, chain }: Signed): Refused | undefined => {
+const integrity = ({ envelope, chain }: ParsedSignature): Refused | undefined => {
   const [leaf] = chain;
   if (leaf === undefined) return refuse("Invalid", "malformed", "has no certificates");
   const { algorithm, signed, signature, salt } = envelope;
@@ -170,7 +170,7 @@ interface ProvedTime {
 }
 
 /** The certificates were valid when the signature was made, or are now where nothing says when that was. */
-const provedTime = ({ envelope, chain }: Signed, { timestampRoots }: Trust, now: number): ProvedTime => {
+const provedTime = ({ envelope, chain }: ParsedSignature, { timestampRoots }: Trust, now: number): ProvedTime => {
   const { attributes, timestamp, signature } = envelope;
   if (attributes.scheme === "notary.x509.signingAuthority") {
     const { signedAt } = attributes;
@@ -208,13 +208,13 @@ const timeOfAuthority = ({ attributes }: Envelope): number | undefined =>
   attributes.scheme === "notary.x509.signingAuthority" ? attributes.signedAt : undefined;
 
 const revocationsOf = (
-  { envelope, chain }: Signed,
+  { envelope, chain }: ParsedSignature,
   authority: readonly Certificate[] | undefined,
   origin: Exclude<Origin, Refused>,
 ): Pick<Proved, "revocations" | "aws"> => {
   const signedAt = timeOfAuthority(envelope);
   if (origin.aws && signedAt !== undefined) return { revocations: [], aws: awsQuestion(origin, signedAt, chain) };
-  const ask = (of: RevocationQuestion["of"], list: readonly Certificate[]): RevocationQuestion => ({
+  const ask = (of: RevocationRequest["of"], list: readonly Certificate[]): RevocationRequest => ({
     of,
     chain: list.map(({ der }) => der),
   });

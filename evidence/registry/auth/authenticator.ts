@@ -7,7 +7,7 @@ import type { Endpoint } from "../endpoint.ts";
 import { type Failure, late, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
 import type { RegistryLimits } from "../settings.ts";
 import { basicHeader, fetchToken, refused, type Token } from "./token.ts";
-import type { Answer, Question, Transport } from "../http/transport.ts";
+import type { RegistryResponse, RegistryRequest, Transport } from "../http/transport.ts";
 
 const MiB = 1024 * 1024;
 
@@ -49,11 +49,11 @@ export class Authenticator {
 
   /** 401 and 403 become `unavailable` (unauthorised); every other status is the caller's to read. */
   async ask(
-    question: Omit<Question, "authorization">,
+    question: Omit<RegistryRequest, "authorization">,
     endpoint: Endpoint,
     source: CredentialSource,
     flight: RegistryFlight,
-  ): Promise<Answer | Failure> {
+  ): Promise<RegistryResponse | Failure> {
     const place = `${endpoint.origin}|${endpoint.repository}`;
     let challenge = this.#challenges.get(place);
     let header: Header = { status: "header", fresh: false };

@@ -5,7 +5,7 @@ import { type Failure, malformed, unavailable, type RegistryFlight } from "../fa
 import { parseJson } from "../../../json/parse.ts";
 import { mayHoldCredentials, parseRealm } from "./realm.ts";
 import type { RegistryLimits } from "../settings.ts";
-import type { Answer, Question, Transport } from "../http/transport.ts";
+import type { RegistryResponse, RegistryRequest, Transport } from "../http/transport.ts";
 
 export interface Token {
   readonly status: "token";
@@ -54,7 +54,7 @@ function question(
   endpoint: Endpoint,
   realm: URL,
   credential: Credential | undefined,
-): Omit<Question, "limit"> {
+): Omit<RegistryRequest, "limit"> {
   const scope = scopeOf(challenge, endpoint);
   const common = {
     registry: endpoint.registry,
@@ -105,7 +105,7 @@ export async function fetchToken(
   return token.status !== "token" || withheld === undefined ? token : { ...token, withheld };
 }
 
-function readToken(answer: Answer, endpoint: Endpoint): Token | Failure {
+function readToken(answer: RegistryResponse, endpoint: Endpoint): Token | Failure {
   // A page to log in, or worse: nothing that this credential could get in with, and nothing that is wrong with the image.
   const message = `the token server of ${endpoint.registry} did not answer with a token; ask whoever runs it`;
   const bad: Failure = { ...unavailable("unauthorised", message), lasting: true };

@@ -12,7 +12,7 @@ import { younger } from "../../../async/younger.ts";
 import { within } from "../../../async/signals.ts";
 
 /** Something that one credential asks of one repository, and whose answer may be used again for a while. */
-export interface AccessQuestion<T> {
+export interface AccessRequest<T> {
   /** For metrics. */
   readonly kind: "manifest" | "tag" | "blob";
   /** Host, repository, credential and what is asked. */
@@ -67,7 +67,7 @@ export class AnswerKeeper {
 
   /** An answer that may still be used. Synchronous; counts nothing. `standing` is told how long a good one stands. */
   peek<T>(
-    question: Pick<AccessQuestion<T>, "key" | "time" | "load"> & Partial<Pick<AccessQuestion<T>, "kind">>,
+    question: Pick<AccessRequest<T>, "key" | "time" | "load"> & Partial<Pick<AccessRequest<T>, "kind">>,
     standing?: Standing,
   ): Outcome<T, ContentReason> | undefined {
     const answered = this.#options.cache.answers.get(question.key);
@@ -85,7 +85,7 @@ export class AnswerKeeper {
     return { status: "verified", value };
   }
 
-  async ask<T>(question: AccessQuestion<T>, signal: AbortSignal): Promise<Outcome<T, ContentReason>> {
+  async ask<T>(question: AccessRequest<T>, signal: AbortSignal): Promise<Outcome<T, ContentReason>> {
     const { metrics } = this.#options;
     const kept = this.peek(question);
     if (kept !== undefined) {
@@ -122,13 +122,13 @@ export class AnswerKeeper {
     this.#options.cache.answers.set(key, { outcome: { status: "verified", digest }, at: this.#options.clock() });
   }
 
-  #count<T>(question: AccessQuestion<T>, cause: UnavailableCause): void {
+  #count<T>(question: AccessRequest<T>, cause: UnavailableCause): void {
     this.#options.metrics.unavailable(question.kind, cause);
   }
 
   /** An older good answer whose content is at hand. */
   #held<T>(
-    question: AccessQuestion<T>,
+    question: AccessRequest<T>,
   ): { readonly digest: string; readonly value: T; readonly at: number } | undefined {
     const { cache, clock, times } = this.#options;
     const answered = cache.answers.get(question.key);
@@ -140,7 +140,7 @@ export class AnswerKeeper {
   }
 
   async #refresh<T>(
-    question: AccessQuestion<T>,
+    question: AccessRequest<T>,
     flight: RegistryFlight,
     known: string | undefined,
   ): Promise<Outcome<T, ContentReason>> {

@@ -1,5 +1,5 @@
 import type { Outcome } from "../../../policy/facts/outcome.ts";
-import type { AccessQuestion, AnswerKeeper } from "./answerKeeper.ts";
+import type { AccessRequest, AnswerKeeper } from "./answerKeeper.ts";
 import type { EvidenceCache } from "./evidenceCache.ts";
 import type { CredentialSource } from "../auth/credential.ts";
 import type { EvidenceMetrics } from "../../metrics.ts";
@@ -28,7 +28,7 @@ export interface RepositoryServices {
 type ListPage = Outcome<readonly Descriptor[], ContentReason>;
 
 /** What is asked, before it is settled which credential asks. */
-type Asked<T> = (source: CredentialSource) => AccessQuestion<T>;
+type Asked<T> = (source: CredentialSource) => AccessRequest<T>;
 
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
@@ -126,7 +126,7 @@ export class CachedRepository implements RepositoryReader {
     return { endpoint: this.#endpoint, source, flight };
   }
 
-  #manifest(digest: string, source: CredentialSource): AccessQuestion<Manifest> {
+  #manifest(digest: string, source: CredentialSource): AccessRequest<Manifest> {
     const { cache, times } = this.#services;
     return {
       kind: "manifest",
@@ -145,7 +145,7 @@ export class CachedRepository implements RepositoryReader {
    * Resolving is reading the manifest: the digest is that of bytes that we hashed. Only an unchanged tag is confirmed by HEAD,
    * which registries do not count as a pull.
    */
-  #tag(tag: string, source: CredentialSource): AccessQuestion<Manifest> {
+  #tag(tag: string, source: CredentialSource): AccessRequest<Manifest> {
     const { cache, times } = this.#services;
     return {
       kind: "tag",
@@ -178,7 +178,7 @@ export class CachedRepository implements RepositoryReader {
   }
 
   /** Read once by each credential, also where another has read it before: only the bytes are kept together. */
-  #blob(digest: string, limit: number, source: CredentialSource): AccessQuestion<Uint8Array> {
+  #blob(digest: string, limit: number, source: CredentialSource): AccessRequest<Uint8Array> {
     const { client, cache, times } = this.#services;
     const fits = (bytes: Uint8Array | undefined): Uint8Array | undefined =>
       bytes !== undefined && bytes.length <= limit ? bytes : undefined;

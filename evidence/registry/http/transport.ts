@@ -25,7 +25,7 @@ export interface Sink {
   readonly problem?: string | undefined;
 }
 
-export interface Question {
+export interface RegistryRequest {
   /** As references name it: for limits, metrics and messages. */
   readonly registry: string;
   readonly operation: Operation;
@@ -48,7 +48,7 @@ export interface Question {
   readonly onlyType?: string;
 }
 
-export interface Answer {
+export interface RegistryResponse {
   readonly status: "answered";
   readonly code: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -115,7 +115,7 @@ export class Transport {
   }
 
   /** Asks, and asks again where that may help, until the flight or the attempts end. */
-  async ask(question: Question, flight: RegistryFlight): Promise<Answer | Failure> {
+  async ask(question: RegistryRequest, flight: RegistryFlight): Promise<RegistryResponse | Failure> {
     const { limits } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       const result = await this.#attempt(question, flight.signal, attempt >= limits.attempts);
@@ -133,7 +133,10 @@ export class Transport {
     }
   }
 
-  #transient(question: Question, answer: Answer): (Failure & { readonly wait: number | undefined }) | undefined {
+  #transient(
+    question: RegistryRequest,
+    answer: RegistryResponse,
+  ): (Failure & { readonly wait: number | undefined }) | undefined {
     if (!isTransient(answer.code) || question.answers?.includes(answer.code) === true) return undefined;
     const wait = retryAfter(answer.headers["retry-after"], Date.now());
     const failure =
@@ -145,10 +148,10 @@ export class Transport {
 
   /** `last`: nobody tries again after it, so that a host that cannot be reached now is left alone for a while. */
   async #attempt(
-    question: Question,
+    question: RegistryRequest,
     signal: AbortSignal,
     last: boolean,
-  ): Promise<Answer | (Failure & { readonly retry?: boolean; readonly wait?: number | undefined })> {
+  ): Promise<RegistryResponse | (Failure & { readonly retry?: boolean; readonly wait?: number | undefined })> {
     const { registry, operation } = question;
     const seat = await this.#seat(registry, signal);
     if (seat === "full") {
@@ -210,11 +213,11 @@ export class Transport {
   }
 
   async #follow(
-    question: Question,
+    question: RegistryRequest,
     signal: AbortSignal,
     seat: Seat,
     progress: { inBody: boolean; away: boolean },
-  ): Promise<Answer | Failure> {
+  ): Promise<RegistryResponse | Failure> {
     let { url } = question;
     let { authorization } = question;
     for (let hops = 0; ; hops += 1) {
@@ -255,12 +258,12 @@ export class Transport {
   }
 
   async #read(
-    question: Question,
+    question: RegistryRequest,
     response: Dispatcher.ResponseData,
     headers: Record<string, string>,
     seat: Seat,
     signal: AbortSignal,
-  ): Promise<Answer | Failure> {
+  ): Promise<RegistryResponse | Failure> {
     const { registry, limit, what } = question;
     const answer = { status: "answered", code: response.statusCode, headers, bytes: new Uint8Array() } as const;
     // Some token servers have created what they answer with.
@@ -322,7 +325,7 @@ export class Transport {
 }
 
 /** A page to log in, or whatever else a registry or what stands before it has for a question that it does not know. */
-const unknownQuestion = ({ registry, what }: Question): Failure => absent(`${registry} does not have ${what}`);
+const unknownQuestion = ({ registry, what }: RegistryRequest): Failure => absent(`${registry} does not have ${what}`);
 
 /** Milliseconds for a body that nobody needs. */
 const DISCARD = 1_000;

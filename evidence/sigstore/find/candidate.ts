@@ -24,9 +24,9 @@ export interface Candidate {
 }
 
 /** What a candidate can only be by its form; a bundle may be either. */
-export type Kind = "signature" | "attestation" | "either";
+export type CandidateKind = "signature" | "attestation" | "either";
 
-export const kindOf = (type: Candidate["type"]): Kind => {
+export const kindOf = (type: Candidate["type"]): CandidateKind => {
   switch (type) {
     case "simpleSigning":
       return "signature";
@@ -38,7 +38,7 @@ export const kindOf = (type: Candidate["type"]): Kind => {
 };
 
 /** One signature, parsed: whatever the format, the same parts. */
-export interface Signed {
+export interface ParsedSignature {
   readonly content:
     /** The signature is over the bytes. */
     | { readonly type: "message"; readonly bytes: Buffer }

@@ -17,18 +17,18 @@ const LEAST_TRIED = 32;
  *
  * A search that is a part of looking at one image adds to that image's `total`: an index has many children, each with its own junk.
  */
-export class Effort {
+export class ReadBudget {
   #listed = 0;
   #tried = 0;
   #bytes = 0;
   #wanted = 0;
   #crowded = 0;
   readonly #named = new Map<string, Set<string>>();
-  readonly #total: Effort | undefined;
+  readonly #total: ReadBudget | undefined;
   readonly #mostTried: number;
 
   /** `total`: there is one where all is needed. */
-  constructor(total?: Effort) {
+  constructor(total?: ReadBudget) {
     this.#total = total;
     this.#mostTried = total === undefined ? MOST_TRIED : MOST_TRIED_OF_ALL;
   }
@@ -53,7 +53,7 @@ export class Effort {
   }
 
   /** What another one has read of lists, who may be gone when somebody asks again whose time is over. */
-  learn(other: Effort): void {
+  learn(other: ReadBudget): void {
     for (const [place, names] of other.#named) {
       const named = this.namedAt(place);
       for (const name of names) named.add(name);

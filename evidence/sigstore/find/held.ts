@@ -18,7 +18,7 @@ export interface Dated {
  * What one signer attested of one type, as much of it as is held: the newest, by the time that the statements themselves give, which only
  * their signer can write. What is left out is remembered by its newest time, so that whoever looks for the newest knows whether he has it.
  */
-export class Held<T extends Dated> {
+export class HeldStatements<T extends Dated> {
   readonly #items = new Set<T>();
   #bytes = 0;
   #leftOut: number | undefined;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Descriptor, RepositoryReader } from "../../registry/repository.ts";
 import { kindOf, type Candidate, type SignatureAnnotations } from "./candidate.ts";
 import { DSSE_ENVELOPE, isBundleType, LIMITS, SIMPLE_SIGNING, type Format } from "./formats.ts";
-import type { Found, Loaded } from "./search.ts";
+import type { CandidateDescriptor, LoadedCandidate } from "./search.ts";
 
 /** Where a layer is read, and what is wanted there. */
 interface Place {
@@ -13,7 +13,7 @@ interface Place {
 }
 
 /** A layer that may hold what is wanted. Its identity is its content with what is signed beside it, never what else its descriptor says. */
-export const foundIn = (layer: Descriptor, format: Format, place: Place): Found | undefined => {
+export const foundIn = (layer: Descriptor, format: Format, place: Place): CandidateDescriptor | undefined => {
   const type = typeOf(layer.mediaType);
   if (type === undefined) return undefined;
   if (type === "simpleSigning" && !place.signatures) return undefined;
@@ -39,7 +39,7 @@ const load = async (
   limit: number,
   parts: Omit<Candidate, "bytes">,
   { repository, signal }: Place,
-): Promise<Loaded> => {
+): Promise<LoadedCandidate> => {
   if (Object.values(parts.annotations).some((text: string) => text.length > LIMITS.annotation))
     return { status: "broken", message: "has an annotation that is too large" };
   const outcome = await repository.blob(digest, limit, signal);

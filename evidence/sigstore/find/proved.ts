@@ -1,5 +1,5 @@
 import { LIMITS, type Format } from "./formats.ts";
-import type { Verdict } from "../proof.ts";
+import type { ProofResult } from "../proof.ts";
 
 /** Verdicts about one content that are told apart: it may have been logged or timestamped several times. */
 const MOST_VERDICTS = 8;
@@ -8,7 +8,7 @@ const MOST_VERDICTS = 8;
  * What was proved to the end in one search. The limit counts what was signed and not how often it lies in the registry: an old attestation
  * can be pushed again and again in other bytes, with a date of today, and must not use up the places of a newer one.
  */
-export class Proved {
+export class ProvedContents {
   readonly #contents = new Map<Format, Map<string, Results>>();
 
   isFull(format: Format): boolean {
@@ -16,7 +16,7 @@ export class Proved {
   }
 
   /** false: the same content was proved with the same result before, or often enough, and never at an earlier time. */
-  add(format: Format, content: string, verdicts: ReadonlyMap<string, Verdict>): boolean {
+  add(format: Format, content: string, verdicts: ReadonlyMap<string, ProofResult>): boolean {
     const contents = this.#contents.get(format) ?? new Map<string, Results>();
     this.#contents.set(format, contents);
     const known = contents.get(content) ?? { seen: new Set<string>(), earliest: LATEST };
@@ -40,13 +40,13 @@ interface Results {
 /** After every time that is written in digits. */
 const LATEST = "9999";
 
-const earliestOf = (verdicts: ReadonlyMap<string, Verdict>): string =>
+const earliestOf = (verdicts: ReadonlyMap<string, ProofResult>): string =>
   [...verdicts.values()].reduce((earliest, verdict) => {
     const time = verdict.status === "proved" ? (verdict.proof.signedAt ?? LATEST) : LATEST;
     return time < earliest ? time : earliest;
   }, LATEST);
 
-const resultOf = ([signer, verdict]: readonly [string, Verdict]): readonly (string | undefined)[] =>
+const resultOf = ([signer, verdict]: readonly [string, ProofResult]): readonly (string | undefined)[] =>
   verdict.status === "proved"
     ? [signer, verdict.proof.signer, verdict.proof.signedAt]
     : [signer, verdict.refusal.reason, verdict.refusal.message];

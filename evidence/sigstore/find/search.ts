@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
 import type { Descriptor, Manifest, RepositoryReader } from "../../registry/repository.ts";
 import { foundIn } from "./layer.ts";
-import type { Candidate, Kind } from "./candidate.ts";
-import type { Effort } from "./effort.ts";
+import type { Candidate, CandidateKind } from "./candidate.ts";
+import type { ReadBudget } from "./effort.ts";
 import { claimedTypes, formatOf, predicateHint, tagOf, type Format } from "./formats.ts";
 import { mostPromisingFirst, Referrers, type Referrer } from "./referrer.ts";
 import { Gate } from "../../../async/gate.ts";
 
 /** What is looked for about a digest in one repository. */
-export interface Search {
+export interface SearchRequest {
   readonly repository: RepositoryReader;
   readonly digest: string;
   /** Whether image signatures are wanted. */
@@ -22,43 +22,43 @@ export interface Search {
   readonly isKnown: (lists: string) => boolean;
   /** Takes up the manifests that the lists name, as they come; with `whole`. */
   readonly named: Set<string>;
-  readonly effort: Effort;
+  readonly effort: ReadBudget;
   readonly signal: AbortSignal;
 }
 
 /** Something that has the form of a signature, before its bytes are fetched. */
-export interface Found {
+export interface CandidateDescriptor {
   /** Equal ids are equal candidates, wherever they were found. */
   readonly id: string;
   readonly format: Format;
-  readonly kind: Kind;
+  readonly kind: CandidateKind;
   /** Bytes that its descriptor says it has. Whoever wrote it may have written anything. */
   readonly said: number;
   /** Bytes that are read of it at most. */
   readonly most: number;
   /** Fetches at most so many bytes. */
-  readonly load: (limit: number) => Promise<Loaded>;
+  readonly load: (limit: number) => Promise<LoadedCandidate>;
 }
 
-export type Loaded =
+export type LoadedCandidate =
   | { readonly status: "loaded"; readonly candidate: Candidate }
   | { readonly status: "broken"; readonly message: string }
   | { readonly status: "gone" }
-  | Trouble;
+  | UnreadPlace;
 
 /** A place that could not be read: something may be there. */
-export interface Trouble {
+export interface UnreadPlace {
   readonly status: "unavailable";
   readonly cause: UnavailableCause;
   readonly message: string;
 }
 
-export interface Visitor {
+export interface CandidateVisitor {
   /** Asked for each candidate once, several at a time. Gives why it cannot be used, where it may be genuine all the same. */
-  readonly visit: (found: Found) => Promise<string | undefined>;
-  readonly trouble: (kind: Kind, trouble: Trouble) => void;
+  readonly visit: (found: CandidateDescriptor) => Promise<string | undefined>;
+  readonly trouble: (kind: CandidateKind, trouble: UnreadPlace) => void;
   /** A place that answered what it must not: a limit or a format is broken. */
-  readonly broken: (kind: Kind, message: string) => void;
+  readonly broken: (kind: CandidateKind, message: string) => void;
   /** Something claims to be an attestation of these types and cannot be used. */
   readonly unusable: (predicateTypes: Iterable<string>, message: string) => void;
 }
@@ -73,7 +73,7 @@ const MAX_LAYERS = 1024;
  * candidate by its type is passed over unread, so that junk costs a descriptor; of the rest those come first that
  * look right, but a hint only orders and never leaves out. Ends with the signal; never rejects.
  */
-export const search = async (wanted: Search, visitor: Visitor): Promise<"read" | "known"> => {
+export const search = async (wanted: SearchRequest, visitor: CandidateVisitor): Promise<"read" | "known"> => {
   const walk = new Walk(wanted, visitor);
   const result = wanted.whole ? await walk.whole() : await walk.everyPlace();
   await walk.finished();
@@ -87,14 +87,14 @@ interface Met {
 }
 
 class Walk {
-  readonly #wanted: Search;
-  readonly #visitor: Visitor;
+  readonly #wanted: SearchRequest;
+  readonly #visitor: CandidateVisitor;
   readonly #gate = new Gate(AT_ONCE);
   readonly #met = new Map<string, Met>();
   readonly #visited = new Set<string>();
   #troubled = false;
 
-  constructor(wanted: Search, visitor: Visitor) {
+  constructor(wanted: SearchRequest, visitor: CandidateVisitor) {
     this.#wanted = wanted;
     this.#visitor = visitor;
   }
@@ -179,13 +179,13 @@ class Walk {
     }
   }
 
-  #trouble(kind: Kind, trouble: Trouble): void {
+  #trouble(kind: CandidateKind, trouble: UnreadPlace): void {
     this.#troubled = true;
     this.#visitor.trouble(kind, trouble);
   }
 
   /** A place of which a part could not be read: what it holds may be anything. */
-  #broken(kind: Kind, message: string): void {
+  #broken(kind: CandidateKind, message: string): void {
     this.#troubled = true;
     this.#visitor.broken(kind, message);
     if (kind !== "signature") this.#visitor.unusable(this.#wanted.predicateTypes, message);
@@ -236,7 +236,7 @@ class Walk {
     }
   }
 
-  #visit(found: Found, claimed: readonly string[], manifest: string): () => Promise<void> {
+  #visit(found: CandidateDescriptor, claimed: readonly string[], manifest: string): () => Promise<void> {
     const met: Met = { claimed: new Set(claimed) };
     this.#met.set(found.id, met);
     return async () => {

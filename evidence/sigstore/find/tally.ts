@@ -4,40 +4,40 @@ import type {
   SignatureOutcome,
   SignatureProof,
 } from "../../../policy/facts/facts.ts";
-import type { Kind } from "./candidate.ts";
-import type { Answer } from "../verify/examine.ts";
+import type { CandidateKind } from "./candidate.ts";
+import type { VerificationResult } from "../verify/examine.ts";
 import type { Proof, Refusal } from "../proof.ts";
-import { Held, type Dated } from "./held.ts";
+import { HeldStatements, type Dated } from "./held.ts";
 import { provedStatement } from "../verify/provedStatement.ts";
-import type { Found, Trouble } from "./search.ts";
+import type { CandidateDescriptor, UnreadPlace } from "./search.ts";
 
 /** Who asks for all that was attested, and how much is left out then. */
 const ALL = "all of what is attested here is needed, and";
 
 /** What was found for one digest in one repository, as it comes in; says at any time what it amounts to for a signer. */
-export class Tally {
+export class ResultCollector {
   /** But for the proofs of a search for all. */
   readonly #answers: Read[] = [];
   /** Of a search for all, by predicate type and signer. */
-  readonly #held = new Map<string, Held<Holding>>();
+  readonly #held = new Map<string, HeldStatements<Holding>>();
   /** What claims to be an attestation and cannot be used, the first of each type. */
   readonly #unusable = new Map<string, string>();
-  readonly #malformed: { readonly kind: Kind; readonly message: string }[] = [];
+  readonly #malformed: { readonly kind: CandidateKind; readonly message: string }[] = [];
   readonly #statements = new Map<string, ProvedStatement>();
-  readonly #troubles: { readonly kind: Kind; readonly trouble: Trouble }[] = [];
+  readonly #troubles: { readonly kind: CandidateKind; readonly trouble: UnreadPlace }[] = [];
   #unproved = 0;
 
-  add({ id, kind }: Pick<Found, "id" | "kind">, answer: Answer): void {
+  add({ id, kind }: Pick<CandidateDescriptor, "id" | "kind">, answer: VerificationResult): void {
     if (answer.status === "malformed") this.#malformed.push(answer);
     else this.#answers.push({ id, kind, answer });
   }
 
-  trouble(kind: Kind, trouble: Trouble): void {
+  trouble(kind: CandidateKind, trouble: UnreadPlace): void {
     // The first says enough; a dead registry fails thousands of times.
     if (this.#troubleWith(kind) === undefined) this.#troubles.push({ kind, trouble });
   }
 
-  broken(kind: Kind, message: string): void {
+  broken(kind: CandidateKind, message: string): void {
     this.#malformed.push({ kind, message });
   }
 
@@ -46,14 +46,14 @@ export class Tally {
   }
 
   /** Whether a proof of a search for all would be held, so that its statement is needed. */
-  wants(answer: Proving, bytes: number): boolean {
+  wants(answer: ProvingResult, bytes: number): boolean {
     const { finishedAt, predicateType } = answer;
     const item = { bytes, ...(finishedAt === undefined ? {} : { finishedAt }) };
     return signersIn(answer).some((signer) => this.#heldBy(predicateType, signer).wants(item));
   }
 
   /** Whether this content is held already, so that its statement is not needed again; takes note of what this proof says of its age. */
-  isHeld(answer: Proving): boolean {
+  isHeld(answer: ProvingResult): boolean {
     const before = signersIn(answer).map((signer) => {
       const held = this.#heldBy(answer.predicateType, signer);
       return { held, one: [...held].find(({ content }) => content === answer.content), proof: proofOf(answer, signer) };
@@ -68,7 +68,7 @@ export class Tally {
    * A proof of a search for all. One content counts once, as the earliest that it was signed: anybody can push it again and again, and have it
    * stamped anew.
    */
-  hold({ id, kind }: Pick<Found, "id" | "kind">, answer: Proving, bytes: number): void {
+  hold({ id, kind }: Pick<CandidateDescriptor, "id" | "kind">, answer: ProvingResult, bytes: number): void {
     const { predicateType, content, finishedAt } = answer;
     const date = finishedAt === undefined ? {} : { finishedAt };
     for (const signer of signersIn(answer)) {
@@ -78,7 +78,7 @@ export class Tally {
     }
   }
 
-  leaveOut(answer: Proving, bytes: number): void {
+  leaveOut(answer: ProvingResult, bytes: number): void {
     const { finishedAt, predicateType } = answer;
     const item = { bytes, ...(finishedAt === undefined ? {} : { finishedAt }) };
     for (const signer of signersIn(answer)) this.#heldBy(predicateType, signer).leaveOut(item);
@@ -171,18 +171,18 @@ export class Tally {
     return { status: "invalid", reason: reason === "Invalid" ? "AttestationInvalid" : "AttestationUntrusted", message };
   }
 
-  #heldBy(predicateType: string, signer: string): Held<Holding> {
+  #heldBy(predicateType: string, signer: string): HeldStatements<Holding> {
     const key = `${predicateType}\n${signer}`;
-    const held = this.#held.get(key) ?? new Held<Holding>();
+    const held = this.#held.get(key) ?? new HeldStatements<Holding>();
     this.#held.set(key, held);
     return held;
   }
 
-  #troubleWith(kind: Kind): Trouble | undefined {
+  #troubleWith(kind: CandidateKind): UnreadPlace | undefined {
     return this.#troubles.find((one) => one.kind === kind || one.kind === "either")?.trouble;
   }
 
-  #malformedAs(kind: Kind): readonly Refusal[] {
+  #malformedAs(kind: CandidateKind): readonly Refusal[] {
     return this.#malformed
       .filter((one) => one.kind === kind || one.kind === "either")
       .map(({ message }) => ({ reason: "Invalid", closeness: -1, message }));
@@ -211,7 +211,7 @@ export class Tally {
   #unavailable({
     cause,
     message,
-  }: Trouble): SignatureOutcome & AttestationOutcome & { readonly status: "unavailable" } {
+  }: UnreadPlace): SignatureOutcome & AttestationOutcome & { readonly status: "unavailable" } {
     return { status: "unavailable", cause, message: `not every place of signatures could be read: ${message}` };
   }
 
@@ -241,20 +241,20 @@ export class Tally {
 }
 
 /** An answer in which somebody proved an attestation. */
-export type Proving = Answer & { readonly status: "read"; readonly content: string };
+export type ProvingResult = VerificationResult & { readonly status: "read"; readonly content: string };
 
 interface Holding extends Dated {
   readonly id: string;
-  readonly kind: Kind;
-  readonly answer: Proving;
+  readonly kind: CandidateKind;
+  readonly answer: ProvingResult;
   readonly proof: Proof;
   readonly content: string;
 }
 
-const signersIn = ({ verdicts }: Proving): readonly string[] =>
+const signersIn = ({ verdicts }: ProvingResult): readonly string[] =>
   [...verdicts].flatMap(([signer, { status }]) => (status === "proved" ? [signer] : []));
 
-const proofOf = ({ verdicts }: Proving, signer: string): Proof | undefined => {
+const proofOf = ({ verdicts }: ProvingResult, signer: string): Proof | undefined => {
   const verdict = verdicts.get(signer);
   return verdict?.status === "proved" ? verdict.proof : undefined;
 };
@@ -263,7 +263,11 @@ const proofOf = ({ verdicts }: Proving, signer: string): Proof | undefined => {
 const isWeaker = (a: Proof, b: Proof): boolean =>
   b.signedAt !== undefined && (a.signedAt === undefined || a.signedAt < b.signedAt);
 
-type Read = { readonly id: string; readonly kind: Kind; readonly answer: Answer & { readonly status: "read" } };
+type Read = {
+  readonly id: string;
+  readonly kind: CandidateKind;
+  readonly answer: VerificationResult & { readonly status: "read" };
+};
 type Proved = Read & { readonly proof: Proof };
 
 const MOST_KINDS = 4;

@@ -1,10 +1,10 @@
-import { Malformed, type Signed } from "../find/candidate.ts";
+import { Malformed, type ParsedSignature } from "../find/candidate.ts";
 import { IN_TOTO, LIMITS, SIGN_PREDICATE } from "../find/formats.ts";
 import { field, isObject, textField, type JsonObject } from "../../../json/fields.ts";
 import { parseObject } from "./parseObject.ts";
 
 /** What signed content says, whoever signed it. */
-export interface Claim {
+export interface SignedPayload {
   /** A bundle whose statement is an attestation is no signature (design.md section 9), nor the other way round. */
   readonly kind: "signature" | "attestation";
   /** Whether it names this digest. A signature covers exactly the manifest that it names. */
@@ -23,7 +23,7 @@ const STATEMENT_TYPES = new Set(["https://in-toto.io/Statement/v1", "https://in-
  * Reads what was signed. The library compares signatures with content and never content with an image: the digest here is
  * what binds. Throws Malformed.
  */
-export const readClaim = ({ content }: Signed, digest: string): Claim => {
+export const readSignedPayload = ({ content }: ParsedSignature, digest: string): SignedPayload => {
   if (content.type === "message") return readPayload(parseObject(content.bytes, "the payload"), digest);
   if (content.payloadType !== IN_TOTO)
     throw new Malformed("is an envelope of something else than an in-toto statement");
@@ -31,7 +31,7 @@ export const readClaim = ({ content }: Signed, digest: string): Claim => {
 };
 
 /** https://github.com/containers/image, atomic-signature.md; `docker-reference` is not compared (design.md section 9). */
-const readPayload = (json: JsonObject, digest: string): Claim => {
+const readPayload = (json: JsonObject, digest: string): SignedPayload => {
   const critical = field(json, "critical");
   const named = textField(field(critical, "image"), "docker-manifest-digest");
   if (named === undefined) throw new Malformed("has a payload that names no digest");
@@ -46,7 +46,7 @@ const readPayload = (json: JsonObject, digest: string): Claim => {
 };
 
 /** https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
-const readStatement = (json: JsonObject, digest: string): Claim => {
+const readStatement = (json: JsonObject, digest: string): SignedPayload => {
   if (!STATEMENT_TYPES.has(textField(json, "_type") ?? "")) throw new Malformed("is no in-toto statement");
   const predicateType = textField(json, "predicateType");
   const subjects = field(json, "subject");

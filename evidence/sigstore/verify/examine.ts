@@ -4,16 +4,16 @@ import type { CompiledIdentity } from "../../../policy/authority.ts";
 import { compileIdentity } from "../../../policy/compile/identities.ts";
 import { field, textField } from "../../../json/fields.ts";
 import { IN_TOTO } from "../find/formats.ts";
-import { kindOf, Malformed, type Candidate, type Kind, type Signed } from "../find/candidate.ts";
-import { readClaim, type Claim } from "./claim.ts";
-import { refusal, refuse, type Refusal, type Signer, type Verdict } from "../proof.ts";
+import { kindOf, Malformed, type Candidate, type CandidateKind, type ParsedSignature } from "../find/candidate.ts";
+import { readSignedPayload, type SignedPayload } from "./claim.ts";
+import { refusal, refuse, type Refusal, type Signer, type ProofResult } from "../proof.ts";
 import { proveByCertificate } from "./proveByCertificate.ts";
 import { proveByKey } from "./proveByKey.ts";
-import { readSigned } from "./readSigned.ts";
+import { parseSignatures } from "./readSigned.ts";
 import { trustMaterialOf } from "./trustMaterial.ts";
 
 /** What is asked about one candidate. Cloneable, for workers. */
-export interface Question {
+export interface VerificationRequest {
   readonly candidate: Candidate;
   /** The image's digest: what a signature must name. */
   readonly digest: string;
@@ -24,21 +24,21 @@ export interface Question {
   readonly attestations: ReadonlyMap<string, readonly string[]>;
 }
 
-export type Answer =
+export type VerificationResult =
   | {
       readonly status: "malformed";
-      readonly kind: Kind;
+      readonly kind: CandidateKind;
       readonly message: string;
       /** It may be genuine, and what it says is not known: it is over a bound, or somebody trusted signed it. */
       readonly genuine?: true;
     }
   | {
       readonly status: "read";
-      readonly kind: Claim["kind"];
+      readonly kind: SignedPayload["kind"];
       /** Empty for a simple signing payload. */
       readonly predicateType: string;
       /** By signer key; only those that were asked. */
-      readonly verdicts: ReadonlyMap<string, Verdict>;
+      readonly verdicts: ReadonlyMap<string, ProofResult>;
       /**
        * SHA-256 of what was signed, where somebody trusted signed it: anybody can push the same signature again in other bytes, but nobody
        * else can sign other content.
@@ -55,12 +55,18 @@ export type Answer =
  * Examines a candidate: pure computation over bytes, in a worker or in place. Never throws: what cannot be read is malformed,
  * and whatever a verification throws is a refusal.
  */
-export const examine = ({ candidate, digest, signers, signatures, attestations }: Question): Answer => {
-  let all: readonly Signed[] = [];
-  let readings: readonly { readonly signed: Signed; readonly claim: Claim }[];
+export const verifyCandidate = ({
+  candidate,
+  digest,
+  signers,
+  signatures,
+  attestations,
+}: VerificationRequest): VerificationResult => {
+  let all: readonly ParsedSignature[] = [];
+  let readings: readonly { readonly signed: ParsedSignature; readonly claim: SignedPayload }[];
   try {
-    all = readSigned(candidate);
-    readings = all.map((signed) => ({ signed, claim: readClaim(signed, digest) }));
+    all = parseSignatures(candidate);
+    readings = all.map((signed) => ({ signed, claim: readSignedPayload(signed, digest) }));
   } catch (error) {
     const overBound = error instanceof Malformed && error.overBound;
     const genuine = overBound || signers.some((signer) => all.some((signed) => isOf(signer, signed)));
@@ -72,7 +78,7 @@ export const examine = ({ candidate, digest, signers, signatures, attestations }
 
   const { kind, predicateType, statement } = claim;
   const asked = new Set(kind === "signature" ? signatures : (attestations.get(predicateType) ?? []));
-  const verdicts = new Map<string, Verdict>();
+  const verdicts = new Map<string, ProofResult>();
   for (const signer of signers) {
     if (!asked.has(signer.key)) continue;
     const misfit = misfitOf(claim, signer);
@@ -90,16 +96,16 @@ export const examine = ({ candidate, digest, signers, signatures, attestations }
  * Whether a candidate was proved to the end, so that it counts against the limit: somebody trusted made it. Junk never gets
  * so far, whatever its number.
  */
-const isCostly = (verdicts: ReadonlyMap<string, Verdict>): boolean =>
+const isCostly = (verdicts: ReadonlyMap<string, ProofResult>): boolean =>
   [...verdicts.values()].some((verdict) => verdict.status === "proved" || verdict.refusal.reason === "Transparency");
 
 /** Whether a signer made this, whatever it says. */
-const isOf = (signer: Signer, signed: Signed): boolean =>
+const isOf = (signer: Signer, signed: ParsedSignature): boolean =>
   signed.content.type === "dsse" &&
   signed.content.payloadType === IN_TOTO &&
   prove(signed, signer, undefined).status === "proved";
 
-const contentOf = ({ content }: Signed): string =>
+const contentOf = ({ content }: ParsedSignature): string =>
   createHash("sha256")
     .update(content.type === "dsse" ? content.payload : content.bytes)
     .digest("base64url");
@@ -109,20 +115,20 @@ const LARGE_STATEMENT = 64 * 1024;
 
 const inTransit = (
   statement: unknown,
-  signed: Signed | undefined,
+  signed: ParsedSignature | undefined,
 ): { readonly statement: unknown } | { readonly statementText: string } =>
   signed?.content.type === "dsse" && signed.content.payload.length > LARGE_STATEMENT
     ? { statementText: new TextDecoder("utf-8", { fatal: true }).decode(signed.content.payload) }
     : { statement };
 
-const malformed = ({ type }: Candidate, message: string, genuine: boolean = false): Answer => ({
+const malformed = ({ type }: Candidate, message: string, genuine: boolean = false): VerificationResult => ({
   status: "malformed",
   kind: kindOf(type),
   message,
   ...(genuine && { genuine }),
 });
 
-const misfitOf = ({ names, annotations }: Claim, signer: Signer): Refusal | undefined => {
+const misfitOf = ({ names, annotations }: SignedPayload, signer: Signer): Refusal | undefined => {
   if (!names) return refusal("Invalid", "otherImage", "is of another image");
   const lacking = Object.entries(signer.annotations).filter(
     ([name, value]) => !Object.hasOwn(annotations, name) || annotations[name] !== value,
@@ -132,7 +138,7 @@ const misfitOf = ({ names, annotations }: Claim, signer: Signer): Refusal | unde
   return refusal("Untrusted", "annotations", `was signed without the annotation ${list}`);
 };
 
-const prove = (signed: Signed, signer: Signer, misfit: Refusal | undefined): Verdict => {
+const prove = (signed: ParsedSignature, signer: Signer, misfit: Refusal | undefined): ProofResult => {
   try {
     const { transparencyLog, trustRoot } = signer;
     const material = trustRoot === undefined ? undefined : trustMaterialOf(trustRoot);
@@ -145,10 +151,10 @@ const prove = (signed: Signed, signer: Signer, misfit: Refusal | undefined): Ver
   }
 };
 
-const best = (verdicts: readonly Verdict[]): Verdict =>
+const best = (verdicts: readonly ProofResult[]): ProofResult =>
   verdicts.reduce((a, b) => (rank(b) > rank(a) ? b : a), refuse("Invalid", "malformed", "has no signature"));
 
-const rank = (verdict: Verdict): number => (verdict.status === "proved" ? Infinity : verdict.refusal.closeness);
+const rank = (verdict: ProofResult): number => (verdict.status === "proved" ? Infinity : verdict.refusal.closeness);
 
 /** Compiled once for each signer, not for each candidate; by its key, which changes with its content. */
 const keys = new LRUCache<string, readonly KeyObject[]>({ max: 500 });

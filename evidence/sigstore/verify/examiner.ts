@@ -1,19 +1,21 @@
-import type { Answer, Question } from "./examine.ts";
+import type { VerificationResult, VerificationRequest } from "./examine.ts";
 import { kindOf } from "../find/candidate.ts";
-import { examine } from "./examine.ts";
+import { verifyCandidate } from "./examine.ts";
 import { wasHeldUp } from "../../../async/shares/party.ts";
 import { WorkerPool } from "../../../async/workers/workerPool.ts";
 
 /** An answer, or why the question could not be put to anybody. */
-export type Examined = Answer | { readonly status: "unavailable"; readonly cause: "overloaded" | "timeout" };
+export type Verification =
+  | VerificationResult
+  | { readonly status: "unavailable"; readonly cause: "overloaded" | "timeout" };
 
 /** Examines candidates: small ones with bare keys in place, certificate chains and large ones in workers. Never rejects. */
-export interface Examiner {
-  readonly examine: (question: Question, signal: AbortSignal) => Answer | Promise<Examined>;
+export interface CandidateVerifier {
+  readonly examine: (question: VerificationRequest, signal: AbortSignal) => VerificationResult | Promise<Verification>;
   readonly close: () => Promise<void>;
 }
 
-export interface ExaminerOptions {
+export interface CandidateVerifierOptions {
   /** 0: everything in place, as the CLI does for one image. */
   readonly workers: number;
 }
@@ -26,10 +28,10 @@ const JOB_TIME = 5_000;
 /** More than any candidate can need; see the bounds in `parseObject.ts`. */
 const MEMORY = 512;
 
-export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
+export const createCandidateVerifier = ({ workers }: CandidateVerifierOptions): CandidateVerifier => {
   // A bundler makes JavaScript of both modules, side by side.
   const name = `./proofWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`;
-  const pool = new WorkerPool<Question, Answer>({
+  const pool = new WorkerPool<VerificationRequest, VerificationResult>({
     entry: new URL(name, import.meta.url),
     size: workers,
     queue: QUEUE,
@@ -37,7 +39,7 @@ export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
     memory: MEMORY,
   });
 
-  const inWorker = async (question: Question, signal: AbortSignal): Promise<Examined> => {
+  const inWorker = async (question: VerificationRequest, signal: AbortSignal): Promise<Verification> => {
     const result = await pool.runTwice(question, signal);
     switch (result.status) {
       case "done":
@@ -58,12 +60,12 @@ export const createExaminer = ({ workers }: ExaminerOptions): Examiner => {
 
   return {
     examine: (question, signal) =>
-      workers === 0 || isLight(question) ? examine(question) : inWorker(question, signal),
+      workers === 0 || isLight(question) ? verifyCandidate(question) : inWorker(question, signal),
     close: () => pool.close(),
   };
 };
 
-const isLight = ({ candidate, signers }: Question): boolean =>
+const isLight = ({ candidate, signers }: VerificationRequest): boolean =>
   candidate.bytes.byteLength <= MOST_BYTES_HERE &&
   signers.every(({ type }) => type === "key") &&
   signers.reduce((sum, signer) => sum + (signer.type === "key" ? signer.keys.length : 0), 0) <= MOST_KEYS_HERE;

@@ -2,7 +2,7 @@ import type { TransparencyLogEntry } from "@sigstore/bundle";
 import { json as canonicalJson } from "@sigstore/core";
 import type { TrustMaterial } from "@sigstore/verify";
 import { createHash, createPublicKey, verify, X509Certificate, type KeyObject } from "node:crypto";
-import type { Signed } from "../find/candidate.ts";
+import type { ParsedSignature } from "../find/candidate.ts";
 import { field, textField, type JsonObject } from "../../../json/fields.ts";
 import { parseObject } from "./parseObject.ts";
 
@@ -87,7 +87,7 @@ export type LogCheck =
   | { readonly status: "faulty"; readonly message: string };
 
 /** What the library does not ask of a signature's log entries: that there is one, and that each is this signer's. */
-export const logFault = (signed: Signed, signer: EntrySigner, material: TrustMaterial): LogCheck => {
+export const logFault = (signed: ParsedSignature, signer: EntrySigner, material: TrustMaterial): LogCheck => {
   if (signed.entries.length === 0) return { status: "faulty", message: "has no transparency log entry" };
   if (!signed.entries.every((entry) => entryIsBy(entry, signer)))
     return { status: "faulty", message: "has a log entry of another signer" };
@@ -120,7 +120,11 @@ const isOldIntoto = ({ kindVersion }: TransparencyLogEntry): boolean =>
  * Proves an `intoto` 0.0.1 entry: the log promised it (RFC 8785 over body, time, index and log), and it is about
  * this envelope, byte by byte, as cosign compares it (`pkg/cosign/verify.go`, bundleHash).
  */
-const provesOldIntoto = (entry: TransparencyLogEntry, signed: Signed, logs: TrustMaterial["tlogs"]): boolean => {
+const provesOldIntoto = (
+  entry: TransparencyLogEntry,
+  signed: ParsedSignature,
+  logs: TrustMaterial["tlogs"],
+): boolean => {
   const { envelope, content } = signed;
   const promise = entry.inclusionPromise?.signedEntryTimestamp;
   if (envelope === undefined || content.type !== "dsse" || promise === undefined) return false;

@@ -1,4 +1,4 @@
-import { examine } from "./examine.ts";
+import { verifyCandidate } from "./examine.ts";
 import { serveJobs } from "../../../async/workers/serveJobs.ts";
 
-serveJobs(examine);
+serveJobs(verifyCandidate);

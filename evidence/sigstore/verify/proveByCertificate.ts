@@ -1,10 +1,10 @@
 import type { TransparencyLogEntry } from "@sigstore/bundle";
 import type { TrustMaterial } from "@sigstore/verify";
 import type { CompiledIdentity } from "../../../policy/authority.ts";
-import type { Signed } from "../find/candidate.ts";
+import type { ParsedSignature } from "../find/candidate.ts";
 import { readLeaf, type LeafCertificate } from "./leafCertificate.ts";
 import { logFault, logInUse, promisedEntries, timeOf } from "./logEntry.ts";
-import { refuse, type Circumstances, type Verdict } from "../proof.ts";
+import { refuse, type Circumstances, type ProofResult } from "../proof.ts";
 import { earliest, proveTimestamps } from "./proveTimestamps.ts";
 import { runVerifier, type Failure } from "./runVerifier.ts";
 import { signatureContent } from "./signatureContent.ts";
@@ -16,7 +16,7 @@ import { withUnseenPromises } from "./withUnseenPromises.ts";
  * attacker's thousand certificates must not cost a thousand chains.
  */
 export const proveByCertificate = (
-  signed: Signed,
+  signed: ParsedSignature,
   identities: readonly CompiledIdentity[],
   {
     transparencyLog,
@@ -27,7 +27,7 @@ export const proveByCertificate = (
     readonly material: TrustMaterial;
     readonly sct: "Required" | "Ignored";
   },
-): Verdict => {
+): ProofResult => {
   if (signed.certificate === undefined)
     return refuse("Untrusted", "otherSigner", "was made with a bare key, not with a certificate");
   const read = readLeaf(signed.certificate);
@@ -126,7 +126,7 @@ const issuedBy = ({ certificate }: LeafCertificate, { certificateAuthorities }: 
     }),
   );
 
-const refusalOf = ({ part, message }: Failure): Verdict => {
+const refusalOf = ({ part, message }: Failure): ProofResult => {
   switch (part) {
     case "certificate":
       return refuse("Untrusted", "untrustedCertificate", `has a certificate that does not hold (${message})`);

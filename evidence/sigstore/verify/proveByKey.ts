@@ -1,24 +1,24 @@
 import type { KeyObject } from "node:crypto";
 import { fingerprintOfKey } from "../../../policy/compile/publicKeys.ts";
-import type { Signed } from "../find/candidate.ts";
+import type { ParsedSignature } from "../find/candidate.ts";
 import { logFault, promisedEntries, timeOf } from "./logEntry.ts";
-import { refuse, type Circumstances, type Verdict } from "../proof.ts";
+import { refuse, type Circumstances, type ProofResult } from "../proof.ts";
 import { earliest, proveTimestamps } from "./proveTimestamps.ts";
 import { runVerifier } from "./runVerifier.ts";
 import { signatureContent } from "./signatureContent.ts";
 
 /** Whether this key made the signature; a certificate that comes along says nothing about a trusted key. */
 export const proveByKey = (
-  signed: Signed,
+  signed: ParsedSignature,
   keys: readonly KeyObject[],
   { transparencyLog, material, misfit }: Circumstances,
-): Verdict => {
+): ProofResult => {
   const content = signatureContent(signed);
   const key = keys.find((one) => content.verifySignature(one));
   if (key === undefined) return refuse("Untrusted", "otherSigner", "was not made with this key");
   if (misfit !== undefined) return { status: "refused", refusal: misfit };
   const fingerprint = fingerprintOfKey(key);
-  const proved = (times: readonly Date[]): Verdict => {
+  const proved = (times: readonly Date[]): ProofResult => {
     const signedAt = earliest(times);
     return { status: "proved", proof: { fingerprint, signer: fingerprint, ...(signedAt && { signedAt }) } };
   };

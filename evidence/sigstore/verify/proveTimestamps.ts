@@ -1,7 +1,7 @@
 import { RFC3161Timestamp } from "@sigstore/core";
 import { Verifier, type SignedEntity, type TrustMaterial } from "@sigstore/verify";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import type { Signed } from "../find/candidate.ts";
+import type { ParsedSignature } from "../find/candidate.ts";
 import { boundedDer } from "./boundedDer.ts";
 import type { SignatureContent } from "./signatureContent.ts";
 
@@ -16,7 +16,7 @@ export interface ProvedTimestamp {
  * must not take the good one's word away.
  */
 export const proveTimestamps = (
-  { timestamps }: Signed,
+  { timestamps }: ParsedSignature,
   content: SignatureContent,
   material: TrustMaterial,
 ): readonly ProvedTimestamp[] => {

@@ -1,6 +1,6 @@
 import { bundleFromJSON, type Bundle, type TransparencyLogEntry } from "@sigstore/bundle";
 import { TransparencyLogEntry as ProtoEntry } from "@sigstore/protobuf-specs";
-import { Malformed, type Candidate, type Signed, type SignatureAnnotations } from "../find/candidate.ts";
+import { Malformed, type Candidate, type ParsedSignature, type SignatureAnnotations } from "../find/candidate.ts";
 import { LIMITS } from "../find/formats.ts";
 import { hashesTo } from "./signatureContent.ts";
 import { field, isObject, textField, type JsonObject } from "../../../json/fields.ts";
@@ -8,7 +8,7 @@ import { fromBase64, fromCanonicalBase64, fromDsseBase64 } from "./base64.ts";
 import { parseObject } from "./parseObject.ts";
 
 /** Parses a candidate into its signatures; throws Malformed for what cannot be what it says. */
-export const readSigned = (candidate: Candidate): readonly Signed[] => {
+export const parseSignatures = (candidate: Candidate): readonly ParsedSignature[] => {
   const bytes = Buffer.from(candidate.bytes.buffer, candidate.bytes.byteOffset, candidate.bytes.byteLength);
   const most = candidate.type === "simpleSigning" ? LIMITS.blob : LIMITS.attestation;
   if (bytes.length > most) throw new Malformed(`is larger than ${most / 1024 / 1024} MiB`, true);
@@ -22,7 +22,7 @@ export const readSigned = (candidate: Candidate): readonly Signed[] => {
   }
 };
 
-const readSimpleSigning = (bytes: Buffer, annotations: SignatureAnnotations): Signed => {
+const readSimpleSigning = (bytes: Buffer, annotations: SignatureAnnotations): ParsedSignature => {
   if (annotations.signature === undefined) throw new Malformed("has no signature annotation");
   return {
     content: { type: "message", bytes },
@@ -32,7 +32,7 @@ const readSimpleSigning = (bytes: Buffer, annotations: SignatureAnnotations): Si
 };
 
 /** Each signature of an envelope is one of its own: cosign makes one, other tools may make several. */
-const readEnvelope = (bytes: Buffer, annotations: SignatureAnnotations): readonly Signed[] => {
+const readEnvelope = (bytes: Buffer, annotations: SignatureAnnotations): readonly ParsedSignature[] => {
   const json = parseObject(bytes, "the envelope");
   const payloadType = textField(json, "payloadType");
   const payload = textField(json, "payload");
@@ -42,7 +42,7 @@ const readEnvelope = (bytes: Buffer, annotations: SignatureAnnotations): readonl
   if (signatures.length > LIMITS.signatures) throw new Malformed(`has ${signatures.length} signatures`, true);
   const content = { type: "dsse", payloadType, payload: fromDsseBase64(payload, "the payload") } as const;
   const shared = material(annotations);
-  return signatures.map((one: unknown): Signed => {
+  return signatures.map((one: unknown): ParsedSignature => {
     const signature = fromDsseBase64(textField(one, "sig") ?? "", "the signature");
     return { content, signature, envelope: bytes, ...shared };
   });
@@ -52,7 +52,7 @@ const readEnvelope = (bytes: Buffer, annotations: SignatureAnnotations): readonl
  * Reads a Sigstore bundle. A bundle with a bare message signature needs the file that was signed: its own digest of it is
  * compared here, since the library never does. On an image it says nothing: cosign signs images by statements.
  */
-export const readBundle = (bytes: Buffer, artifact?: Buffer): Signed => {
+export const readBundle = (bytes: Buffer, artifact?: Buffer): ParsedSignature => {
   const json = parseObject(bytes, "the bundle");
   const material = field(json, "verificationMaterial");
   bounded(field(material, "tlogEntries"), LIMITS.entries, "log entries");
@@ -81,7 +81,7 @@ export const readBundle = (bytes: Buffer, artifact?: Buffer): Signed => {
 const signedContent = (
   content: Bundle["content"],
   artifact: Buffer | undefined,
-): Pick<Signed, "content" | "signature"> => {
+): Pick<ParsedSignature, "content" | "signature"> => {
   if (content.$case === "dsseEnvelope") {
     const { payloadType, payload, signatures } = content.dsseEnvelope;
     const [signature] = signatures;
@@ -111,7 +111,9 @@ const bounded = (list: unknown, limit: number, what: string): void => {
 };
 
 /** Certificate, log entry and timestamp out of the annotations that cosign writes on a layer. */
-const material = (annotations: SignatureAnnotations): Pick<Signed, "certificate" | "entries" | "timestamps"> => {
+const material = (
+  annotations: SignatureAnnotations,
+): Pick<ParsedSignature, "certificate" | "entries" | "timestamps"> => {
   const { certificate, bundle, timestamp } = annotations;
   return {
     ...(certificate === undefined || certificate.trim() === "" ? {} : { certificate: firstCertificate(certificate) }),

@@ -2,7 +2,7 @@ import { ed25519ph } from "@noble/curves/ed25519.js";
 import { dsse } from "@sigstore/core";
 import type { SignedEntity } from "@sigstore/verify";
 import { constants, createHash, timingSafeEqual, verify, type KeyObject } from "node:crypto";
-import type { Signed } from "../find/candidate.ts";
+import type { ParsedSignature } from "../find/candidate.ts";
 
 type Hash = "sha256" | "sha384" | "sha512";
 
@@ -70,7 +70,7 @@ const attempt = (check: () => boolean): boolean => {
 /** Takes the place of the library's content, which trusts the digest and the hash that a bundle claims for itself. */
 export type SignatureContent = SignedEntity["signature"];
 
-export const signatureContent = ({ content, signature }: Signed): SignatureContent => {
+export const signatureContent = ({ content, signature }: ParsedSignature): SignatureContent => {
   const payload = content.type === "dsse" ? content.payload : content.bytes;
   const signedBytes =
     content.type === "dsse" ? dsse.preAuthEncoding(content.payloadType, content.payload) : content.bytes;

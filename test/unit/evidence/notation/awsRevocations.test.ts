@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { AwsQuestion } from "../../../../evidence/notation/proof.ts";
+import type { AwsRevocationRequest } from "../../../../evidence/notation/proof.ts";
 import { createAwsRevocations } from "../../../../evidence/notation/revocation/awsRevocations.ts";
 
-const QUESTION: AwsQuestion = {
+const QUESTION: AwsRevocationRequest = {
   profileVersion: "arn:aws:signer:eu-central-1:111122223333:/signing-profiles/release/OF8IVUsPJq",
   job: "arn:aws:signer:eu-central-1:111122223333:/signing-jobs/97af3947-e7b2-4533-8d9d-6741156f0b79",
   signedAt: Date.parse("2026-06-15T12:00:00Z"),

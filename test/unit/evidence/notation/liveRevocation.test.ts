@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { createRevocationFetcher } from "../../../../evidence/notation/revocation/fetcher.ts";
 import { KeptLists } from "../../../../evidence/notation/revocation/keptLists.ts";
 import { createRevocations } from "../../../../evidence/notation/revocation/revocations.ts";
-import { createNotationExaminer } from "../../../../evidence/notation/verify/examiner.ts";
+import { createNotationVerifier } from "../../../../evidence/notation/verify/examiner.ts";
 import { createAddressFilter } from "../../../../evidence/registry/http/addresses.ts";
 import { silent } from "../sigstore/underTest.ts";
 import { makeEnvelope, SIGNING_TIME } from "./support/envelopes.ts";
@@ -161,7 +161,7 @@ describe("revocation, as the notation on this machine asks for it", () => {
       notBefore: new Date(now - 3 * DAY),
       notAfter: new Date(now + DAY),
     };
-    const examiner = createNotationExaminer({ workers: 0 });
+    const examiner = createNotationVerifier({ workers: 0 });
     let nth = 0;
     for (const make of CASES) {
       const root = await makeRoot(valid);

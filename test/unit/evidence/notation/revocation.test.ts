@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deltaPlaces, readList, type ListAnswer } from "../../../../evidence/notation/revocation/crl.ts";
+import { deltaPlaces, readList, type ListResult } from "../../../../evidence/notation/revocation/crl.ts";
 import { ocspRequest, readOcsp } from "../../../../evidence/notation/revocation/ocsp.ts";
 import { readCertificate, type Certificate } from "../../../../evidence/notation/verify/certificate.ts";
 import { der, extension, sequence, time } from "./support/der.ts";
@@ -27,7 +27,7 @@ describe("lists of revoked certificates", () => {
     [leaf, other] = [await makeLeaf(root), await makeLeaf(root)];
   });
   const PLACE = "http://crl.company.com/a.crl";
-  const answer = (base: Buffer, delta?: Buffer, issuer = root, isAuthority = false): ListAnswer =>
+  const answer = (base: Buffer, delta?: Buffer, issuer = root, isAuthority = false): ListResult =>
     readList({
       base,
       ...(delta === undefined ? {} : { delta }),
@@ -37,7 +37,7 @@ describe("lists of revoked certificates", () => {
       isAuthority,
       now: NOW,
     });
-  const words = (found: ListAnswer): string => (found.status === "malformed" ? found.message : found.status);
+  const words = (found: ListResult): string => (found.status === "malformed" ? found.message : found.status);
   const say = (options: ListOptions = {}, delta?: ListOptions): string =>
     words(answer(makeList(root, options), delta && makeList(root, { number: 2, deltaOf: 1, ...delta })));
 

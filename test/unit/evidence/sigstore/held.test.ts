@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Held, type Dated } from "../../../../evidence/sigstore/find/held.ts";
+import { HeldStatements, type Dated } from "../../../../evidence/sigstore/find/held.ts";
 
 const MiB = 1024 * 1024;
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
@@ -9,12 +9,12 @@ const of = (minute: number | undefined, bytes = 1): Dated => ({
   ...(minute === undefined ? {} : { finishedAt: at(minute) }),
 });
 
-const heldOf = (...items: readonly Dated[]): Held<Dated> => {
-  const held = new Held<Dated>();
+const heldOf = (...items: readonly Dated[]): HeldStatements<Dated> => {
+  const held = new HeldStatements<Dated>();
   for (const item of items) held.add(item);
   return held;
 };
-const times = (held: Held<Dated>): readonly string[] =>
+const times = (held: HeldStatements<Dated>): readonly string[] =>
   [...held].map(({ finishedAt = "" }) => finishedAt).toSorted((a, b) => (a < b ? -1 : 1));
 
 describe("what one signer attested, as much as is held", () => {

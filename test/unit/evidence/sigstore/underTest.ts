@@ -8,7 +8,7 @@ import type { FactContext, ProvidedFacts } from "../../../../evidence/provider.t
 import { createKmsKeys } from "../../../../evidence/trust/keys/kmsKeys.ts";
 import type { RepositoryReader } from "../../../../evidence/registry/repository.ts";
 import { createTrustRoots } from "../../../../evidence/trust/trustRoots.ts";
-import { createExaminer } from "../../../../evidence/sigstore/verify/examiner.ts";
+import { createCandidateVerifier } from "../../../../evidence/sigstore/verify/examiner.ts";
 import type { CompiledPolicy } from "../../../../policy/compiledPolicy.ts";
 import { compilePolicy } from "../../../../policy/compile/policy.ts";
 import type { Resolve } from "../../../../policy/compile/resolve.ts";
@@ -36,7 +36,7 @@ export const evidenceUnderTest = (
   tools: Partial<CosignTools> = {},
 ): CosignEvidence =>
   createCosignEvidence({
-    examiner: createExaminer({ workers: 0 }),
+    examiner: createCandidateVerifier({ workers: 0 }),
     metrics: silent,
     clock: () => clock.now,
     kms: createKmsKeys({ clock: () => clock.now, onFailure: () => undefined }),

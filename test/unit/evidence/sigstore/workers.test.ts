@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createExaminer } from "../../../../evidence/sigstore/verify/examiner.ts";
+import { createCandidateVerifier } from "../../../../evidence/sigstore/verify/examiner.ts";
 import { WorkerPool } from "../../../../async/workers/workerPool.ts";
 import { MemoryRepository } from "./memoryRepository.ts";
 import { SIGN, sigstoreInstance, statementOf } from "./sigstoreInstance.ts";
@@ -125,7 +125,7 @@ describe("proofs in workers", () => {
           trustRoot: { inline: sigstore.trustedRoot },
         }),
       );
-    const examiner = createExaminer({ workers: 1 });
+    const examiner = createCandidateVerifier({ workers: 1 });
     const there = evidenceUnderTest(undefined, { examiner });
     const here = evidenceUnderTest();
     for (const subject of ["https://example.com/workflow@refs/heads/main", "https://nobody"]) {

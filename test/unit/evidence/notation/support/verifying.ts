@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { NotationSigner, Verdict } from "../../../../../evidence/notation/proof.ts";
-import { examine } from "../../../../../evidence/notation/verify/examine.ts";
+import type { NotationSigner, ProofResult } from "../../../../../evidence/notation/proof.ts";
+import { verifyCandidate } from "../../../../../evidence/notation/verify/examine.ts";
 import type { Target } from "../../../../../evidence/notation/verify/payload.ts";
 import { parseCertificates } from "../../../../../policy/compile/certificates.ts";
 import { IMAGE, type Format } from "./envelopes.ts";
@@ -59,8 +59,8 @@ export const verdictOf = (
     image = IMAGE,
     now = NOW,
   }: { readonly format?: Format; readonly image?: Target; readonly now?: number } = {},
-): Verdict => {
-  const answer = examine({ candidate: { format, bytes }, image, signers: [signer], now });
+): ProofResult => {
+  const answer = verifyCandidate({ candidate: { format, bytes }, image, signers: [signer], now });
   if (answer.status === "malformed")
     return {
       status: "refused",
@@ -71,7 +71,7 @@ export const verdictOf = (
   return verdict;
 };
 
-export const inWords = (verdict: Verdict): string =>
+export const inWords = (verdict: ProofResult): string =>
   verdict.status === "proved"
     ? ["proved", ...verdict.warnings].join("; ")
     : `${verdict.refusal.reason}: ${verdict.refusal.message}`;
