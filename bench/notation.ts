@@ -4,7 +4,7 @@
  */
 import "reflect-metadata";
 import type { NotationSigner } from "../evidence/notation/proof.ts";
-import { verifyCandidate, type VerificationRequest } from "../evidence/notation/verify/examine.ts";
+import { verifyCandidate, type VerificationRequest } from "../evidence/notation/verify/verifyCandidate.ts";
 import { IMAGE, makeEnvelope, type Format } from "../test/unit/evidence/notation/support/envelopes.ts";
 import {
   derOf,

@@ -3,10 +3,10 @@
  * clock. What is measured is the proof of one signature from its bytes to the verdict, without the registry.
  */
 import { availableParallelism } from "node:os";
-import { verifyCandidate, type VerificationRequest } from "../evidence/sigstore/verify/examine.ts";
+import { verifyCandidate, type VerificationRequest } from "../evidence/sigstore/verify/verifyCandidate.ts";
 import type { Candidate } from "../evidence/sigstore/find/candidate.ts";
 import type { Signer } from "../evidence/sigstore/proof.ts";
-import { createCandidateVerifier } from "../evidence/sigstore/verify/examiner.ts";
+import { createCandidateVerifier } from "../evidence/sigstore/verify/candidateVerifier.ts";
 import {
   keyHand,
   payloadOf,

@@ -10,7 +10,7 @@ import { createProxyChoice } from "../evidence/registry/http/proxy.ts";
 import type { ReportsByDigest } from "../evidence/scan/sources/reportSource.ts";
 import { createScanProvider } from "../evidence/scan/scanProvider.ts";
 import { createTrustRoots } from "../evidence/trust/trustRoots.ts";
-import { createCandidateVerifier } from "../evidence/sigstore/verify/examiner.ts";
+import { createCandidateVerifier } from "../evidence/sigstore/verify/candidateVerifier.ts";
 import { createNotation } from "../evidence/notation/createNotation.ts";
 import { eitherSigns } from "../evidence/signatures.ts";
 import { createScanReader } from "../evidence/scan/scanReader.ts";

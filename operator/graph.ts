@@ -11,7 +11,7 @@ import {
   type Stream,
 } from "@thi.ng/rstream";
 import { comp, dedupe, filter, mapcat } from "@thi.ng/transducers";
-import type { VerdictChange } from "./audit/verdicts.ts";
+import type { VerdictChange } from "./audit/podJudgements.ts";
 import type { PolicySet } from "./policies/policySet.ts";
 
 /** Told of every error in a stream's function; the stream goes on. */

@@ -8,10 +8,10 @@ import { createWinston } from "../../operator/metrics/logging.ts";
 import { createMetrics } from "../../operator/metrics/metrics.ts";
 import { readSettings } from "../../operator/settings/settings.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
-import { createMutate } from "../../webhook/mutate.ts";
-import { measured } from "../../webhook/measured.ts";
-import { AdmissionServer } from "../../webhook/server.ts";
-import { createValidate } from "../../webhook/validate.ts";
+import { createMutate } from "../../webhook/review/mutate.ts";
+import { measured } from "../../webhook/server/measured.ts";
+import { AdmissionServer } from "../../webhook/server/server.ts";
+import { createValidate } from "../../webhook/review/validate.ts";
 import { serve } from "./child.ts";
 
 const texts: Readonly<Record<string, PolicySpec>> = {

@@ -5,9 +5,9 @@ import { SILENT } from "../../kube/log.ts";
 import { fitHeap } from "../../operator/metrics/heap.ts";
 import { createMetrics } from "../../operator/metrics/metrics.ts";
 import { compilePolicy } from "../../policy/compile/policy.ts";
-import { createMutate } from "../../webhook/mutate.ts";
-import { AdmissionServer } from "../../webhook/server.ts";
-import { createValidate } from "../../webhook/validate.ts";
+import { createMutate } from "../../webhook/review/mutate.ts";
+import { AdmissionServer } from "../../webhook/server/server.ts";
+import { createValidate } from "../../webhook/review/validate.ts";
 import { LARGEST } from "./policies.ts";
 
 /** What the benchmark sends, and what it gets. */

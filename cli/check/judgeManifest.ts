@@ -9,10 +9,10 @@ import { exemptionsOf } from "../../policy/exceptions/exempt.ts";
 import type { ImageFacts } from "../../policy/facts/facts.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import { WORKLOAD_KINDS } from "../../policy/subject/subjectOf.ts";
-import type { AdmissionRequest } from "../../webhook/admissionReview.ts";
-import { classifyRequest } from "../../webhook/admissionKinds.ts";
-import { createMutate } from "../../webhook/mutate.ts";
-import { createValidate } from "../../webhook/validate.ts";
+import type { AdmissionRequest } from "../../webhook/review/admissionReview.ts";
+import { classifyRequest } from "../../webhook/review/admissionKinds.ts";
+import { createMutate } from "../../webhook/review/mutate.ts";
+import { createValidate } from "../../webhook/review/validate.ts";
 import type { Manifest } from "../input/manifests.ts";
 import { applyPatch, type ReplaceOperation } from "./applyPatch.ts";
 

@@ -1,6 +1,6 @@
 import { Environment, type ParseResult } from "@marcbachmann/cel-js";
 import { RE2JS } from "re2js";
-import { RE2_MATCHES, redirectMatches } from "../../policy/compile/celBudget.ts";
+import { RE2_MATCHES, redirectMatches } from "../../policy/compile/cel/celBudget.ts";
 
 /** Compiled once: the CRDs' rules are few, and stand in many places. */
 const programs = new Map<string, ParseResult>();

@@ -8,7 +8,7 @@ import { createAwsRevocations } from "./revocation/awsRevocations.ts";
 import { createRevocationFetcher } from "./revocation/fetcher.ts";
 import { KeptLists } from "./revocation/keptLists.ts";
 import { createRevocations } from "./revocation/revocations.ts";
-import { createNotationVerifier } from "./verify/examiner.ts";
+import { createNotationVerifier } from "./verify/notationVerifier.ts";
 
 export interface NotationOptions {
   /** Threads; 0: in place. */

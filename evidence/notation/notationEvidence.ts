@@ -7,7 +7,7 @@ import type { EvidenceMetrics } from "../metrics.ts";
 import type { FactContext, FactProvider } from "../provider.ts";
 import type { RepositoryReader } from "../registry/repository.ts";
 import type { Standing } from "../standing.ts";
-import { ReadBudget } from "../sigstore/find/effort.ts";
+import { ReadBudget } from "../sigstore/find/readBudget.ts";
 import { OUTCOME_TIMES, placeKey, type OutcomeTimes } from "../sigstore/keptOutcomes.ts";
 import { Lookup, type LookupTools } from "./lookup.ts";
 import { Outcomes, type ResolvedQuery } from "./outcomes.ts";

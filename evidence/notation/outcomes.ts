@@ -5,7 +5,7 @@ import type { EvidenceMetrics } from "../metrics.ts";
 import { late } from "../registry/failure.ts";
 import { KeptOutcomes, type OutcomeTimes } from "../sigstore/keptOutcomes.ts";
 import type { Standing } from "../standing.ts";
-import type { ResultCollector } from "./find/tally.ts";
+import type { ResultCollector } from "./find/resultCollector.ts";
 
 /** One authority's question about one image: `key` holds everything that the verdict depends on. */
 export interface ResolvedQuery {

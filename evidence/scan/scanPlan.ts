@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
-import type { ScanSource } from "../../policy/compile/scan.ts";
+import type { ScanSource } from "../../policy/compile/rules/scan.ts";
 import { PROVENANCE_PREDICATES } from "../../policy/rules/provenance.ts";
 import { OPENVEX_PREDICATES } from "../../policy/rules/vex.ts";
 import type { AttestationWant } from "../attestations.ts";

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { attestationKey } from "../../policy/facts/attestationKey.ts";
-import type { ScanSource } from "../../policy/compile/scan.ts";
+import type { ScanSource } from "../../policy/compile/rules/scan.ts";
 import type { AttestationOutcome, ImageFacts, PlatformChild, ScanOutcome } from "../../policy/facts/facts.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { judgeBaseImages } from "../../policy/rules/baseImages.ts";

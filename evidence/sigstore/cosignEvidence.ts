@@ -3,16 +3,23 @@ import { SingleFlight, type Flight } from "../../async/singleFlight.ts";
 import { untilEnough } from "../../async/untilEnough.ts";
 import type { FactContext, FactProvider } from "../provider.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
-import type { CandidateVerifier } from "./verify/examiner.ts";
-import { resolveQuery, keyOf, type ResolvedQuery, type OpenQuery } from "./asked.ts";
-import { ReadBudget } from "./find/effort.ts";
+import type { CandidateVerifier } from "./verify/candidateVerifier.ts";
+import { resolveQuery, keyOf, type ResolvedQuery, type OpenQuery } from "./resolvedQuery.ts";
+import { ReadBudget } from "./find/readBudget.ts";
 import { OUTCOME_TIMES, type Looked, type OutcomeTimes } from "./keptOutcomes.ts";
 import { Lookup, type LookupRequest, type LookupState } from "./lookup.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Signer } from "./proof.ts";
 import type { SignerSources } from "./signers.ts";
 import type { Standing } from "../standing.ts";
-import { GatheredOutcomes, factKey, satisfies, queriesOf, type CosignFacts, type SignatureQuery } from "./wants.ts";
+import {
+  GatheredOutcomes,
+  factKey,
+  satisfies,
+  queriesOf,
+  type CosignFacts,
+  type SignatureQuery,
+} from "./signatureQuery.ts";
 
 /** Made once: the reason that abort() makes for itself has a stack to be traced. */
 const ENOUGH = new Error("enough is proved");

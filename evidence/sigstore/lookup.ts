@@ -1,15 +1,15 @@
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/facts.ts";
 import { ByteRoom, type Leave } from "../../async/byteRoom.ts";
 import type { RepositoryReader } from "../registry/repository.ts";
-import type { CandidateVerifier } from "./verify/examiner.ts";
-import type { VerificationResult, VerificationRequest } from "./verify/examine.ts";
-import type { ReadBudget } from "./find/effort.ts";
-import { KnownResults, type KnownResult } from "./knownAnswers.ts";
+import type { CandidateVerifier } from "./verify/candidateVerifier.ts";
+import type { VerificationResult, VerificationRequest } from "./verify/verifyCandidate.ts";
+import type { ReadBudget } from "./find/readBudget.ts";
+import { KnownResults, type KnownResult } from "./knownResults.ts";
 import { placeKey } from "./keptOutcomes.ts";
 import type { Signer } from "./proof.ts";
-import { ProvedContents } from "./find/proved.ts";
+import { ProvedContents } from "./find/provedContents.ts";
 import { search, type CandidateDescriptor, type LoadedCandidate } from "./find/search.ts";
-import { ResultCollector, type ProvingResult } from "./find/tally.ts";
+import { ResultCollector, type ProvingResult } from "./find/resultCollector.ts";
 
 /** What is asked of one repository about one digest. */
 export interface LookupRequest {

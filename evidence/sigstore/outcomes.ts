@@ -5,10 +5,10 @@ import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/fa
 import type { AnswerAge } from "../attestations.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import type { Standing } from "../standing.ts";
-import { keyOf, type ResolvedQuery, type OpenQuery } from "./asked.ts";
+import { keyOf, type ResolvedQuery, type OpenQuery } from "./resolvedQuery.ts";
 import { KeptOutcomes, type Looked, type OutcomeTimes } from "./keptOutcomes.ts";
 import type { LookupState } from "./lookup.ts";
-import { factKey, type GatheredOutcomes, type SignatureQuery } from "./wants.ts";
+import { factKey, type GatheredOutcomes, type SignatureQuery } from "./signatureQuery.ts";
 
 /** An outcome where signatures and attestations are treated alike; which one it is, the want says. */
 type AnyOutcome = SignatureOutcome & AttestationOutcome;

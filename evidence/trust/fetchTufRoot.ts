@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { access, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Updater } from "tuf-js";
-import { checkTrustRoot, MAX_ROOT_BYTES } from "../../policy/compile/trustRoot.ts";
+import { checkTrustRoot, MAX_ROOT_BYTES } from "../../policy/compile/authorities/trustRoot.ts";
 import type { AddressFilter } from "../registry/http/addresses.ts";
 import { embeddedTufRoot } from "./embeddedRoot.ts";
 import { TufFetcher } from "./tufFetcher.ts";

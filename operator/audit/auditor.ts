@@ -11,8 +11,8 @@ import type { Judge } from "./judge.ts";
 import { CompleteAudits, type AuditReport } from "./completeAudits.ts";
 import { CLEAN, type Judgement } from "./judgement.ts";
 import { inSlices, SLICE_MS } from "./slices.ts";
-import type { ViolationCounts } from "./tally.ts";
-import type { PodJudgement, VerdictChange } from "./verdicts.ts";
+import type { ViolationCounts } from "./violationCounts.ts";
+import type { PodJudgement, VerdictChange } from "./podJudgements.ts";
 import { Workload } from "./workload.ts";
 
 /** Everything an audit depends on that is not in a cache: what the graph's snapshots say. */

@@ -2,12 +2,12 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { EvidenceMetrics } from "../../evidence/metrics.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import { isInForce } from "../../policy/exceptions/compiledException.ts";
-import { deferMetrics } from "../../webhook/deferredMetrics.ts";
+import { deferMetrics } from "../../webhook/server/deferredMetrics.ts";
 import type { CallerRecord } from "../../webhook/callers/callerRecord.ts";
 import type { AdmissionMetrics } from "../../webhook/metrics.ts";
 import type { AuditReport } from "../audit/completeAudits.ts";
 import type { Exposure } from "../audit/exposure.ts";
-import type { ViolationCounts } from "../audit/tally.ts";
+import type { ViolationCounts } from "../audit/violationCounts.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { addCallerMetrics } from "./callerMetrics.ts";
 import { createRefusalMetrics, type NamespaceNames } from "./refusals.ts";

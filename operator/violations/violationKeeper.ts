@@ -1,6 +1,6 @@
 import type { Violation } from "../../crds/types.ts";
 import type { Judgement, PolicyJudgement } from "../audit/judgement.ts";
-import type { PodJudgement, PodJudgements } from "../audit/verdicts.ts";
+import type { PodJudgement, PodJudgements } from "../audit/podJudgements.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { KubeError } from "../../kube/kubeError.ts";
 import type { Leadership } from "../../kube/leaderElection/leadership.ts";

@@ -3,7 +3,7 @@ import type { ImageSecurityPolicy } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../compiledPolicy.ts";
 import type { ImagePattern } from "../image/pattern.ts";
 import { compileRules, TABLE, type CompiledRules } from "../rules/table.ts";
-import { attestingSet, authoritySet, compileAuthorities } from "./authorities.ts";
+import { attestingSet, authoritySet, compileAuthorities } from "./authorities/authorities.ts";
 import { canonicalJson } from "./canonicalJson.ts";
 import type { PolicyAdvice } from "./compiling.ts";
 import { compileCredentials } from "./credentials.ts";

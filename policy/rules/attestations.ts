@@ -1,6 +1,6 @@
 import { attestationKey } from "../facts/attestationKey.ts";
-import { compileAttestations, type AttestationRule } from "../compile/attestations.ts";
-import type { CompiledCondition } from "../compile/condition.ts";
+import { compileAttestations, type AttestationRule } from "../compile/rules/attestations.ts";
+import type { CompiledCondition } from "../compile/cel/condition.ts";
 import type { ImageFacts, ProvedStatement } from "../facts/facts.ts";
 import { durationText } from "../duration.ts";
 import type { RuleFinding } from "../finding/finding.ts";

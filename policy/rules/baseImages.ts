@@ -1,7 +1,7 @@
 import { attestationKey } from "../facts/attestationKey.ts";
 import { lackingAmong } from "../facts/buried.ts";
 import type { AuthoritySet } from "../authority.ts";
-import { compileBaseImages, type BaseImagesRule } from "../compile/baseImages.ts";
+import { compileBaseImages, type BaseImagesRule } from "../compile/rules/baseImages.ts";
 import type { BaseClaim, ImageFacts } from "../facts/facts.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import { isOurs, settledBy, withAdvice } from "../facts/unavailable.ts";

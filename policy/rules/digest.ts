@@ -1,4 +1,4 @@
-import { compileDigest, type DigestRule } from "../compile/digest.ts";
+import { compileDigest, type DigestRule } from "../compile/rules/digest.ts";
 import type { ImageFacts } from "../facts/facts.ts";
 import { settledBy, withAdvice } from "../facts/unavailable.ts";
 import { ADVICE_ON_DRIFT } from "../finding/lines.ts";

@@ -1,5 +1,5 @@
 import type { PatternList } from "../compile/patterns.ts";
-import { compileRegistries, type RegistriesRule } from "../compile/registries.ts";
+import { compileRegistries, type RegistriesRule } from "../compile/rules/registries.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import { compileLookalikes, type Lookalike } from "../image/lookalike.ts";
 import { listed } from "../finding/message.ts";

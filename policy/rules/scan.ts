@@ -1,6 +1,6 @@
 import { durationText } from "../duration.ts";
 import type { AuthoritySet } from "../authority.ts";
-import { compileScan, type ScanRule, type ScanSource } from "../compile/scan.ts";
+import { compileScan, type ScanRule, type ScanSource } from "../compile/rules/scan.ts";
 import type { ImageFacts, ScanCoverage } from "../facts/facts.ts";
 import { settledBy, withAdvice } from "../facts/unavailable.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";

@@ -1,4 +1,4 @@
-import type { ScanRule } from "../compile/scan.ts";
+import type { ScanRule } from "../compile/rules/scan.ts";
 import { shown } from "../finding/message.ts";
 import type { ScanReport, Severity, Vulnerability } from "../facts/scanReport.ts";
 import { SEVERITIES } from "../facts/scanReport.ts";

@@ -1,5 +1,5 @@
 import type { Quorum } from "../authority.ts";
-import { compileQuorum } from "../compile/quorum.ts";
+import { compileQuorum } from "../compile/rules/quorum.ts";
 import type { ImageFacts, SignatureOutcome, SignatureProof } from "../facts/facts.ts";
 import type { RuleFinding } from "../finding/finding.ts";
 import { countVotes, type Ballot } from "./quorum.ts";

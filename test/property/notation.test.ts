@@ -8,7 +8,7 @@ import { readCose } from "../../evidence/notation/verify/cose.ts";
 import type { Envelope } from "../../evidence/notation/verify/envelope.ts";
 import { readJws } from "../../evidence/notation/verify/jws.ts";
 import { readTimestamp } from "../../evidence/notation/verify/timestamp.ts";
-import { parseDistinguishedName } from "../../policy/compile/distinguishedName.ts";
+import { parseDistinguishedName } from "../../policy/compile/authorities/distinguishedName.ts";
 import { Malformed } from "../../evidence/notation/proof.ts";
 import { makeEnvelope, type Format } from "../unit/evidence/notation/support/envelopes.ts";
 import {

@@ -4,7 +4,7 @@ import { readManifest } from "../../evidence/registry/manifest.ts";
 import { bindingTo } from "../../evidence/scan/sources/binding.ts";
 import { vulnerabilityReports } from "../../evidence/scan/sources/reportSource.ts";
 import { storedReport, type StoredReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
-import { readSignedPayload, type SignedPayload } from "../../evidence/sigstore/verify/claim.ts";
+import { readSignedPayload, type SignedPayload } from "../../evidence/sigstore/verify/signedPayload.ts";
 import { makeImage, makeIndex, type Pushable } from "../../sandbox/registry/images.ts";
 import { contentDigest } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../sandbox/registry/push.ts";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createNotationEvidence } from "../../evidence/notation/notationEvidence.ts";
 import { KeptLists } from "../../evidence/notation/revocation/keptLists.ts";
 import { createRevocations } from "../../evidence/notation/revocation/revocations.ts";
-import { createNotationVerifier } from "../../evidence/notation/verify/examiner.ts";
+import { createNotationVerifier } from "../../evidence/notation/verify/notationVerifier.ts";
 import type { FactProvider } from "../../evidence/provider.ts";
 import {
   makeLeaf,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createReview, MOST_IMAGES } from "../../engine/review.ts";
 import { MOST_USES } from "../../policy/subject/subject.ts";
-import { createMutate } from "../../webhook/mutate.ts";
-import { createShares } from "../../webhook/shares.ts";
-import { createValidate } from "../../webhook/validate.ts";
+import { createMutate } from "../../webhook/review/mutate.ts";
+import { createShares } from "../../webhook/server/shares.ts";
+import { createValidate } from "../../webhook/review/validate.ts";
 import { DIGEST, facts, policy, request, subject } from "../unit/policy/judging.ts";
 import { recordLogger, recordMetrics } from "../unit/webhook/support/recorders.ts";
 import { pod, request as admission } from "../unit/webhook/support/requests.ts";

@@ -9,7 +9,7 @@ import { editDistance } from "../../policy/image/editDistance.ts";
 import { compileLookalikes } from "../../policy/image/lookalike.ts";
 import { MOST_USES, type Subject } from "../../policy/subject/subject.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
-import { pinTasks } from "../../webhook/pinning.ts";
+import { pinTasks } from "../../webhook/review/pinning.ts";
 import { DIGEST, policy, request, subject } from "../unit/policy/judging.ts";
 import { countedReads } from "./support/countedReads.ts";
 

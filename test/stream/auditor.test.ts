@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { createReview, type Review, type ReviewRequest } from "../../engine/review.ts";
-import type { PodJudgement } from "../../operator/audit/verdicts.ts";
+import type { PodJudgement } from "../../operator/audit/podJudgements.ts";
 import { Auditor, type AuditSnapshot } from "../../operator/audit/auditor.ts";
 import { createJudge } from "../../operator/audit/judge.ts";
-import { createTally, type ViolationCounts } from "../../operator/audit/tally.ts";
+import { createTally, type ViolationCounts } from "../../operator/audit/violationCounts.ts";
 import { SILENT } from "../../kube/log.ts";
 import type { PolicySet } from "../../operator/policies/policySet.ts";
 import type { NamespaceRecord } from "../../operator/cluster/namespaces.ts";

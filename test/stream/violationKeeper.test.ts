@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Judgement } from "../../operator/audit/judgement.ts";
-import type { PodJudgement } from "../../operator/audit/verdicts.ts";
+import type { PodJudgement } from "../../operator/audit/podJudgements.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { SILENT, type Log } from "../../kube/log.ts";
 import type { PodRecord } from "../../operator/cluster/pods.ts";

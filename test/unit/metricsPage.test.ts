@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { glob, readFile } from "node:fs/promises";
 import { createMetrics } from "../../operator/metrics/metrics.ts";
 
-const root = new URL("../../", import.meta.url);
+const root = new URL("../..", import.meta.url);
 
 describe("docs/metrics.md", () => {
   let rows: ReadonlyMap<string, readonly string[]>;

@@ -1,5 +1,5 @@
 import type { Log } from "../../kube/log.ts";
-import type { ServingPair } from "../server.ts";
+import type { ServingPair } from "../server/server.ts";
 import { expiryOf, type Material } from "./material.ts";
 
 export interface ServingOptions {

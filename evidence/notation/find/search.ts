@@ -1,7 +1,7 @@
 import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
 import { Gate } from "../../../async/gate.ts";
 import type { Descriptor, RepositoryReader } from "../../registry/repository.ts";
-import type { ReadBudget } from "../../sigstore/find/effort.ts";
+import type { ReadBudget } from "../../sigstore/find/readBudget.ts";
 import { formatOf as sigstoreFormatOf } from "../../sigstore/find/formats.ts";
 import { LIMITS } from "../verify/envelope.ts";
 import { formatOf, type Candidate } from "./candidate.ts";

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { SingleFlight } from "../../../async/singleFlight.ts";
 import { younger } from "../../../async/younger.ts";
 import { orAborted } from "../../../async/signals.ts";
-import { regionOfProfile } from "../../../policy/compile/signingProfile.ts";
+import { regionOfProfile } from "../../../policy/compile/authorities/signingProfile.ts";
 import { proxyAgents } from "../../registry/http/environmentProxy.ts";
 import type { AwsRevocationRequest } from "../proof.ts";
 import type { Revocation } from "./revocations.ts";

@@ -1,5 +1,5 @@
 import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
-import type { NotationVerifier } from "../verify/examiner.ts";
+import type { NotationVerifier } from "../verify/notationVerifier.ts";
 import type { Certificate } from "../verify/certificate.ts";
 import { isAuthority } from "../verify/chain.ts";
 import { deltaPlaces } from "./crl.ts";

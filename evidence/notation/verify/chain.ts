@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { checkKey } from "../../../policy/compile/publicKeys.ts";
+import { checkKey } from "../../../policy/compile/authorities/publicKeys.ts";
 import { algorithmOf } from "./algorithm.ts";
 import { isIssuedBy, isSelfSigned, type Certificate } from "./certificate.ts";
 import { parseDer } from "./asn1.ts";

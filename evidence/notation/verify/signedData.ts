@@ -1,5 +1,5 @@
 import { constants, verify, type KeyObject } from "node:crypto";
-import { checkKey } from "../../../policy/compile/publicKeys.ts";
+import { checkKey } from "../../../policy/compile/authorities/publicKeys.ts";
 import type { Asn1 } from "./asn1.ts";
 import { algorithmOf, type Hash } from "./algorithm.ts";
 

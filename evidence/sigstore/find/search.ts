@@ -3,7 +3,7 @@ import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
 import type { Descriptor, Manifest, RepositoryReader } from "../../registry/repository.ts";
 import { foundIn } from "./layer.ts";
 import type { Candidate, CandidateKind } from "./candidate.ts";
-import type { ReadBudget } from "./effort.ts";
+import type { ReadBudget } from "./readBudget.ts";
 import { claimedTypes, formatOf, predicateHint, tagOf, type Format } from "./formats.ts";
 import { mostPromisingFirst, Referrers, type Referrer } from "./referrer.ts";
 import { Gate } from "../../../async/gate.ts";

@@ -1,7 +1,7 @@
 import { ASN1Obj, X509Certificate } from "@sigstore/core";
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
-import { FULCIO_ARC, FULCIO_CLAIMS } from "../../../policy/compile/fulcioClaims.ts";
-import { checkKey } from "../../../policy/compile/publicKeys.ts";
+import { FULCIO_ARC, FULCIO_CLAIMS } from "../../../policy/compile/authorities/fulcioClaims.ts";
+import { checkKey } from "../../../policy/compile/authorities/publicKeys.ts";
 import { boundedDer } from "./boundedDer.ts";
 
 /** What a leaf certificate says of its owner; not believed before its chain is proved. */

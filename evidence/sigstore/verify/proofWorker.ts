@@ -1,4 +1,4 @@
-import { verifyCandidate } from "./examine.ts";
+import { verifyCandidate } from "./verifyCandidate.ts";
 import { serveJobs } from "../../../async/workers/serveJobs.ts";
 
 serveJobs(verifyCandidate);

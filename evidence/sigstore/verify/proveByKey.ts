@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { fingerprintOfKey } from "../../../policy/compile/publicKeys.ts";
+import { fingerprintOfKey } from "../../../policy/compile/authorities/publicKeys.ts";
 import type { ParsedSignature } from "../find/candidate.ts";
 import { logFault, promisedEntries, timeOf } from "./logEntry.ts";
 import { refuse, type Circumstances, type ProofResult } from "../proof.ts";

@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import type { KmsKey } from "../../../policy/compile/kmsUri.ts";
+import type { KmsKey } from "../../../policy/compile/authorities/kmsUri.ts";
 import { proxyAgents } from "../../registry/http/environmentProxy.ts";
 import { KmsError } from "./kmsError.ts";
 import { publicKeyOf } from "./publicKeyOf.ts";

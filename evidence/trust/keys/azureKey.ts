@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import type { KmsKey } from "../../../policy/compile/kmsUri.ts";
+import type { KmsKey } from "../../../policy/compile/authorities/kmsUri.ts";
 import { field, isObject, textField } from "../../../json/fields.ts";
 import { requestJson } from "./requestJson.ts";
 import { KmsError } from "./kmsError.ts";

@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { TrustedKey } from "../../../policy/authority.ts";
-import { parseKmsUri, type KmsKey } from "../../../policy/compile/kmsUri.ts";
-import { checkKey } from "../../../policy/compile/publicKeys.ts";
+import { parseKmsUri, type KmsKey } from "../../../policy/compile/authorities/kmsUri.ts";
+import { checkKey } from "../../../policy/compile/authorities/publicKeys.ts";
 import type { Outcome } from "../../../policy/facts/outcome.ts";
 import { younger } from "../../../async/younger.ts";
 import { orAborted, untilAborted } from "../../../async/signals.ts";

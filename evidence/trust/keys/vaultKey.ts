@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { KmsKey } from "../../../policy/compile/kmsUri.ts";
+import type { KmsKey } from "../../../policy/compile/authorities/kmsUri.ts";
 import { field, textField } from "../../../json/fields.ts";
 import { requestJson } from "./requestJson.ts";
 import { KmsError } from "./kmsError.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NotReadyError } from "../../../webhook/notReady.ts";
+import { NotReadyError } from "../../../webhook/review/notReady.ts";
 import { clusterTimeout, startCluster, type Cluster } from "../harness/cluster.ts";
 import { startWebhook, type WebhookUnderTest } from "./webhookUnderTest.ts";
 

@@ -6,14 +6,14 @@ import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
 import { CertificateStore } from "../../../webhook/certificates/certificateStore.ts";
 import { CONFIGURATION_NAME } from "../../../webhook/configurations/generate.ts";
-import type { Handler } from "../../../webhook/handler.ts";
+import type { Handler } from "../../../webhook/review/handler.ts";
 import { createKubeClient } from "../../../kube/kubeClient.ts";
 import { createReachProbe } from "../../../operator/status/reachProbe.ts";
 import { WebhookInstallation } from "../../../webhook/installation.ts";
 import type { Log } from "../../../kube/log.ts";
-import { createMutate } from "../../../webhook/mutate.ts";
-import { AdmissionServer } from "../../../webhook/server.ts";
-import { createValidate } from "../../../webhook/validate.ts";
+import { createMutate } from "../../../webhook/review/mutate.ts";
+import { AdmissionServer } from "../../../webhook/server/server.ts";
+import { createValidate } from "../../../webhook/review/validate.ts";
 import type { Cluster } from "../harness/cluster.ts";
 
 /** The real endpoint with the real engine, called by the real API server. Only the registry is made up. */

@@ -3,7 +3,7 @@ import { glob, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { generateTypes } from "../../../crds/typesOf.ts";
-import { FULCIO_CLAIMS } from "../../../policy/compile/fulcioClaims.ts";
+import { FULCIO_CLAIMS } from "../../../policy/compile/authorities/fulcioClaims.ts";
 import { RULES } from "../../../policy/rules/table.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");

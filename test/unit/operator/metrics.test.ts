@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createTally } from "../../../operator/audit/tally.ts";
+import { createTally } from "../../../operator/audit/violationCounts.ts";
 import type { PolicyJudgement } from "../../../operator/audit/judgement.ts";
 import { SILENT } from "../../../kube/log.ts";
 import { createMetrics, type OperatorMetrics } from "../../../operator/metrics/metrics.ts";

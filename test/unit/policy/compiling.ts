@@ -1,5 +1,5 @@
 import type { PolicySpec } from "../../../crds/types.ts";
-import { authoritySet, type CompiledAuthorities } from "../../../policy/compile/authorities.ts";
+import { authoritySet, type CompiledAuthorities } from "../../../policy/compile/authorities/authorities.ts";
 import type { PolicyAdvice } from "../../../policy/compile/compiling.ts";
 import { FieldFaults, type PolicyFault } from "../../../policy/compile/faults.ts";
 import type { Rule, SpecRule } from "../../../policy/rules/rule.ts";

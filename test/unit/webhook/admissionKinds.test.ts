@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { classifyRequest, kindLabel } from "../../../webhook/admissionKinds.ts";
-import type { AdmissionRequest } from "../../../webhook/admissionReview.ts";
+import { classifyRequest, kindLabel } from "../../../webhook/review/admissionKinds.ts";
+import type { AdmissionRequest } from "../../../webhook/review/admissionReview.ts";
 import { pod, request, workload, WORKLOADS } from "./support/requests.ts";
 
 const thePod = pod(["nginx"]);

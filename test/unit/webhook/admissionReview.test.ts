@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseReview } from "../../../webhook/admissionReview.ts";
+import { parseReview } from "../../../webhook/review/admissionReview.ts";
 import { pod, request, review } from "./support/requests.ts";
 
 const good = request("Pod", pod(["nginx"]));

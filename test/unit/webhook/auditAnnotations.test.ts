@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { auditAnnotations } from "../../../webhook/auditAnnotations.ts";
+import { auditAnnotations } from "../../../webhook/review/auditAnnotations.ts";
 import { finding } from "./support/findings.ts";
 
 describe("auditAnnotations", () => {

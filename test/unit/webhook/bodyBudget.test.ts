@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BodyBudget, type UnfinishedBody } from "../../../webhook/bodyBudget.ts";
+import { BodyBudget, type UnfinishedBody } from "../../../webhook/server/bodyBudget.ts";
 
 describe("BodyBudget", () => {
   const start = (

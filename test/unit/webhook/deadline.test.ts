@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Deadlines, OverdueError, timeFor, untilOverdue } from "../../../webhook/deadline.ts";
+import { Deadlines, OverdueError, timeFor, untilOverdue } from "../../../webhook/server/deadline.ts";
 
 describe("Deadlines", () => {
   it("fire in time, with a TimeoutError, and are shared by those who ask together", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createTurns } from "../../../async/turns.ts";
-import { refusalOf } from "../../../webhook/largeReview.ts";
+import { refusalOf } from "../../../webhook/server/largeReview.ts";
 import { pod, request, review } from "./support/requests.ts";
 
 const many = (count: number, make: (nth: number) => readonly [string, unknown]): Record<string, unknown> =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { allowed, denied, unjudgeable } from "../../../webhook/admissionResponse.ts";
-import { deferMetrics } from "../../../webhook/deferredMetrics.ts";
-import { measured } from "../../../webhook/measured.ts";
+import { allowed, denied, unjudgeable } from "../../../webhook/review/admissionResponse.ts";
+import { deferMetrics } from "../../../webhook/server/deferredMetrics.ts";
+import { measured } from "../../../webhook/server/measured.ts";
 import { recordMetrics } from "./support/recorders.ts";
 import { pod, request } from "./support/requests.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isMirrorPod } from "../../../webhook/mirrorPod.ts";
+import { isMirrorPod } from "../../../webhook/review/mirrorPod.ts";
 import { pod, request, workload } from "./support/requests.ts";
 
 const annotations = { "kubernetes.io/config.mirror": "a1b2" };

@@ -4,10 +4,10 @@ import { Agent, request as httpsRequest, type AgentOptions } from "node:https";
 import { connect as tlsConnect } from "node:tls";
 import type { IncomingHttpHeaders } from "node:http";
 import { issueAuthority, issueServing, type IssuedPair } from "../../../webhook/certificates/issue.ts";
-import { allowed } from "../../../webhook/admissionResponse.ts";
-import type { Handler } from "../../../webhook/handler.ts";
-import { NotReadyError } from "../../../webhook/notReady.ts";
-import { AdmissionServer, type AdmissionServerOptions } from "../../../webhook/server.ts";
+import { allowed } from "../../../webhook/review/admissionResponse.ts";
+import type { Handler } from "../../../webhook/review/handler.ts";
+import { NotReadyError } from "../../../webhook/review/notReady.ts";
+import { AdmissionServer, type AdmissionServerOptions } from "../../../webhook/server/server.ts";
 import { recordLogger } from "./support/recorders.ts";
 import { pod, request, review } from "./support/requests.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fitWarnings } from "../../../webhook/warnings.ts";
+import { fitWarnings } from "../../../webhook/review/warnings.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 

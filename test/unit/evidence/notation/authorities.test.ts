@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { Authority, Notation, PolicySpec } from "../../../../crds/types.ts";
 import { fingerprintsOf } from "../../../../evidence/sigstore/fingerprints.ts";
-import { compileAuthorities } from "../../../../policy/compile/authorities.ts";
-import { parseCertificates } from "../../../../policy/compile/certificates.ts";
-import { parseDistinguishedName } from "../../../../policy/compile/distinguishedName.ts";
+import { compileAuthorities } from "../../../../policy/compile/authorities/authorities.ts";
+import { parseCertificates } from "../../../../policy/compile/authorities/certificates.ts";
+import { parseDistinguishedName } from "../../../../policy/compile/authorities/distinguishedName.ts";
 import { compilePolicy } from "../../../../policy/compile/policy.ts";
 import type { Resolve } from "../../../../policy/compile/resolve.ts";
 import { createKmsKeys } from "../../../../evidence/trust/keys/kmsKeys.ts";

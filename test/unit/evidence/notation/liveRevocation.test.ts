@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { createRevocationFetcher } from "../../../../evidence/notation/revocation/fetcher.ts";
 import { KeptLists } from "../../../../evidence/notation/revocation/keptLists.ts";
 import { createRevocations } from "../../../../evidence/notation/revocation/revocations.ts";
-import { createNotationVerifier } from "../../../../evidence/notation/verify/examiner.ts";
+import { createNotationVerifier } from "../../../../evidence/notation/verify/notationVerifier.ts";
 import { createAddressFilter } from "../../../../evidence/registry/http/addresses.ts";
 import { silent } from "../sigstore/underTest.ts";
 import { makeEnvelope, SIGNING_TIME } from "./support/envelopes.ts";

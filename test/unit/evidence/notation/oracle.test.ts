@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { NotationIdentities } from "../../../../policy/authority.ts";
-import { parseDistinguishedName } from "../../../../policy/compile/distinguishedName.ts";
+import { parseDistinguishedName } from "../../../../policy/compile/authorities/distinguishedName.ts";
 import { askNotation, findNotation, ORACLE_IMAGE, type OracleCase } from "./support/oracle.ts";
 import { derIn, inWords, signerOf, verdictOf } from "./support/verifying.ts";
 

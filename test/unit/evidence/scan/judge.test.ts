@@ -5,7 +5,7 @@ import type { Scan } from "../../../../crds/types.ts";
 import type { AttestationOutcome, ImageFacts, ScanCoverage, ScanOutcome } from "../../../../policy/facts/facts.ts";
 import type { RuleFinding } from "../../../../policy/finding/finding.ts";
 import { judgeScan, scan, type ScanContext } from "../../../../policy/rules/scan.ts";
-import type { ScanRule } from "../../../../policy/compile/scan.ts";
+import type { ScanRule } from "../../../../policy/compile/rules/scan.ts";
 import { compileRule } from "../../policy/compiling.ts";
 import { parseReference } from "../../../../policy/image/reference.ts";
 import { orderVulnerabilities, type ScanReport, type Vulnerability } from "../../../../policy/facts/scanReport.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { Authority } from "../../../../crds/types.ts";
-import { authoritySet, compileAuthorities } from "../../../../policy/compile/authorities.ts";
-import { fingerprintOfKey, parsePublicKeys } from "../../../../policy/compile/publicKeys.ts";
-import { parseKmsUri } from "../../../../policy/compile/kmsUri.ts";
+import { authoritySet, compileAuthorities } from "../../../../policy/compile/authorities/authorities.ts";
+import { fingerprintOfKey, parsePublicKeys } from "../../../../policy/compile/authorities/publicKeys.ts";
+import { parseKmsUri } from "../../../../policy/compile/authorities/kmsUri.ts";
 import type { Resolve } from "../../../../policy/compile/resolve.ts";
 import { sigstoreInstance, type SigstoreInstance } from "./sigstoreInstance.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compileCondition } from "../../../../policy/compile/condition.ts";
+import { compileCondition } from "../../../../policy/compile/cel/condition.ts";
 
 const image = { reference: "r/p@sha256:x", name: "r/p", registry: "r", repository: "p", tag: "", digest: "sha256:x" };
 const predicate = {

@@ -3,12 +3,12 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { proveByCertificate } from "../../../../evidence/sigstore/verify/proveByCertificate.ts";
 import { proveByKey } from "../../../../evidence/sigstore/verify/proveByKey.ts";
-import { readBundle } from "../../../../evidence/sigstore/verify/readSigned.ts";
+import { readBundle } from "../../../../evidence/sigstore/verify/parseSignatures.ts";
 import { trustMaterialOf } from "../../../../evidence/sigstore/verify/trustMaterial.ts";
 import { embeddedRoot } from "../../../../evidence/trust/embeddedRoot.ts";
-import { compileIdentity } from "../../../../policy/compile/identities.ts";
-import { parsePublicKeys } from "../../../../policy/compile/publicKeys.ts";
-import { checkTrustRoot } from "../../../../policy/compile/trustRoot.ts";
+import { compileIdentity } from "../../../../policy/compile/authorities/identities.ts";
+import { parsePublicKeys } from "../../../../policy/compile/authorities/publicKeys.ts";
+import { checkTrustRoot } from "../../../../policy/compile/authorities/trustRoot.ts";
 
 /** A checkout of github.com/sigstore/sigstore-conformance; see test/fixtures/README.md. */
 const checkout = process.env["SIGSTORE_CONFORMANCE"] ?? "";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HeldStatements, type Dated } from "../../../../evidence/sigstore/find/held.ts";
+import { HeldStatements, type Dated } from "../../../../evidence/sigstore/find/heldStatements.ts";
 
 const MiB = 1024 * 1024;
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();

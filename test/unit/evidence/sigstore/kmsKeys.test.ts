@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fingerprintsOf } from "../../../../evidence/sigstore/fingerprints.ts";
 import { createKmsKeys, type KmsKeys, type KmsOptions } from "../../../../evidence/trust/keys/kmsKeys.ts";
-import { fingerprintOfKey } from "../../../../policy/compile/publicKeys.ts";
+import { fingerprintOfKey } from "../../../../policy/compile/authorities/publicKeys.ts";
 import { eventually } from "../../../e2e/harness/eventually.ts";
 import { MemoryRepository, readFixture } from "./memoryRepository.ts";
 import { byKey, compile, contextOf, evidenceUnderTest, findingsOf, judge, reasonsOf, signedBy } from "./underTest.ts";

@@ -3,7 +3,7 @@ import { dsse } from "@sigstore/core";
 import { initializeCA, initializeCTLog, initializeTLog, initializeTSA } from "@sigstore/mock";
 import * as x509 from "@peculiar/x509";
 import { createHash, generateKeyPairSync, sign, webcrypto, type KeyObject } from "node:crypto";
-import { FULCIO_ARC, FULCIO_CLAIMS } from "../../../../policy/compile/fulcioClaims.ts";
+import { FULCIO_ARC, FULCIO_CLAIMS } from "../../../../policy/compile/authorities/fulcioClaims.ts";
 
 const sha256 = (data: Uint8Array): Buffer => createHash("sha256").update(data).digest();
 const pair = (): { publicKey: KeyObject; privateKey: KeyObject } => generateKeyPairSync("ec", { namedCurve: "P-256" });

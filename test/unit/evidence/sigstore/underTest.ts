@@ -8,7 +8,7 @@ import type { FactContext, ProvidedFacts } from "../../../../evidence/provider.t
 import { createKmsKeys } from "../../../../evidence/trust/keys/kmsKeys.ts";
 import type { RepositoryReader } from "../../../../evidence/registry/repository.ts";
 import { createTrustRoots } from "../../../../evidence/trust/trustRoots.ts";
-import { createCandidateVerifier } from "../../../../evidence/sigstore/verify/examiner.ts";
+import { createCandidateVerifier } from "../../../../evidence/sigstore/verify/candidateVerifier.ts";
 import type { CompiledPolicy } from "../../../../policy/compiledPolicy.ts";
 import { compilePolicy } from "../../../../policy/compile/policy.ts";
 import type { Resolve } from "../../../../policy/compile/resolve.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createCandidateVerifier } from "../../../../evidence/sigstore/verify/examiner.ts";
+import { createCandidateVerifier } from "../../../../evidence/sigstore/verify/candidateVerifier.ts";
 import { WorkerPool } from "../../../../async/workers/workerPool.ts";
 import { MemoryRepository } from "./memoryRepository.ts";
 import { SIGN, sigstoreInstance, statementOf } from "./sigstoreInstance.ts";

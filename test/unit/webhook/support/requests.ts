@@ -1,4 +1,4 @@
-import type { AdmissionRequest } from "../../../../webhook/admissionReview.ts";
+import type { AdmissionRequest } from "../../../../webhook/review/admissionReview.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

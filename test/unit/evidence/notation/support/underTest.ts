@@ -4,7 +4,7 @@ import type { AwsRevocations } from "../../../../../evidence/notation/revocation
 import type { Fetched, RevocationFetcher } from "../../../../../evidence/notation/revocation/fetcher.ts";
 import { KeptLists } from "../../../../../evidence/notation/revocation/keptLists.ts";
 import { createRevocations } from "../../../../../evidence/notation/revocation/revocations.ts";
-import { createNotationVerifier } from "../../../../../evidence/notation/verify/examiner.ts";
+import { createNotationVerifier } from "../../../../../evidence/notation/verify/notationVerifier.ts";
 import type { Target } from "../../../../../evidence/notation/verify/payload.ts";
 import type { FactContext, FactProvider, ProvidedFacts } from "../../../../../evidence/provider.ts";
 import type { OutcomeTimes } from "../../../../../evidence/sigstore/keptOutcomes.ts";

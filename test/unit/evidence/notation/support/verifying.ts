@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { NotationSigner, ProofResult } from "../../../../../evidence/notation/proof.ts";
-import { verifyCandidate } from "../../../../../evidence/notation/verify/examine.ts";
+import { verifyCandidate } from "../../../../../evidence/notation/verify/verifyCandidate.ts";
 import type { Target } from "../../../../../evidence/notation/verify/payload.ts";
-import { parseCertificates } from "../../../../../policy/compile/certificates.ts";
+import { parseCertificates } from "../../../../../policy/compile/authorities/certificates.ts";
 import { IMAGE, type Format } from "./envelopes.ts";
 import { derOf, NOW, type Identity } from "./pki.ts";
 

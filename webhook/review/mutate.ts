@@ -1,0 +1,118 @@
+import { createTurns, type Turns } from "../../async/turns.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import type { ResolveDigest } from "../../evidence/provider.ts";
+import { MOST_IMAGES } from "../../engine/review.ts";
+import type { Exempt } from "../../policy/exceptions/exempt.ts";
+import { listed } from "../../policy/finding/message.ts";
+import type { Outcome } from "../../policy/facts/outcome.ts";
+import type { ImageUse, Subject } from "../../policy/subject/subject.ts";
+import { subjectOf } from "../../policy/subject/subjectOf.ts";
+import { classifyRequest } from "./admissionKinds.ts";
+import { allowed, type AdmissionResponse } from "./admissionResponse.ts";
+import { untilOverdue } from "../server/deadline.ts";
+import type { Handler } from "./handler.ts";
+import { chain } from "../../async/maybe.ts";
+import type { Log } from "../../kube/log.ts";
+import { isMirrorPod } from "./mirrorPod.ts";
+import { readLabels, type NamespaceLabels } from "./namespaceLabels.ts";
+import { NotReadyError } from "./notReady.ts";
+import { pinTasks, withDigest, type PinTask } from "./pinning.ts";
+
+export interface MutateOptions {
+  /** The newest compiled set; undefined until there is a first one. */
+  readonly policies: () => readonly CompiledPolicy[] | undefined;
+  readonly namespaceLabels: NamespaceLabels;
+  readonly resolveDigest: ResolveDigest;
+  readonly logger: Log;
+  /** What exceptions silence of an object now. Absent: nothing. */
+  readonly exemptions?: (subject: Subject) => Exempt;
+  /** Has large objects looked at in slices. */
+  readonly turns?: Turns;
+}
+
+/**
+ * `/mutate`: turns the tags that a policy pins into `name:tag@digest`. It decides nothing: what cannot be pinned, for
+ * whatever reason, is left as it is, and validation judges the final object.
+ */
+export const createMutate =
+  ({ policies, exemptions, namespaceLabels, resolveDigest, logger, turns = createTurns() }: MutateOptions): Handler =>
+  (request, signal) => {
+    const compiled = policies();
+    if (compiled === undefined) throw new NotReadyError();
+    const found = classifyRequest(request);
+    if (found.type !== "judged" || isMirrorPod(request, found.object, found.oldObject)) return allowed(request.uid);
+
+    const warn = (message: string, error: unknown): unknown =>
+      logger.warn(message, { namespace: request.namespace, error: String(error) });
+    const labels = readLabels(namespaceLabels, request.namespace, signal, (error) =>
+      warn("a namespace's labels could not be read: every policy with a namespace selector pins", error),
+    );
+    return chain(labels, (known): AdmissionResponse | Promise<AdmissionResponse> => {
+      const place = { kind: request.kind.kind, namespace: request.namespace, namespaceLabels: known };
+      const subject = subjectOf(found.object, place);
+      const before = found.oldObject && subjectOf(found.oldObject, place);
+      const ask = async (task: PinTask): Promise<string | undefined> => {
+        try {
+          const answer = resolveDigest(subject, task.use, task.policies, signal);
+          return digestOf(await untilOverdue(Promise.resolve(answer), signal, 0));
+        } catch (error) {
+          warn("a tag could not be resolved", error);
+          return undefined;
+        }
+      };
+      return chain(turns.run(pinTasks(subject, before, compiled, exemptions?.(subject))), (tasks) =>
+        tasks.length === 0 ? allowed(request.uid) : pin(tasks, ask).then((pins) => patched(request.uid, pins)),
+      );
+    });
+  };
+
+/** Images in the audit annotation. */
+const MOST_LISTED = 64;
+
+interface Pin {
+  readonly use: ImageUse;
+  readonly image: string;
+}
+
+/**
+ * Each name is resolved once, however many containers have it: they must not end up with different digests. Names beyond those that
+ * validation would look at are left as they are, and refused there.
+ */
+const pin = async (
+  tasks: readonly PinTask[],
+  ask: (task: PinTask) => Promise<string | undefined>,
+): Promise<readonly Pin[]> => {
+  const asked = new Map<string, Promise<string | undefined>>();
+  const once = (task: PinTask): Promise<string | undefined> => {
+    const name = `${task.reference.name}:${task.reference.tag ?? "latest"}`;
+    const known = asked.get(name);
+    if (known !== undefined) return known;
+    if (asked.size >= MOST_IMAGES) return Promise.resolve(undefined);
+    const answer = ask(task);
+    asked.set(name, answer);
+    return answer;
+  };
+  const pins = await Promise.all(
+    tasks.map(async (task) => {
+      const digest = task.kept ?? (await once(task));
+      return digest === undefined ? [] : [{ use: task.use, image: withDigest(task.reference, digest, task.allowTag) }];
+    }),
+  );
+  return pins.flat();
+};
+
+const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
+
+const digestOf = (outcome: Outcome<string>): string | undefined =>
+  outcome.status === "verified" && DIGEST.test(outcome.value) ? outcome.value : undefined;
+
+const patched = (uid: string, pins: readonly Pin[]): AdmissionResponse => {
+  if (pins.length === 0) return allowed(uid);
+  const patch = pins.map(({ use, image }) => ({ op: "replace", path: use.path, value: image }));
+  return allowed(uid, {
+    patchType: "JSONPatch",
+    patch: Buffer.from(JSON.stringify(patch)).toString("base64"),
+    // The patch tells them all.
+    auditAnnotations: { pinned: listed([...new Set(pins.map(({ image }) => image))], MOST_LISTED, ",") },
+  });
+};
