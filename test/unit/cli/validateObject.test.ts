@@ -7,7 +7,7 @@ import { validateObject, type ObjectFault } from "../../../cli/schema/validateOb
 import { badPatterns, goodPatterns } from "../../e2e/crds/patternTable.ts";
 import { badPolicies, goodSpecs, largestSpec } from "../../e2e/crds/policyTable.ts";
 
-const crds = new URL("../../../crds", import.meta.url);
+const crds = new URL("../../../crds/", import.meta.url);
 const policySchema = OBJECT_SCHEMAS["ImageSecurityPolicy"] ?? {};
 const policyOf = (spec: unknown, name = "p"): object => ({
   apiVersion: "imagesecurity.dev/v1",

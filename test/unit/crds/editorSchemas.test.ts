@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { generateEditorSchema } from "../../../crds/schemaOf.ts";
 import { goodSpecs } from "../../e2e/crds/policyTable.ts";
 
-const crds = new URL("../../../crds", import.meta.url);
+const crds = new URL("../../../crds/", import.meta.url);
 const read = (name: string): Promise<string> => readFile(new URL(name, crds), "utf8");
 
 describe("the schemas for editors", () => {
