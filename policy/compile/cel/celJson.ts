@@ -1,4 +1,4 @@
-import { parseJson } from "../../json/parse.ts";
+import { parseJson } from "../../../json/parse.ts";
 import type { Budget } from "./celBudget.ts";
 import { celValue } from "./celValue.ts";
 
