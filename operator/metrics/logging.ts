@@ -16,9 +16,8 @@ export function createWinston({ logLevel, logFormat }: Pick<Settings, "logLevel"
 }
 
 const text = format.printf(({ timestamp, level, message, ...fields }) => {
-  const rest = Object.entries(fields).map(
-    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-  );
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const rest = known.map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
   return [String(timestamp), level.toUpperCase().padEnd(5), String(message), ...rest].join(" ");
 });
 
