@@ -1,34 +1,14 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { connect } from "node:tls";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { openReaders, patient } from "../unit/evidence/registry/support/readers.ts";
+import { promisify } from "node:util";
 import { startCallers } from "../unit/webhook/callers/callersUnderTest.ts";
 
 const MiB = 1024 * 1024;
-setFlagsFromString("--expose-gc");
-// The function that the flag gives to new contexts.
-const collect = runInNewContext("gc") as () => void;
 const HEAD = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
-
-/** The most memory beyond what there was, in bytes, while something is done. */
-async function memoryOf(work: () => Promise<void>): Promise<number> {
-  const now = (): number => {
-    // What is held, and not what nobody has collected yet.
-    collect();
-    const { heapUsed, arrayBuffers } = process.memoryUsage();
-    return heapUsed + arrayBuffers;
-  };
-  const before = now();
-  let most = 0;
-  const timer = setInterval(() => (most = Math.max(most, now() - before)), 50);
-  await work();
-  clearInterval(timer);
-  return Math.max(most, now() - before);
-}
 
 /** Whoever sends chooses how a body is cut: a chunk of one byte was an object of 150 bytes, and a byte behind an extension a view of 64 KiB. */
 describe("a body in pieces of one byte", function () {
@@ -77,12 +57,12 @@ describe("a body in pieces of one byte", function () {
       await once(server.listen(0, "127.0.0.1"), "listening");
       // What a server that listens on an address has.
       const { port } = server.address() as AddressInfo;
-      await using readers = openReaders();
-      const memory = await memoryOf(async () => {
-        const blob = await readers.open(`127.0.0.1:${port}/team/app`).blob(digest, 10 * MiB, patient());
-        assert.equal(blob.status === "verified" && blob.value.length, bytes);
-      });
-      server.close();
+      const reader = `${import.meta.dirname}/support/memoryOfBlob.ts`;
+      const { stdout } = await promisify(execFile)(process.execPath, [reader, String(port), digest]).finally(() =>
+        server.close(),
+      );
+      const { read, memory } = JSON.parse(stdout) as { readonly read: unknown; readonly memory: number };
+      assert.equal(read, bytes);
       assert.ok(memory < 70 * MiB, `${Math.round(memory / MiB)} MiB`);
     });
   }
