@@ -3,6 +3,7 @@ import type { Budget } from "./celBudget.ts";
 import { celValue } from "./celValue.ts";
 
 /** What `json` is in an expression: it has functions and nothing else. */
+// oxlint-disable-next-line typescript/no-extraneous-class -- cel-js registers a type by its class
 export class CelJson {}
 
 /**
