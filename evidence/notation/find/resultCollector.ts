@@ -1,4 +1,5 @@
 import type { SignatureOutcome, SignatureProof } from "../../../policy/facts/facts.ts";
+import { closest, onePerSigner } from "../../verdicts.ts";
 import type { Refusal } from "../proof.ts";
 import type { UnreadPlace } from "./search.ts";
 
@@ -57,7 +58,7 @@ export class ResultCollector {
       const ends = counted.map(({ until = Infinity }) => until);
       const until = Math.min(...ends);
       return {
-        outcome: { status: "verified", value: distinct(counted.map(({ proof }) => proof)) },
+        outcome: { status: "verified", value: onePerSigner(counted.map(({ proof }) => proof)) },
         ...(until === Infinity ? {} : { until }),
       };
     }
@@ -74,46 +75,7 @@ export class ResultCollector {
     const malformed = this.#malformed.map((message): Refusal => ({ reason: "Invalid", closeness: -1, message }));
     if (refusals.length + malformed.length === 0)
       return { status: "absent", message: "no notation signature was found" };
-    const { reason, message } = this.#closest([...refusals, ...malformed]);
+    const { reason, message } = closest([...refusals, ...malformed], this.#unproved, "signature");
     return { status: "invalid", reason: reason === "Invalid" ? "SignatureInvalid" : "SignatureUntrusted", message };
   }
-
-  /** The refusal that is closest to passing first, with how many there are of each kind. */
-  #closest(all: readonly Refusal[]): Pick<Refusal, "reason" | "message"> {
-    const kinds = new Map<string, { readonly refusal: Refusal; count: number }>();
-    for (const refusal of all) {
-      const kind = kinds.get(refusal.message);
-      if (kind === undefined) kinds.set(refusal.message, { refusal, count: 1 });
-      else kind.count += 1;
-    }
-    const sorted = [...kinds.values()].toSorted(
-      (a, b) => b.refusal.closeness - a.refusal.closeness || (a.refusal.message < b.refusal.message ? -1 : 1),
-    );
-    const total = all.length + this.#unproved;
-    const listed = sorted
-      .slice(0, MOST_KINDS)
-      .map(({ refusal, count }) => (total === 1 ? refusal.message : `${refusal.message} (${count})`));
-    const more = sorted.length > MOST_KINDS ? ["and more"] : [];
-    const beyond = this.#unproved > 0 ? [`${this.#unproved} were not looked at, being too many`] : [];
-    const counted = total === 1 ? "the one signature there is" : `of ${total} signatures none counts:`;
-    return {
-      reason: sorted[0]?.refusal.reason ?? "Invalid",
-      message: `${counted} ${[...listed, ...more, ...beyond].join(", ")}`,
-    };
-  }
 }
-
-const MOST_KINDS = 4;
-
-/** One proof for each signer, the one that knows the earliest time. */
-const distinct = (proofs: readonly SignatureProof[]): readonly SignatureProof[] => {
-  const bySigner = new Map<string, SignatureProof>();
-  for (const proof of proofs.toSorted(byTimeAndName))
-    if (!bySigner.has(proof.signer)) bySigner.set(proof.signer, proof);
-  return [...bySigner.values()];
-};
-
-const byTimeAndName = (a: SignatureProof, b: SignatureProof): number => {
-  const [x = "", y = ""] = [a, b].map(({ signedAt = "9", fingerprint }) => `${signedAt} ${fingerprint}`);
-  return x < y ? -1 : 1;
-};

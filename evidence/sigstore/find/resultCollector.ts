@@ -1,9 +1,5 @@
-import type {
-  AttestationOutcome,
-  ProvedStatement,
-  SignatureOutcome,
-  SignatureProof,
-} from "../../../policy/facts/facts.ts";
+import type { AttestationOutcome, ProvedStatement, SignatureOutcome } from "../../../policy/facts/facts.ts";
+import { byTimeAndName, closest, onePerSigner } from "../../verdicts.ts";
 import type { CandidateKind } from "./candidate.ts";
 import type { VerificationResult } from "../verify/verifyCandidate.ts";
 import type { Proof, Refusal } from "../proof.ts";
@@ -99,7 +95,7 @@ export class ResultCollector {
   signatures(signer: string): SignatureOutcome {
     const found = this.#answers.filter(({ answer }) => answer.kind === "signature");
     const { proofs, refusals } = this.#verdicts(found, signer);
-    if (proofs.length > 0) return { status: "verified", value: distinct(proofs.map(({ proof }) => proof)) };
+    if (proofs.length > 0) return { status: "verified", value: onePerSigner(proofs.map(({ proof }) => proof)) };
     const trouble = this.#troubleWith("signature");
     if (trouble !== undefined) return this.#unavailable(trouble);
     const malformed = this.#malformedAs("signature");
@@ -114,7 +110,7 @@ export class ResultCollector {
           : ` (${attested === 1 ? "one attestation is" : `${attested} attestations are`} no signature)`;
       return { status: "absent", message: `no signature was found${beside}` };
     }
-    const { reason, message } = this.#closest([...refusals, ...malformed], "signature");
+    const { reason, message } = closest([...refusals, ...malformed], this.#unproved, "signature");
     const reasons = {
       Invalid: "SignatureInvalid",
       Untrusted: "SignatureUntrusted",
@@ -167,7 +163,7 @@ export class ResultCollector {
       const beside = others.length === 0 ? "" : `; there are others: ${others.slice(0, 3).map(printable).join(", ")}`;
       return { status: "absent", message: `no attestation of this type was found${beside}` };
     }
-    const { reason, message } = this.#closest([...refusals, ...malformed], "attestation");
+    const { reason, message } = closest([...refusals, ...malformed], this.#unproved, "attestation");
     return { status: "invalid", reason: reason === "Invalid" ? "AttestationInvalid" : "AttestationUntrusted", message };
   }
 
@@ -214,30 +210,6 @@ export class ResultCollector {
   }: UnreadPlace): SignatureOutcome & AttestationOutcome & { readonly status: "unavailable" } {
     return { status: "unavailable", cause, message: `not every place of signatures could be read: ${message}` };
   }
-
-  /** The refusal that is closest to passing first, with how many there are of each kind. */
-  #closest(all: readonly Refusal[], what: string): Pick<Refusal, "reason" | "message"> {
-    const kinds = new Map<string, { readonly refusal: Refusal; count: number }>();
-    for (const refusal of all) {
-      const kind = kinds.get(refusal.message);
-      if (kind === undefined) kinds.set(refusal.message, { refusal, count: 1 });
-      else kind.count += 1;
-    }
-    const sorted = [...kinds.values()].toSorted(
-      (a, b) => b.refusal.closeness - a.refusal.closeness || (a.refusal.message < b.refusal.message ? -1 : 1),
-    );
-    const total = all.length + this.#unproved;
-    const listed = sorted
-      .slice(0, MOST_KINDS)
-      .map(({ refusal, count }) => (total === 1 ? refusal.message : `${refusal.message} (${count})`));
-    const more = sorted.length > MOST_KINDS ? ["and more"] : [];
-    const beyond = this.#unproved > 0 ? [`${this.#unproved} were not looked at, being too many`] : [];
-    const counted = total === 1 ? `the one ${what} there is` : `of ${total} ${what}s none counts:`;
-    return {
-      reason: sorted[0]?.refusal.reason ?? "Invalid",
-      message: `${counted} ${[...listed, ...more, ...beyond].join(", ")}`,
-    };
-  }
 }
 
 /** An answer in which somebody proved an attestation. */
@@ -270,16 +242,6 @@ type Read = {
 };
 type Proved = Read & { readonly proof: Proof };
 
-const MOST_KINDS = 4;
-
-/** One proof for each signer, the one that knows the earliest time. */
-const distinct = (proofs: readonly Proof[]): readonly SignatureProof[] => {
-  const bySigner = new Map<string, Proof>();
-  for (const proof of proofs.toSorted(byTimeAndName))
-    if (!bySigner.has(proof.signer)) bySigner.set(proof.signer, proof);
-  return [...bySigner.values()];
-};
-
 /**
  * The same content of the same signer has the earliest time at which any copy of it is known: whoever pushes a signature again can log
  * and stamp it anew, and nobody can make it older.
@@ -298,11 +260,6 @@ const earliestTimes = (proofs: readonly Proved[]): readonly Proved[] => {
       ? one
       : { ...one, proof: { ...one.proof, signedAt } };
   });
-};
-
-const byTimeAndName = (a: Proof, b: Proof): number => {
-  const [x, y] = [a, b].map(({ signedAt = "9", fingerprint }) => `${signedAt} ${fingerprint}`);
-  return (x ?? "") < (y ?? "") ? -1 : 1;
 };
 
 const newestFirst = (a: ProvedStatement, b: ProvedStatement): number => -byTimeAndName(a.proof, b.proof);
