@@ -3,8 +3,7 @@ import type { Budget } from "./celBudget.ts";
 import { celValue } from "./celValue.ts";
 
 /** What `json` is in an expression: it has functions and nothing else. */
-// oxlint-disable-next-line typescript/no-extraneous-class -- cel-js registers a type by its class
-export class CelJson {}
+export class CelJson {} // oxlint-disable-line typescript/no-extraneous-class -- cel-js registers types by class
 
 /**
  * The value of JSON in a text, as `json.unmarshal(text)` gives it: cosign's custom predicates hold text. Throws on what
