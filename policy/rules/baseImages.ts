@@ -10,6 +10,7 @@ import type { Outcome } from "../facts/outcome.ts";
 import { parseReference } from "../image/reference.ts";
 import { contentReason } from "./digest.ts";
 import { PROVENANCE_PREDICATES, imagesInProvenance } from "./provenance.ts";
+import { faultsOf } from "./quorum.ts";
 import { defineRule, type Rule } from "./rule.ts";
 
 /** What the image was built on. */
@@ -33,7 +34,7 @@ export function judgeBaseImages(rule: BaseImagesRule, facts: ImageFacts): RuleFi
   const { authorities } = rule;
   if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
   const outcome = authorities === undefined ? facts.bases : attestedBases(authorities, facts);
-  const faults = authorities === undefined ? [] : faultsOf(authorities);
+  const faults = authorities === undefined ? [] : faultsOf("baseImages", authorities);
   if (outcome?.status === "verified") return [...outcome.value.flatMap((claim) => judgeClaim(rule, claim)), ...faults];
   if (faults.length > 0) return faults;
   if (outcome === undefined) {
@@ -64,13 +65,6 @@ function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {
     detail,
     ...extra,
   };
-}
-
-/** The configuration faults of the authorities: what one of them attested may name a base that the others do not. */
-function faultsOf({ faulty }: AuthoritySet): RuleFinding[] {
-  if (faulty.length === 0) return [];
-  const faults = faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
-  return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
 }
 
 /** What the authorities' verified provenance says the image was built from. One authority that says it is enough. */

@@ -1,4 +1,4 @@
-import type { CompiledAuthority, Quorum } from "../authority.ts";
+import type { AuthoritySet, CompiledAuthority, Quorum } from "../authority.ts";
 import type { Reason, RuleFinding, RuleName } from "../finding/finding.ts";
 import type { Outcome } from "../facts/outcome.ts";
 import { isOurs, withAdvice } from "../facts/unavailable.ts";
@@ -44,6 +44,16 @@ export function countVotes<T>(
     ...voteOf(ballot, outcomeOf(authority), weigh),
   }));
   return settle(ballot, quorum, votes);
+}
+
+/**
+ * The configuration faults of authorities of whom one is enough: what one of them attested may say worse than what the
+ * others did.
+ */
+export function faultsOf(rule: RuleName, { faulty }: AuthoritySet): RuleFinding[] {
+  if (faulty.length === 0) return [];
+  const detail = faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
+  return [{ rule, reason: "EvidenceUnavailable", detail, unavailable: "configuration" }];
 }
 
 function voteOf<T>({ missing }: Ballot, outcome: Outcome<T, Reason> | undefined, weigh: (proved: T) => Vote): Vote {

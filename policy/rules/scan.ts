@@ -1,11 +1,11 @@
 import { durationText } from "../duration.ts";
-import type { AuthoritySet } from "../authority.ts";
 import { compileScan, type ScanRule, type ScanSource } from "../compile/rules/scan.ts";
 import type { ImageFacts, ScanCoverage } from "../facts/facts.ts";
 import { settledBy, withAdvice } from "../facts/unavailable.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import type { ScanReport } from "../facts/scanReport.ts";
 import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
+import { faultsOf } from "./quorum.ts";
 import { defineRule, type JudgingContext, type Rule } from "./rule.ts";
 import { excusedByVex } from "./vex.ts";
 
@@ -70,7 +70,7 @@ export function judgeScan(rule: ScanRule, facts: ImageFacts, context: ScanContex
       // A defect of ours, which `onUnavailable` must not settle.
       return [finding("EvidenceUnavailable", `${sourceName(source)} was not asked`, { unavailable: "configuration" })];
     }
-    const faults = source.type === "attestation" ? faultsOf(source.authorities) : [];
+    const faults = source.type === "attestation" ? faultsOf("scan", source.authorities) : [];
     if (outcome.status === "verified") return [...judgeReports(rule, outcome.value, facts, context), ...faults];
     if (faults.length > 0) return faults;
     if (outcome.status === "invalid") return [finding(outcome.reason, `${sourceName(source)}: ${outcome.message}`)];
@@ -111,16 +111,6 @@ function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {
     detail,
     ...extra,
   };
-}
-
-/**
- * The configuration faults of the authorities that a source trusts: what one of them attested may be newer and worse
- * than what the others did.
- */
-function faultsOf({ faulty }: AuthoritySet): RuleFinding[] {
-  if (faulty.length === 0) return [];
-  const faults = faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
-  return [finding("EvidenceUnavailable", faults, { unavailable: "configuration" })];
 }
 
 function onlyReports({ sources }: ScanRule): boolean {
