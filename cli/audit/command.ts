@@ -65,14 +65,13 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
   const given = readManifests(await readFiles(flags.policy)).manifests;
   const { client, context } = connect(flags);
   try {
-    const replaced = new Set(given.map(({ kind, name }) => `${kind} ${name}`));
-    const applied = (await clusterManifests(client)).filter(({ kind, name }) => !replaced.has(`${kind} ${name}`));
-    const judgedBy = [...given, ...applied];
-    const { policies, objects, exceptions } = policiesIn(judgedBy, resolveIn(judgedBy), Date.now());
+    const judgedBy = [...given, ...(await clusterManifests(client, given))];
+    const resolve = resolveIn(judgedBy);
+    const { policies, objects, exceptions } = policiesIn(judgedBy, resolve, Date.now());
     if (policies.length === 0) throw new UsageError("there is no ImageSecurityPolicy, neither applied nor in --policy");
     // All of them deny, so that warnings and dry runs show what would come of them.
     const denying = objects.map(({ spec: { enforcementOverrides: _overrides, ...spec }, ...object }) =>
-      compilePolicy({ ...object, spec: { ...spec, enforcementAction: "deny" } }, resolveIn(judgedBy)),
+      compilePolicy({ ...object, spec: { ...spec, enforcementAction: "deny" } }, resolve),
     );
     const namespaces = namespacesIn(judgedBy, []);
     const workloads = await workloadsOf(client, flags.namespace);

@@ -140,8 +140,7 @@ const fromCluster = async (flags: ClusterFlags, instead: readonly Manifest[]): P
   ]);
   const { client } = connect(flags);
   try {
-    const replaced = new Set(instead.map(({ kind, name }) => `${kind} ${name}`));
-    return (await clusterManifests(client)).filter(({ kind, name }) => !replaced.has(`${kind} ${name}`));
+    return await clusterManifests(client, instead);
   } finally {
     await client.close();
   }

@@ -7,10 +7,11 @@ import { OBJECT_SCHEMAS } from "../../crds/objectSchemas.ts";
 import type { ImageSecurityPolicy } from "../../crds/types.ts";
 import { GROUP } from "../input/policyFiles.ts";
 import type { Manifest } from "../input/manifests.ts";
+import { validateObject } from "../schema/validateObject.ts";
 import { getOne, listAll } from "./connect.ts";
 
 /** In place of a file: what the cluster has. */
-export const FROM_CLUSTER = "cluster";
+const FROM_CLUSTER = "cluster";
 
 /** An object of a cluster in the form of one that was read from a file. */
 export const manifestOf = (apiVersion: string, kind: string, object: unknown): Manifest => {
@@ -28,22 +29,32 @@ export const manifestOf = (apiVersion: string, kind: string, object: unknown): M
 };
 
 /**
- * What a cluster judges by: its policies and exceptions, the labels of its namespaces, and what the policies refer to. A key that the
- * kubeconfig's user may not read is a UsageError: a verdict without it would not be the cluster's.
+ * What a cluster judges by, but for what stands `instead` of it: its policies and exceptions, the labels of its namespaces, and what all of the
+ * policies refer to. A key that the kubeconfig's user may not read is a UsageError: a verdict without it would not be the cluster's.
  */
-export const clusterManifests = async (client: KubeClient): Promise<readonly Manifest[]> => {
+export const clusterManifests = async (
+  client: KubeClient,
+  instead: readonly Manifest[] = [],
+): Promise<readonly Manifest[]> => {
+  const replaced = new Set(instead.map(keyOf));
   const ours = Object.keys(OBJECT_SCHEMAS).map(async (kind) => {
     const path = `/apis/${GROUP}/v1/${PLURALS[kind] ?? ""}`;
-    return (await listAll(client, path)).map((object) => manifestOf(`${GROUP}/v1`, kind, withoutStatus(object)));
+    return (await listAll(client, path))
+      .map((object) => manifestOf(`${GROUP}/v1`, kind, withoutStatus(object)))
+      .filter((one) => !replaced.has(keyOf(one)));
   });
   const [namespaces, ...rest] = await Promise.all([listAll(client, "/api/v1/namespaces"), ...ours]);
   const policies = rest.flat();
   const wanted = new Map<string, DataReference>();
-  for (const { kind, object } of policies) {
-    if (kind !== "ImageSecurityPolicy") continue;
-    // Of the schema's shape: the API server has validated it.
-    compilePolicy(object as unknown as ImageSecurityPolicy, (reference) => {
-      wanted.set(`${reference.kind} ${reference.namespace}/${reference.name}`, reference);
+  for (const { kind, apiVersion, object } of [...policies, ...instead]) {
+    const schema = OBJECT_SCHEMAS[kind];
+    if (kind !== "ImageSecurityPolicy" || apiVersion !== `${GROUP}/v1` || schema === undefined) continue;
+    const { value, faults } = validateObject(schema, object);
+    // Whoever judges by it says what is wrong with it.
+    if (faults.length > 0) continue;
+    // Of the schema's shape, from which the type is generated.
+    compilePolicy(value as ImageSecurityPolicy, (reference) => {
+      if (!replaced.has(keyOf(reference))) wanted.set(keyOf(reference), reference);
       return { status: "missing", message: "is read next" };
     });
   }
@@ -57,8 +68,12 @@ export const clusterManifests = async (client: KubeClient): Promise<readonly Man
       return object === undefined ? [] : [manifestOf("v1", kind, object)];
     }),
   );
-  return [...policies, ...namespaces.map((one) => manifestOf("v1", "Namespace", one)), ...data.flat()];
+  const labelled = namespaces.map((one) => manifestOf("v1", "Namespace", one));
+  return [...policies, ...labelled.filter((one) => !replaced.has(keyOf(one))), ...data.flat()];
 };
+
+const keyOf = ({ kind, namespace, name }: Pick<Manifest, "kind" | "namespace" | "name">): string =>
+  `${kind} ${namespace}/${name}`;
 
 const PLURALS: Readonly<Record<string, string>> = {
   ImageSecurityPolicy: "imagesecuritypolicies",

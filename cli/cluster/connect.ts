@@ -42,7 +42,7 @@ const PATIENCE = 60_000;
 
 /**
  * Every object of a collection. Rejects with UsageError for a list that could not be had: a part that is missing must not look clean.
- * `absent: []` for collections that a cluster may not have.
+ * `optional`: a collection that a cluster may not have.
  */
 export const listAll = async (
   client: KubeClient,
