@@ -23,6 +23,21 @@ const millisecondsOf = (run: () => unknown): number => {
   return performance.now() - begin;
 };
 
+describe("DER of more elements than anything has", () => {
+  it("is refused before a tree of them takes memory: a certificate that whoever pushes writes", () => {
+    const extensions = sequence(Buffer.alloc(500_000 * 7, sequence(Buffer.from([6, 1, 42, 4, 0]))));
+    const before = process.memoryUsage().heapUsed;
+    assert.throws(() => parseDer(extensions));
+    const taken = process.memoryUsage().heapUsed - before;
+    assert.ok(taken < 20 * 1024 * 1024, `${taken} bytes`);
+    assert.throws(() => readCertificate(extensions), /does not parse/);
+  });
+  it("is read where there are as many as a timestamp with all its certificates has", () => {
+    const elements = sequence(...Array.from({ length: 3_000 }, () => sequence(Buffer.from([5, 0]))));
+    assert.equal(parseDer(elements).subs.length, 3_000);
+  });
+});
+
 describe("octet strings that could hold octet strings", () => {
   let issuer: Certificate;
   let leaf: Certificate;

@@ -4,7 +4,6 @@ import { readDer } from "./der.ts";
 export const TAGS = {
   boolean: 0x01,
   integer: 0x02,
-  octets: 0x04,
   oid: 0x06,
   utf8: 0x0c,
   printable: 0x13,
@@ -13,11 +12,15 @@ export const TAGS = {
   generalizedTime: 0x18,
   bmp: 0x1e,
   sequence: 0x30,
-  set: 0x31,
 } as const;
 
 const CONSTRUCTED = 0x20;
 const MOST_DEPTH = 32;
+/**
+ * A timestamp with twenty certificates has some 3,000. Whoever pushes a signature writes certificates that nobody trusts: a tree of 10 MiB of
+ * small elements would take a GiB.
+ */
+const MOST_ELEMENTS = 10_000;
 const TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d{1,9})?Z$/;
 
 /** Is thrown where something is not what it should be; every reader here takes it for what cannot be read. */
@@ -110,20 +113,30 @@ export class Asn1 {
 /** Parses one element of DER, strictly and to its end, in a copy that nobody else changes; throws otherwise. */
 export const parseDer = (bytes: Uint8Array): Asn1 => {
   const copy = Buffer.from(bytes);
-  const parsed = parseAt(copy, 0, copy.length, 0);
+  const parsed = new Parser(copy).parse(0, copy.length, 0);
   if (parsed.raw.length !== copy.length) throw new NotDer();
   return parsed;
 };
 
-const parseAt = (bytes: Buffer, from: number, limit: number, depth: number): Asn1 => {
-  if (depth > MOST_DEPTH) throw new NotDer();
-  const { tag, start, end } = readDer(bytes, from, limit);
-  const subs: Asn1[] = [];
-  if ((tag & CONSTRUCTED) !== 0)
-    for (let at = start; at < end;) {
-      const child = parseAt(bytes, at, end, depth + 1);
-      subs.push(child);
-      at += child.raw.length;
-    }
-  return new Asn1(bytes.subarray(from, end), bytes.subarray(start, end), subs);
-};
+class Parser {
+  readonly #bytes: Buffer;
+  #elements = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  parse(from: number, limit: number, depth: number): Asn1 {
+    this.#elements += 1;
+    if (depth > MOST_DEPTH || this.#elements > MOST_ELEMENTS) throw new NotDer();
+    const { tag, start, end } = readDer(this.#bytes, from, limit);
+    const subs: Asn1[] = [];
+    if ((tag & CONSTRUCTED) !== 0)
+      for (let at = start; at < end;) {
+        const child = this.parse(at, end, depth + 1);
+        subs.push(child);
+        at += child.raw.length;
+      }
+    return new Asn1(this.#bytes.subarray(from, end), this.#bytes.subarray(start, end), subs);
+  }
+}

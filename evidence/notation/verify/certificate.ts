@@ -56,9 +56,10 @@ const VERSION = 0;
 const EXTENSIONS = 3;
 
 const parse = (der: Buffer, fingerprint: string): Certificate => {
+  // First, for it has bounds.
+  const { subs } = parseDer(der);
   const x509 = new X509Certificate(der);
   if (!x509.raw.equals(der)) throw new Malformed("has a certificate that is not in DER");
-  const { subs } = parseDer(der);
   const [toBeSigned, algorithm] = subs;
   if (toBeSigned === undefined || algorithm === undefined || subs.length !== 3) throw new Error("not a certificate");
   const fields = toBeSigned.subs.filter((one) => !one.isContext(VERSION));
