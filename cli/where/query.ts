@@ -1,3 +1,4 @@
+import { isDigest } from "../../policy/image/digestForm.ts";
 import { parsePattern } from "../../policy/image/pattern.ts";
 import type { Reference } from "../../policy/image/reference.ts";
 import { UsageError } from "../exitCode.ts";
@@ -13,7 +14,6 @@ export type Query =
   /** SHA-256 of a key or certificate. */
   | { readonly type: "fingerprint"; readonly fingerprint: string };
 
-const DIGEST = /^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/;
 const VULNERABILITY = /^(?:CVE-\d{4}-\d{4,}|[A-Z]{2,}[A-Z0-9]*-[A-Z0-9:._-]+)$/i;
 
 /**
@@ -21,14 +21,14 @@ const VULNERABILITY = /^(?:CVE-\d{4}-\d{4,}|[A-Z]{2,}[A-Z0-9]*-[A-Z0-9:._-]+)$/i
  * what is none of these.
  */
 export const readQuery = (text: string): Query => {
-  if (DIGEST.test(text)) return { type: "digest", digest: text };
+  if (isDigest(text)) return { type: "digest", digest: text };
   const [, fingerprint] = /^key:(sha256:[0-9a-f]{64})$/.exec(text) ?? [];
   if (fingerprint !== undefined) return { type: "fingerprint", fingerprint };
   if (/^https?:\/\//.test(text) || /^[^\s/@]+@[^\s/@]+\.[^\s/@]+$/.test(text))
     return { type: "signer", identity: text };
   if (VULNERABILITY.test(text) && !text.includes("/")) return { type: "vulnerability", id: text.toUpperCase() };
   const at = text.indexOf("@");
-  if (at >= 0 && DIGEST.test(text.slice(at + 1))) return { type: "digest", digest: text.slice(at + 1) };
+  if (at >= 0 && isDigest(text.slice(at + 1))) return { type: "digest", digest: text.slice(at + 1) };
   const parsed = parsePattern(text);
   if (parsed.status === "ok") return { type: "image", matches: parsed.pattern.matches };
   throw new UsageError(

@@ -1,5 +1,5 @@
 import { PackageURL } from "packageurl-js";
-import { field } from "../rules/field.ts";
+import { field } from "../../json/fields.ts";
 
 /** undefined: not a package URL. */
 export function parsePackageUrl(text: string): PackageURL | undefined {

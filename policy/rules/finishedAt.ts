@@ -1,4 +1,4 @@
-import { field } from "./field.ts";
+import { field } from "../../json/fields.ts";
 
 /**
  * Where predicates say when the work they tell of was finished. The first that is there counts: the end before the

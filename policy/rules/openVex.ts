@@ -1,6 +1,6 @@
 import { parsePackageUrl } from "../image/packageUrl.ts";
 import { parseRfc3339 } from "../rfc3339.ts";
-import { field } from "./field.ts";
+import { field, listOf } from "../../json/fields.ts";
 import type { PackageURL } from "packageurl-js";
 
 /** A name in a statement, as it is written and, where it is a package URL, parsed. */
@@ -35,7 +35,7 @@ export interface VexStatement {
 
 /** The statements of an OpenVEX document; of one that is none, nothing. */
 export function vexStatements(document: unknown): VexStatement[] {
-  return items(field(document, "statements")).map((statement) => {
+  return listOf(field(document, "statements")).map((statement) => {
     const vulnerability = field(statement, "vulnerability");
     const products = field(statement, "products");
     const time = [statement, document].flatMap((holder) => [
@@ -47,22 +47,15 @@ export function vexStatements(document: unknown): VexStatement[] {
         [
           ...text(vulnerability),
           ...text(field(vulnerability, "name")),
-          ...items(field(vulnerability, "aliases")).flatMap(text),
+          ...listOf(field(vulnerability, "aliases")).flatMap(text),
         ].map((id) => id.toUpperCase()),
       ),
-      products: products === undefined ? undefined : items(products).map(product),
+      products: products === undefined ? undefined : listOf(products).map(product),
       subcomponents: subcomponentsOf(statement),
       excuses: excuses(statement),
       time: parseRfc3339(time ?? "") ?? Number.NaN,
     };
   });
-}
-
-function text(value: unknown): string[] {
-  return typeof value === "string" && value !== "" ? [value] : [];
-}
-function items(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }
 
 /** OpenVEX 0.0.1 writes a plain string where 0.2.0 writes an object with `@id` and identifiers. */
@@ -81,7 +74,7 @@ function namesOf(component: unknown): VexComponent[] {
 /** Of a list that names only what we cannot read (a CPE) the statement is about that, and not about everything. */
 function subcomponentsOf(holder: unknown): Subcomponents {
   const listed = field(holder, "subcomponents") ?? [];
-  return Array.isArray(listed) && listed.length === 0 ? undefined : items(listed).flatMap(namesOf);
+  return Array.isArray(listed) && listed.length === 0 ? undefined : listOf(listed).flatMap(namesOf);
 }
 
 function product(entry: unknown): VexProduct {
@@ -101,4 +94,8 @@ function excuses(statement: unknown): boolean {
     default:
       return false;
   }
+}
+
+function text(value: unknown): string[] {
+  return typeof value === "string" && value !== "" ? [value] : [];
 }

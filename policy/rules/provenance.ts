@@ -1,5 +1,5 @@
 import { imageOfPackageUrl, parsePackageUrl } from "../image/packageUrl.ts";
-import { field } from "./field.ts";
+import { field } from "../../json/fields.ts";
 
 /** SLSA provenance, all versions that name their materials. */
 export const PROVENANCE_PREDICATES: readonly string[] = [

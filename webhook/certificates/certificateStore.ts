@@ -1,6 +1,7 @@
 import type { V1Secret } from "@kubernetes/client-node";
 import { expectStatus, getObject } from "../../kube/expectStatus.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
+import { LABELS } from "../configurations/generate.ts";
 import type { Material } from "./material.ts";
 import { renew } from "./renew.ts";
 import { materialOf, secretWith } from "./secret.ts";
@@ -64,8 +65,12 @@ export class CertificateStore {
   /** false: another replica was faster. */
   async #write(secret: V1Secret | undefined, material: Material): Promise<boolean> {
     const { client, namespace, name } = this.#options;
-    const labels = { "app.kubernetes.io/name": "image-security", "app.kubernetes.io/component": "admission" };
-    const made = { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata: { namespace, name, labels } };
+    const made = {
+      apiVersion: "v1",
+      kind: "Secret",
+      type: "kubernetes.io/tls",
+      metadata: { namespace, name, labels: LABELS },
+    };
     const body = secretWith(secret ?? made, material);
     // 409: created or changed meanwhile; 404: deleted meanwhile.
     const statuses = [200, 201, 404, 409];

@@ -1,4 +1,4 @@
-import { asObject, type JsonObject } from "../../json/fields.ts";
+import { asObject, listOf, textOf, type JsonObject } from "../../json/fields.ts";
 
 /** `admission.k8s.io/v1`, as far as it is read and written here; everything that arrives is checked before it is believed. */
 
@@ -43,8 +43,6 @@ export type ParsedReview =
 
 const malformed = (message: string): ParsedReview => ({ status: "malformed", message });
 
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
-
 const REVIEW_VERSION = "admission.k8s.io/v1";
 
 /** Reads the body of a webhook call. Lenient where the API server always writes a field and its absence loosens nothing. */
@@ -66,23 +64,23 @@ export const parseReview = (body: string): ParsedReview => {
   const userInfo = asObject(request["userInfo"]);
   if (typeof uid !== "string" || uid === "") return malformed("request.uid is missing");
   if (typeof operation !== "string") return malformed("request.operation is missing");
-  if (kind === undefined || text(kind["kind"]) === "") return malformed("request.kind is missing");
+  if (kind === undefined || textOf(kind["kind"]) === "") return malformed("request.kind is missing");
 
   return {
     status: "ok",
     request: {
       uid,
       operation,
-      kind: { group: text(kind["group"]), version: text(kind["version"]), kind: text(kind["kind"]) },
+      kind: { group: textOf(kind["group"]), version: textOf(kind["version"]), kind: textOf(kind["kind"]) },
       resource: resource && {
-        group: text(resource["group"]),
-        version: text(resource["version"]),
-        resource: text(resource["resource"]),
+        group: textOf(resource["group"]),
+        version: textOf(resource["version"]),
+        resource: textOf(resource["resource"]),
       },
-      subResource: text(request["subResource"]),
-      name: text(request["name"]),
-      namespace: text(request["namespace"]),
-      userInfo: { username: text(userInfo?.["username"]), groups: strings(userInfo?.["groups"]) },
+      subResource: textOf(request["subResource"]),
+      name: textOf(request["name"]),
+      namespace: textOf(request["namespace"]),
+      userInfo: { username: textOf(userInfo?.["username"]), groups: strings(userInfo?.["groups"]) },
       object: asObject(request["object"]),
       oldObject: asObject(request["oldObject"]),
       dryRun: request["dryRun"] === true,
@@ -90,5 +88,4 @@ export const parseReview = (body: string): ParsedReview => {
   };
 };
 
-const strings = (value: unknown): readonly string[] =>
-  Array.isArray(value) ? value.filter((entry) => typeof entry === "string") : [];
+const strings = (value: unknown): readonly string[] => listOf(value).filter((entry) => typeof entry === "string");

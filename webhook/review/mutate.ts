@@ -5,6 +5,7 @@ import { MOST_IMAGES } from "../../engine/review.ts";
 import type { Exempt } from "../../policy/exceptions/exempt.ts";
 import { listed } from "../../policy/finding/message.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
+import { isDigest } from "../../policy/image/digestForm.ts";
 import type { ImageUse, Subject } from "../../policy/subject/subject.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
 import { classifyRequest } from "./admissionKinds.ts";
@@ -101,10 +102,8 @@ const pin = async (
   return pins.flat();
 };
 
-const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
-
 const digestOf = (outcome: Outcome<string>): string | undefined =>
-  outcome.status === "verified" && DIGEST.test(outcome.value) ? outcome.value : undefined;
+  outcome.status === "verified" && isDigest(outcome.value) ? outcome.value : undefined;
 
 const patched = (uid: string, pins: readonly Pin[]): AdmissionResponse => {
   if (pins.length === 0) return allowed(uid);
