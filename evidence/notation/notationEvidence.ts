@@ -80,8 +80,7 @@ export const createNotationEvidence = (tools: NotationTools): FactProvider => {
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
         const late = recall(all, since, standing);
-        const effort = efforts.get(key);
-        const why = effort?.excessive === true ? "junk" : effort?.crowded === true ? "crowded" : "late";
+        const why = efforts.get(key)?.excessive === true ? "junk" : "late";
         for (const one of late.open)
           if (!late.answers.has(one.id)) late.answers.set(one.id, outcomes.giveUp(one, why, since));
         return late.answers;
@@ -199,7 +198,7 @@ const ask = (authority: NotationAuthority, { repository: beside, open, digest }:
   const { id, repository: name } = authority;
   const repository = name === undefined || name === beside.name ? beside : open(name);
   const place = placeKey(repository, digest);
-  return { id, key: `${place}\n${id}`, signer: id, trust: signerOf(authority), repository, place };
+  return { id, key: `${place}\n${id}`, trust: signerOf(authority), repository, place };
 };
 
 /** Whether the rules hold with what is known, or every one of these authorities has signed without a warning. */

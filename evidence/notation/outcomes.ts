@@ -9,17 +9,14 @@ import type { ResultCollector } from "./find/resultCollector.ts";
 
 /** One authority's question about one image: `key` holds everything that the verdict depends on. */
 export interface ResolvedQuery {
+  /** Of the authority, which is its signer's in a tally. */
   readonly id: string;
   readonly key: string;
-  /** Of the signer, in a tally. */
-  readonly signer: string;
 }
 
 const BYTES = 16 * 1024 * 1024;
 
 const TOO_LATE = "its notation signatures could not be looked up in time";
-
-const CROWDED = { status: "unavailable", cause: "overloaded", message: TOO_LATE } as const;
 
 const JUNK = {
   status: "invalid",
@@ -58,12 +55,12 @@ export class Outcomes {
 
   /** Takes over what a lookup has found; in the middle of it only proofs, since what is missing may come yet. */
   take(
-    { key, signer }: ResolvedQuery,
+    { id, key }: ResolvedQuery,
     tally: ResultCollector,
     complete: boolean,
     since: number,
   ): SignatureOutcome | undefined {
-    const { outcome, until } = tally.outcome(signer);
+    const { outcome, until } = tally.outcome(id);
     if (outcome.status !== "verified" && !complete) return undefined;
     if (until !== undefined) this.#until.set(outcome, until);
     if (outcome.status !== "unavailable") {
@@ -84,10 +81,10 @@ export class Outcomes {
   }
 
   /** For a caller whose time is over: an older proof, or that it could not be told; where it was the content that took the time, that. */
-  giveUp({ key }: ResolvedQuery, why: "late" | "crowded" | "junk", since: number): SignatureOutcome {
+  giveUp({ key }: ResolvedQuery, why: "late" | "junk", since: number): SignatureOutcome {
     // What our own queues held up is no outage: who fills them must not gain an older proof by it.
-    const ours = why === "crowded" || (why === "late" && wasHeldUp());
-    return (ours ? undefined : this.#stale(key, since)) ?? { late: late(TOO_LATE), crowded: CROWDED, junk: JUNK }[why];
+    const ours = why === "late" && wasHeldUp();
+    return (ours ? undefined : this.#stale(key, since)) ?? { late: late(TOO_LATE), junk: JUNK }[why];
   }
 
   #stale(key: string, since: number): SignatureOutcome | undefined {

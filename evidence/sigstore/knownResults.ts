@@ -41,5 +41,5 @@ export class KnownResults {
 }
 
 /** What a statement takes in memory: as text its characters, parsed about three times what it was read from. */
-export const statementBytes = (answer: VerificationResult, bytes: number): number =>
+const statementBytes = (answer: VerificationResult, bytes: number): number =>
   "statementText" in answer && answer.statementText !== undefined ? answer.statementText.length : 3 * bytes;

@@ -8,7 +8,8 @@ import { KnownResults, type KnownResult } from "./knownResults.ts";
 import { placeKey } from "./keptOutcomes.ts";
 import type { Signer } from "./proof.ts";
 import { ProvedContents } from "./find/provedContents.ts";
-import { search, type CandidateDescriptor, type LoadedCandidate } from "./find/search.ts";
+import type { Loaded } from "./find/loaded.ts";
+import { search, type CandidateDescriptor } from "./find/search.ts";
 import { ResultCollector, type ProvingResult } from "./find/resultCollector.ts";
 
 /** What is asked of one repository about one digest. */
@@ -201,7 +202,7 @@ const CROWDED = {
   message: "too many large attestations are being read at once",
 } as const;
 
-type Unusable = Extract<LoadedCandidate, { status: "broken" | "gone" }>;
+type Unusable = Extract<Loaded<unknown>, { status: "broken" | "gone" }>;
 
 /** What one search needs to read a candidate. */
 interface Reading {

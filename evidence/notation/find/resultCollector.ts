@@ -1,7 +1,7 @@
 import type { SignatureOutcome, SignatureProof } from "../../../policy/facts/facts.ts";
 import { closest, onePerSigner } from "../../verdicts.ts";
 import type { Refusal } from "../proof.ts";
-import type { UnreadPlace } from "./search.ts";
+import type { UnreadPlace } from "../../sigstore/find/loaded.ts";
 
 /** A proof that holds, with what the level only logs. */
 export interface Counted {
@@ -20,7 +20,9 @@ export class ResultCollector {
   #unproved = 0;
 
   prove(signer: string, counted: Counted): void {
-    this.#proofs.set(signer, [...(this.#proofs.get(signer) ?? []), counted]);
+    const known = this.#proofs.get(signer);
+    if (known === undefined) this.#proofs.set(signer, [counted]);
+    else known.push(counted);
   }
 
   refuse(signer: string, refusal: Refusal): void {

@@ -1,6 +1,6 @@
-import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
 import { Gate } from "../../../async/gate.ts";
 import type { Descriptor, RepositoryReader } from "../../registry/repository.ts";
+import { loadedAs, type Loaded, type UnreadPlace } from "../../sigstore/find/loaded.ts";
 import type { ReadBudget } from "../../sigstore/find/readBudget.ts";
 import { formatOf as sigstoreFormatOf } from "../../sigstore/find/formats.ts";
 import { LIMITS } from "../verify/envelope.ts";
@@ -18,21 +18,7 @@ export interface SearchRequest {
 export interface CandidateDescriptor {
   /** Format and digest: equal ids are equal candidates, wherever they were found. */
   readonly id: string;
-  readonly load: () => Promise<LoadedCandidate>;
-}
-
-export type LoadedCandidate =
-  | { readonly status: "loaded"; readonly candidate: Candidate }
-  | { readonly status: "broken"; readonly message: string }
-  | { readonly status: "gone" }
-  | UnreadPlace;
-
-/** A place that could not be read: something may be there. */
-export interface UnreadPlace {
-  readonly status: "unavailable";
-  readonly cause: UnavailableCause;
-  readonly message: string;
-  readonly lasting?: true;
+  readonly load: () => Promise<Loaded<Candidate>>;
 }
 
 export interface CandidateVisitor {
@@ -123,22 +109,12 @@ class Walk {
     await this.#visitor.visit({ id, load: () => this.#load(layer, format) });
   }
 
-  async #load({ digest, size }: Descriptor, format: Candidate["format"]): Promise<LoadedCandidate> {
+  async #load({ digest, size }: Descriptor, format: Candidate["format"]): Promise<Loaded<Candidate>> {
     const { repository, signal, effort } = this.#wanted;
     // Before it has come: what is still on its way when the time is over took that time, too.
     effort.read(Math.min(size, LIMITS.blob));
     // Whatever size this manifest gives it: another one may name the same bytes with a wrong one.
-    const outcome = await repository.blob(digest, LIMITS.blob, signal);
-    switch (outcome.status) {
-      case "verified":
-        return { status: "loaded", candidate: { format, bytes: outcome.value } };
-      case "absent":
-        return { status: "gone" };
-      case "invalid":
-        return { status: "broken", message: outcome.message };
-      case "unavailable":
-        return outcome;
-    }
+    return loadedAs(await repository.blob(digest, LIMITS.blob, signal), (bytes) => ({ format, bytes }));
   }
 }
 

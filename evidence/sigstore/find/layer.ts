@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import type { Descriptor, RepositoryReader } from "../../registry/repository.ts";
 import { kindOf, type Candidate, type SignatureAnnotations } from "./candidate.ts";
 import { DSSE_ENVELOPE, isBundleType, LIMITS, SIMPLE_SIGNING, type Format } from "./formats.ts";
-import type { CandidateDescriptor, LoadedCandidate } from "./search.ts";
+import { loadedAs, type Loaded } from "./loaded.ts";
+import type { CandidateDescriptor } from "./search.ts";
 
 /** Where a layer is read, and what is wanted there. */
 interface Place {
@@ -39,20 +40,10 @@ const load = async (
   limit: number,
   parts: Omit<Candidate, "bytes">,
   { repository, signal }: Place,
-): Promise<LoadedCandidate> => {
+): Promise<Loaded<Candidate>> => {
   if (Object.values(parts.annotations).some((text: string) => text.length > LIMITS.annotation))
     return { status: "broken", message: "has an annotation that is too large" };
-  const outcome = await repository.blob(digest, limit, signal);
-  switch (outcome.status) {
-    case "verified":
-      return { status: "loaded", candidate: { ...parts, bytes: outcome.value } };
-    case "absent":
-      return { status: "gone" };
-    case "invalid":
-      return { status: "broken", message: outcome.message };
-    case "unavailable":
-      return outcome;
-  }
+  return loadedAs(await repository.blob(digest, limit, signal), (bytes) => ({ ...parts, bytes }));
 };
 
 const typeOf = (mediaType: string): Candidate["type"] | undefined => {

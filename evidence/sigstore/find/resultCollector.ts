@@ -5,7 +5,8 @@ import type { VerificationResult } from "../verify/verifyCandidate.ts";
 import type { Proof, Refusal } from "../proof.ts";
 import { HeldStatements, type Dated } from "./heldStatements.ts";
 import { provedStatement } from "../verify/provedStatement.ts";
-import type { CandidateDescriptor, UnreadPlace } from "./search.ts";
+import type { UnreadPlace } from "./loaded.ts";
+import type { CandidateDescriptor } from "./search.ts";
 
 /** Who asks for all that was attested, and how much is left out then. */
 const ALL = "all of what is attested here is needed, and";

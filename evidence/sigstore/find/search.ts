@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { UnavailableCause } from "../../../policy/facts/outcome.ts";
 import type { Descriptor, Manifest, RepositoryReader } from "../../registry/repository.ts";
 import { foundIn } from "./layer.ts";
 import type { Candidate, CandidateKind } from "./candidate.ts";
+import type { Loaded, UnreadPlace } from "./loaded.ts";
 import type { ReadBudget } from "./readBudget.ts";
 import { claimedTypes, formatOf, predicateHint, tagOf, type Format } from "./formats.ts";
 import { mostPromisingFirst, Referrers, type Referrer } from "./referrer.ts";
@@ -37,20 +37,7 @@ export interface CandidateDescriptor {
   /** Bytes that are read of it at most. */
   readonly most: number;
   /** Fetches at most so many bytes. */
-  readonly load: (limit: number) => Promise<LoadedCandidate>;
-}
-
-export type LoadedCandidate =
-  | { readonly status: "loaded"; readonly candidate: Candidate }
-  | { readonly status: "broken"; readonly message: string }
-  | { readonly status: "gone" }
-  | UnreadPlace;
-
-/** A place that could not be read: something may be there. */
-export interface UnreadPlace {
-  readonly status: "unavailable";
-  readonly cause: UnavailableCause;
-  readonly message: string;
+  readonly load: (limit: number) => Promise<Loaded<Candidate>>;
 }
 
 export interface CandidateVisitor {
