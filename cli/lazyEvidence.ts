@@ -8,11 +8,11 @@ import type { UserEvidenceOptions } from "./userEvidence.ts";
  */
 export const lazyEvidence = (
   flags: RegistryFlags,
-  known: () => UserEvidenceOptions,
+  known: () => UserEvidenceOptions | Promise<UserEvidenceOptions>,
 ): Pick<OperatorEvidence, "gather" | "resolveDigest" | "close"> => {
   let started: Promise<OperatorEvidence> | undefined;
   const start = (): Promise<OperatorEvidence> =>
-    (started ??= import("./userEvidence.ts").then(async ({ userEvidence }) => userEvidence(flags, known())));
+    (started ??= import("./userEvidence.ts").then(async ({ userEvidence }) => userEvidence(flags, await known())));
   return {
     gather: async (request) => (await start()).gather(request),
     resolveDigest: async (...request) => (await start()).resolveDigest(...request),

@@ -6,7 +6,7 @@ import type { Resolve } from "../../policy/compile/resolve.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { compileException } from "../../policy/exceptions/compileException.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
-import { defaultSettings } from "../../operator/settings/settings.ts";
+import { maxExceptionDuration } from "../../operator/settings/options/operator.ts";
 import { UsageError } from "../exitCode.ts";
 import { validateObject } from "../schema/validateObject.ts";
 import type { Manifest } from "./manifests.ts";
@@ -65,7 +65,7 @@ export const policiesIn = (manifests: readonly Manifest[], resolve: Resolve, now
 };
 
 /** Milliseconds; the default of `--max-exception-duration`. */
-const LONGEST_EXCEPTION = defaultSettings().maxExceptionDuration;
+const LONGEST_EXCEPTION = maxExceptionDuration.fallback;
 
 /** Faults that come from what the files do not hold; the verdict says so where it matters. */
 const WITHOUT_CLUSTER: ReadonlySet<string> = new Set(["ReferenceNotFound", "NamespaceNotTrusted"]);

@@ -9,9 +9,9 @@ import { connect, listAll } from "../cluster/connect.ts";
 import { addClusterFlags, type ClusterFlags } from "../cluster/flags.ts";
 import { DENIED, PASSED } from "../exitCode.ts";
 import { policiesIn, resolveIn } from "../input/policyFiles.ts";
+import { lazyEvidence } from "../lazyEvidence.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
 import { table } from "../table.ts";
-import { userEvidence } from "../userEvidence.ts";
 import { find, type Place } from "./find.ts";
 import { readQuery, type Query } from "./query.ts";
 
@@ -50,7 +50,7 @@ const where = async (query: Query, flags: WhereFlags): Promise<readonly Place[]>
     const judgedBy = asksEvidence ? await clusterManifests(client) : [];
     const { policies } = policiesIn(judgedBy, resolveIn(judgedBy), Date.now());
     const namespaces = namespacesIn(judgedBy, []);
-    const evidence = await userEvidence(flags, await clusterEvidence(client, judgedBy));
+    const evidence = lazyEvidence(flags, () => clusterEvidence(client, judgedBy));
     try {
       return await find(workloads, query, {
         policies,
