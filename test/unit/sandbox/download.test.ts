@@ -59,6 +59,7 @@ describe("the official envtest archive", () => {
   const download = (cache: string): Promise<string> =>
     downloadEnvtest({
       cache: join(folder, cache),
+      series: "1.36",
       report: () => undefined,
       indexUrl: `${base}/index.yaml`,
       patience: 300,
@@ -70,11 +71,11 @@ describe("the official envtest archive", () => {
       ["/index.yaml", index({ "v1.35.9": wrong, "v1.36.1": wrong, "v1.36.2": hash(), "v1.37.0": wrong })],
       ["/v1.36.2", archive],
     ]);
-    assert.equal(await downloadedBefore(join(folder, "good")), undefined);
+    assert.equal(await downloadedBefore(join(folder, "good"), "1.36"), undefined);
     const got = await download("good");
     assert.equal(await readFile(join(got, "kube-apiserver"), "utf8"), "kube-apiserver");
     served.clear();
-    assert.equal(await downloadedBefore(join(folder, "good")), got);
+    assert.equal(await downloadedBefore(join(folder, "good"), "1.36"), got);
   });
 
   it("is refused when it does not hash to what the index says", async () => {
@@ -83,7 +84,16 @@ describe("the official envtest archive", () => {
       ["/v1.36.2", archive],
     ]);
     await assert.rejects(download("forged"), /SHA-512 mismatch/);
-    assert.equal(await downloadedBefore(join(folder, "forged")), undefined, "nothing of it is kept");
+    assert.equal(await downloadedBefore(join(folder, "forged"), "1.36"), undefined, "nothing of it is kept");
+  });
+
+  it("is never what KUBEBUILDER_ASSETS names", async () => {
+    process.env["KUBEBUILDER_ASSETS"] = folder;
+    try {
+      await assert.rejects(download("assets"), /unset it/);
+    } finally {
+      delete process.env["KUBEBUILDER_ASSETS"];
+    }
   });
 
   const unreachable: readonly (readonly [string, () => Map<string, Buffer | string>, RegExp])[] = [

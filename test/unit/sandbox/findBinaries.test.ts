@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cacheDirectory } from "../../../sandbox/binaries/cacheDirectory.ts";
 import { findBinaries, findKubectl, type LookUp } from "../../../sandbox/binaries/findBinaries.ts";
 import { goBuildKey } from "../../../sandbox/binaries/goBuild.ts";
+import { defaultVersion, versionOf } from "../../../sandbox/versions.ts";
 
 describe("where the control plane's programs are found", () => {
   let home: string;
@@ -44,7 +45,7 @@ describe("where the control plane's programs are found", () => {
 
   it("takes KUBEBUILDER_ASSETS before everything", async () => {
     const assets = await put(join(home, "assets"), "etcd", "kube-apiserver");
-    await put(join(cache(), await goBuildKey()), "etcd", "kube-apiserver");
+    await put(join(cache(), await goBuildKey(defaultVersion)), "etcd", "kube-apiserver");
     const found = await findBinaries(world({ env: { KUBEBUILDER_ASSETS: assets } }));
     assert.deepEqual(found, {
       etcd: join(assets, "etcd"),
@@ -55,7 +56,7 @@ describe("where the control plane's programs are found", () => {
   });
 
   it("says so when KUBEBUILDER_ASSETS is wrong, rather than to take something else", async () => {
-    await put(join(cache(), await goBuildKey()), "etcd", "kube-apiserver");
+    await put(join(cache(), await goBuildKey(defaultVersion)), "etcd", "kube-apiserver");
     const assets = await put(join(home, "assets"), "etcd");
     await assert.rejects(
       findBinaries(world({ env: { KUBEBUILDER_ASSETS: assets } })),
@@ -64,7 +65,7 @@ describe("where the control plane's programs are found", () => {
   });
 
   it("takes the cache before the network: a build", async () => {
-    const built = await put(join(cache(), await goBuildKey()), "etcd", "kube-apiserver");
+    const built = await put(join(cache(), await goBuildKey(defaultVersion)), "etcd", "kube-apiserver");
     const found = await findBinaries(world());
     assert.equal(found.source, "cache");
     assert.equal(found.etcd, join(built, "etcd"));
@@ -106,10 +107,40 @@ describe("where the control plane's programs are found", () => {
       if (program === "kube-apiserver") throw new Error("no space left on device");
     };
     await assert.rejects(findBinaries(world({ build })), /no space left/);
-    const folder = join(cache(), await goBuildKey());
+    const folder = join(cache(), await goBuildKey(defaultVersion));
     assert.deepEqual(await readdir(folder), ["etcd"]);
     // One program alone is no control plane.
     assert.equal((await findBinaries(world())).source, "build");
+  });
+
+  it("builds the API server of the version that is asked for, and one etcd for all", async () => {
+    const build: LookUp["build"] = async (program, target, { version }) => {
+      asked.push(`build ${program} ${version.series}`);
+      await writeFile(target, "built", { mode: 0o755 });
+    };
+    const asks: readonly Partial<LookUp>[] = [
+      { build, env: { ENVTEST_K8S_VERSION: "1.30" } },
+      { build, version: versionOf("1.37"), env: { ENVTEST_K8S_VERSION: "1.30" } },
+    ];
+    for (const ask of asks) {
+      const found = await findBinaries(world(ask));
+      assert.equal(found.source, "build");
+      assert.equal(found.etcd, join(cache(), await goBuildKey(defaultVersion), "etcd"));
+      assert.deepEqual(await findBinaries(world(ask)), { ...found, source: "cache" });
+    }
+    assert.deepEqual(
+      asked.filter((line) => line.startsWith("build ")),
+      [`build etcd ${defaultVersion.series}`, "build kube-apiserver 1.30", "build kube-apiserver 1.37"],
+    );
+    await assert.rejects(findBinaries(world({ env: { ENVTEST_K8S_VERSION: "1.29" } })), /no Kubernetes 1\.29 here/);
+  });
+
+  it("never takes KUBEBUILDER_ASSETS for a version that is asked for", async () => {
+    const assets = await put(join(home, "assets"), "etcd", "kube-apiserver");
+    const env = { KUBEBUILDER_ASSETS: assets };
+    assert.equal((await findBinaries(world({ version: versionOf("1.37"), env }))).source, "build");
+    const both = findBinaries(world({ env: { ...env, ENVTEST_K8S_VERSION: "1.30" } }));
+    await assert.rejects(both, /KUBEBUILDER_ASSETS and ENVTEST_K8S_VERSION are both set/);
   });
 
   it("names both causes and every way out where there is neither network nor Go", async () => {
@@ -144,7 +175,7 @@ describe("where the control plane's programs are found", () => {
     const binaries = await findBinaries(world({ env: { KUBEBUILDER_ASSETS: folder } }));
 
     const built = await findKubectl(binaries, world());
-    assert.equal(built, join(cache(), await goBuildKey(), "kubectl"));
+    assert.equal(built, join(cache(), await goBuildKey(defaultVersion), "kubectl"));
     assert.deepEqual(
       asked.filter((line) => line.startsWith("build ")),
       ["build kubectl"],
