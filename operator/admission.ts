@@ -145,8 +145,9 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
       before = current;
     },
     stop: async () => {
-      await watch.stop();
-      await Promise.all([installation.stop(), server.drain(leaveTime(settings.webhookAddress))]);
+      // Unready before anything else: nothing that hangs may keep requests coming.
+      const drained = server.drain(leaveTime(settings.webhookAddress));
+      await Promise.all([watch.stop(), installation.stop(), drained]);
       callers?.close();
     },
   };

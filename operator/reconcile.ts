@@ -65,8 +65,8 @@ export interface Reconciler {
   readonly stop: () => Promise<void>;
 }
 
-/** Milliseconds that a stop waits for what is being written. */
-const STOP_PATIENCE_MS = 5_000;
+/** Milliseconds that a stop waits for what is being written and for the Events of it, each of which has a bound of its own. */
+const STOP_PATIENCE_MS = 8_000;
 /** Milliseconds that an audit waits for evidence to be listed for the first time. */
 const PREPARATION_MS = 5_000;
 
@@ -147,13 +147,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     log,
   });
 
+  let stopping = false;
   return {
     observe: async (snapshot) => {
-      if (!snapshot.leading || !leadership.mayWrite()) return;
+      // Whoever goes keeps the lease until its writes are done, and begins nothing anew.
+      if (stopping || !snapshot.leading || !leadership.mayWrite()) return;
       await caches.keepAnnotations(annotationKeys(snapshot.set.audited));
       await caches.keepLabels(selectedLabels(caches.policies.store.values(), caches.exceptions.store.values()));
       await within(options.prepared(), { milliseconds: PREPARATION_MS, ref: false }, () => undefined);
-      if (!leadership.mayWrite()) return;
+      if (stopping || !leadership.mayWrite()) return;
       auditor.begin();
       keeper.begin();
       statuses.begin();
@@ -174,8 +176,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     tally,
     report: () => auditor.report,
     stop: async () => {
-      const stopped = Promise.all([auditor.reset(), keeper.close(), statuses.close(), events.close()]);
-      await within(stopped, { milliseconds: STOP_PATIENCE_MS, ref: false }, () => undefined);
+      stopping = true;
+      const written = Promise.all([auditor.reset(), keeper.close(), statuses.close()]);
+      // Last, for what was written a moment ago is told of as well.
+      const told = written.then(() => events.close());
+      await within(told, { milliseconds: STOP_PATIENCE_MS }, () => undefined);
     },
   };
 }

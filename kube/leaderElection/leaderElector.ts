@@ -38,6 +38,9 @@ export interface Clocks {
 
 const CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() };
 
+/** Milliseconds for each request of giving the Lease back. */
+const RELEASE_TIMEOUT = 2_000;
+
 interface Term {
   readonly monotonic: number;
   readonly wall: number;
@@ -95,6 +98,8 @@ export class LeaderElector implements Leadership {
     const random = this.#options.random ?? Math.random;
     let lastError: string | undefined;
     while (!signal.aborted) {
+      // A term that ended while this process was frozen has ended, also where the Lease can be had again at once.
+      this.#tell();
       try {
         await this.#attempt(signal);
         lastError = undefined;
@@ -185,9 +190,19 @@ export class LeaderElector implements Leadership {
   }
 
   async #release(held: unknown): Promise<void> {
+    const { client, identity } = this.#options;
+    const giveBack = async (lease: unknown): Promise<number> =>
+      (
+        await expectStatus(client, [200, 404, 409], "PUT", this.#path(), {
+          body: this.#body(lease, ""),
+          timeout: RELEASE_TIMEOUT,
+        })
+      ).status;
     try {
-      const body = this.#body(held, "");
-      await expectStatus(this.#options.client, [200], "PUT", this.#path(), { body, timeout: 2_000 });
+      if ((await giveBack(held)) !== 409) return;
+      // A renewal of ours that was ended on its way may have arrived.
+      const lease = await getObject(client, this.#path(), { timeout: RELEASE_TIMEOUT });
+      if (textOf(specOf(lease)["holderIdentity"]) === identity) await giveBack(lease);
     } catch (error) {
       this.#options.log.info("the Lease could not be given back; it will run out", { error: messageOf(error) });
     }

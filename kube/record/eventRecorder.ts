@@ -31,6 +31,7 @@ export interface EventRecorder {
   readonly record: (note: EventNote, times?: number) => void;
   readonly reset: () => void;
   readonly settled: () => Promise<void>;
+  /** Writes what waits, for a few seconds at most and only while this process may, and ends. */
   readonly close: () => Promise<void>;
 }
 
@@ -53,6 +54,10 @@ const LONGEST_MESSAGE = 1_000;
 /** What changes at once in a large cluster is more than anyone reads, and must not fill etcd. */
 const BACKLOG = 2_000;
 const ATTEMPTS = 4;
+/** Written at one time: with a write of 3 ms a full backlog takes 2 s, and has an end. */
+const CONCURRENCY = 4;
+/** Milliseconds for what waits at an orderly end; a container has 30 s in all. */
+const FLUSH_MS = 3_000;
 
 /**
  * Events (core/v1), aggregated: the same object, reason and message is one Event whose `count` grows, as kubectl shows it (`x3 over 5m`).
@@ -61,6 +66,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { client, leadership, now, log, backlog = BACKLOG } = options;
   const notes = new Map<string, { readonly note: EventNote; count: number; attempts: number }>();
   let overflowed = false;
+  let closing = false;
 
   const write = async (key: string, signal: AbortSignal): Promise<void> => {
     const entry = notes.get(key);
@@ -110,9 +116,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     });
   };
 
-  const queue = new WorkQueue({ name: "writing an Event", concurrency: 2, process: write, log });
+  const queue = new WorkQueue({ name: "writing an Event", concurrency: CONCURRENCY, process: write, log });
   return {
     record: (note, times = 1) => {
+      if (closing) return;
       const key = eventName(note);
       const known = notes.get(key);
       if (known !== undefined) known.count += times;
@@ -129,7 +136,12 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       overflowed = false;
     },
     settled: () => queue.settled(),
-    close: () => queue.close(),
+    close: async () => {
+      closing = true;
+      await queue.close(leadership.mayWrite() ? { patience: FLUSH_MS, waiting: "done" } : {});
+      if (notes.size > 0) log.warn("Events were not written before the end", { count: notes.size });
+      notes.clear();
+    },
   };
 }
 

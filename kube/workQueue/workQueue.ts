@@ -1,5 +1,6 @@
 import { createBackoff, type Backoff } from "../../async/backoff.ts";
 import { messageOf } from "../kubeError.ts";
+import { within } from "../../async/signals.ts";
 import { KeyQueue } from "./keyQueue.ts";
 import type { Log } from "../log.ts";
 
@@ -17,6 +18,14 @@ export interface WorkQueueOptions {
   readonly backoffLimit?: number;
   /** Milliseconds that a key rests after it was done, so that what changes all the time is not written all the time; default 0. */
   readonly rest?: number;
+}
+
+/** How a queue ends. */
+export interface Ending {
+  /** Milliseconds; default 0. */
+  readonly patience?: number;
+  /** What becomes of the keys that nobody has in hand; default "forgotten". */
+  readonly waiting?: "forgotten" | "done";
 }
 
 /**
@@ -60,19 +69,28 @@ export class WorkQueue {
   clear(): void {
     this.#stop.abort(new Error("the queue was cleared"));
     this.#stop = new AbortController();
+    this.#forget();
+  }
+
+  /**
+   * Takes no new keys, and ends for good: what waits is forgotten, or done as well (`waiting: "done"`); for `patience` milliseconds what is in
+   * hand may end by itself, then it is aborted.
+   */
+  async close({ patience = 0, waiting = "forgotten" }: Ending = {}): Promise<void> {
+    this.#closed = true;
+    if (waiting === "forgotten") this.#forget();
+    if (patience > 0) await within(this.settled(), { milliseconds: patience }, () => undefined);
+    this.clear();
+    await this.settled();
+  }
+
+  #forget(): void {
     this.#waiting.clear();
     this.#again.clear();
     this.#failures.clear();
     for (const timer of this.#resting.values()) clearTimeout(timer);
     this.#resting.clear();
     this.#tellIdle();
-  }
-
-  /** Forgets everything for good, and waits for what is in hand. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.clear();
-    await this.settled();
   }
 
   #pump(): void {
@@ -98,7 +116,7 @@ export class WorkQueue {
     }
     this.#inHand.delete(key);
     if (!signal.aborted && rest > 0) this.#rest(key, rest);
-    else if (this.#again.delete(key) && !this.#closed) this.#waiting.add(key);
+    else if (this.#again.delete(key)) this.#waiting.add(key);
     this.#pump();
     this.#tellIdle();
   }

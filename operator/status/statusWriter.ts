@@ -98,9 +98,10 @@ export class StatusWriter {
     return this.#queue.settled();
   }
 
+  /** What is being written is written, so that it is told of; the rest is for whoever leads next. */
   async close(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    await this.#queue.close();
+    await this.#queue.close({ patience: WRITE_TIMEOUT });
   }
 
   #add(kind: "policy" | "exception", key: string, after: unknown): void {

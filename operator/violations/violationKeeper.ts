@@ -3,7 +3,7 @@ import type { Judgement, PolicyJudgement } from "../audit/judgement.ts";
 import type { PodJudgement, PodJudgements } from "../audit/podJudgements.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { KubeError } from "../../kube/kubeError.ts";
-import type { Leadership } from "../../kube/leaderElection/leadership.ts";
+import { WRITE_TIMEOUT, type Leadership } from "../../kube/leaderElection/leadership.ts";
 import type { Log } from "../../kube/log.ts";
 import type { PodRecord } from "../cluster/pods.ts";
 import type { Store } from "../../kube/cache/store.ts";
@@ -139,9 +139,10 @@ export class ViolationKeeper {
     for (const [key, { policy }] of this.#options.store.entries()) this.#quota(policy).extra.add(key);
   }
 
+  /** What is being written is written, so that it is told of; the rest is for whoever leads next. */
   async close(): Promise<void> {
     this.#unsubscribe();
-    await this.#queue.close();
+    await this.#queue.close({ patience: WRITE_TIMEOUT });
   }
 
   #want(podKey: string, pod: PodRecord, judgement: PolicyJudgement): string {

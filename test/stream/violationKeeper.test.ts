@@ -437,6 +437,19 @@ describe("keeping Violations", () => {
     assert.equal(writes(), 1);
   });
 
+  it("is told at its end of the one that it was making, though the audit has forgotten it by then", async () => {
+    await begin();
+    server.faults.push(async (request) => {
+      if (request.method === "POST") await wait(100);
+      return false;
+    });
+    judge(podRecord("a"), judgedBy("p"));
+    await until("it is being made", () => server.requests.some(({ method }) => method === "POST"));
+    verdicts.clear();
+    await keeper.close();
+    assert.deepEqual(created, ["a"]);
+  });
+
   it("writes nothing when it may not, and nothing of what it wanted before it lost the lead", async () => {
     await begin();
     leading = false;

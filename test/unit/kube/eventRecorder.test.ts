@@ -149,6 +149,45 @@ describe("Events", () => {
     assert.ok(String(event?.["message"]).length <= 1_024);
   });
 
+  it("are all written at the end that stood in the queue, and none comes after", async () => {
+    begin();
+    server.faults.push(async () => {
+      await wait(10);
+      return false;
+    });
+    for (let index = 0; index < 50; index += 1) recorder.record(note(`pod-${index}`), 2);
+    await recorder.close();
+    assert.equal(posted().length, 50);
+    assert.ok(posted().every((event) => countOf(event) === 2));
+    recorder.record(note("late"));
+    await wait(30);
+    assert.equal(posted().length, 50);
+    assert.equal(warnings, 0);
+  });
+
+  it("hold the end up no longer than a few seconds, and the log says how many were left", async () => {
+    begin();
+    server.faults.push(async () => {
+      await wait(30_000, undefined, { ref: false });
+      return true;
+    });
+    for (let index = 0; index < 10; index += 1) recorder.record(note(`pod-${index}`));
+    const since = performance.now();
+    await recorder.close();
+    assert.ok(performance.now() - since < 5_000);
+    assert.equal(warnings, 1);
+  });
+
+  it("hold nothing up at the end of who does not lead any more", async () => {
+    begin();
+    leading = false;
+    recorder.record(note("a"));
+    const since = performance.now();
+    await recorder.close();
+    assert.ok(performance.now() - since < 1_000);
+    assert.equal(posted().length, 0);
+  });
+
   it("are not written by who does not lead", async () => {
     begin();
     leading = false;

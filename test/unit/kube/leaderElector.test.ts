@@ -105,6 +105,32 @@ describe("leader election", () => {
     });
   });
 
+  it("gives the lease back also where a renewal that it ended on its way has arrived", async () => {
+    const a = candidate("a");
+    await until("a leads", () => a.elector.mayWrite());
+    let arrived = false;
+    server.faults.push((request) => {
+      if (request.method !== "PUT" || arrived) return false;
+      arrived = true;
+      // As a write of ours that nobody was told of.
+      const lease = server.get(LEASES, KEY);
+      if (lease !== undefined) server.put(LEASES, lease);
+      return false;
+    });
+    await a.elector.stop();
+    assert.ok(arrived);
+    assert.equal(holder(), "");
+  });
+
+  it("tells that a term has ended before it begins another, where it slept through the end", async () => {
+    const a = candidate("a");
+    await until("a leads", () => a.elector.mayWrite());
+    // Both clocks have gone on, and no timer of it has run.
+    a.skip.monotonic = a.skip.wall = 400;
+    await until("a leads again", () => a.told.length === 3);
+    assert.deepEqual(a.told, [true, false, true]);
+  });
+
   it("stops writing before another may begin when the leader is cut off", async () => {
     await neverTwo(async () => {
       const a = candidate("a");

@@ -154,6 +154,33 @@ describe("a work queue", () => {
     assert.deepEqual(done, ["d"]);
   });
 
+  for (const [what, ending, expected] of [
+    ["aborts what is in hand and forgets the rest", {}, []],
+    ["lets what is in hand end, and forgets the rest", { patience: 5_000 }, ["a", "b"]],
+    ["does what waits as well, also what fails once", { patience: 5_000, waiting: "done" }, ["a", "b", "c", "fails"]],
+    ["gives up when its patience ends", { patience: 5, waiting: "done" }, []],
+  ] as const) {
+    it(`${what}, when it ends so`, async () => {
+      const done: string[] = [];
+      let failed = false;
+      make(async (key, signal) => {
+        await wait(20, undefined, { signal });
+        if (key === "fails" && !failed) {
+          failed = true;
+          throw new Error("no");
+        }
+        done.push(key);
+      });
+      for (const key of ["a", "b", "c", "fails"]) queue.add(key);
+      const ended = queue.close(ending);
+      queue.add("late");
+      await ended;
+      assert.deepEqual(done, expected);
+      await wait(30);
+      assert.deepEqual(done, expected, "and nothing comes after its end");
+    });
+  }
+
   it("survives a process that throws before it awaits", async () => {
     let left = 2;
     make(() => {
