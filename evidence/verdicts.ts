@@ -56,3 +56,9 @@ export const byTimeAndName = (a: Dated, b: Dated): number => {
   const [x = "", y = ""] = [a, b].map(({ signedAt = "9", fingerprint }) => `${signedAt} ${fingerprint}`);
   return x < y ? -1 : 1;
 };
+
+/** What is listed and gone; undefined: nothing is. */
+export const goneMessage = (count: number, what: "signature" | "attestation"): string | undefined =>
+  count === 0
+    ? undefined
+    : `${count === 1 ? `one ${what} is listed whose content is` : `${count} ${what}s are listed whose contents are`} not in the registry any more`;

@@ -93,6 +93,7 @@ export class Lookup {
     if (known !== undefined && younger(known.at, now, MEMO_TIME) && isInForce(known.answer, now)) return known.answer;
     const loaded = await found.load();
     if (loaded.status === "unavailable") tally.trouble(loaded);
+    if (loaded.status === "gone") tally.gone();
     if (loaded.status === "broken") tally.broken(loaded.message);
     if (loaded.status !== "loaded") return undefined;
     const answer = await examiner.examine({ candidate: loaded.candidate, image, signers, now }, signal);

@@ -14,6 +14,9 @@ export interface Endpoint {
   readonly credentialHost: string;
 }
 
+/** Whether another place is asked instead, which is the operator's own and is not named in messages. */
+export const isMirrored = ({ registry, credentialHost }: Endpoint): boolean => credentialHost !== registry;
+
 /** Docker Hub's name in references is not where it serves its content. */
 const DOCKER_HUB = "docker.io";
 const DOCKER_HUB_SERVER = "registry-1.docker.io";

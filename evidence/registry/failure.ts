@@ -29,6 +29,9 @@ export const late = (message: string): Unavailable =>
     ? unavailable("overloaded", `${message}: too much is being asked on behalf of this namespace`)
     : unavailable("timeout", message);
 
+/** Access that is refused, or cannot be asked for, and `message` says what to do. */
+export const closed = (message: string): Unavailable => ({ ...unavailable("unauthorised", message), lasting: true });
+
 export const isUnauthorised = (outcome: { readonly status: string; readonly cause?: UnavailableCause }): boolean =>
   outcome.status === "unavailable" && outcome.cause === "unauthorised";
 

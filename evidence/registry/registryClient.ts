@@ -3,7 +3,7 @@ import type { Outcome } from "../../policy/facts/outcome.ts";
 import type { CredentialSource } from "./auth/credential.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { digestAlgorithm, Digester } from "./digest.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, isMirrored } from "./endpoint.ts";
 import { absent, type Failure, malformed, mismatch, type RegistryFlight } from "./failure.ts";
 import { parseScanned } from "../../json/parse.ts";
 import { JsonScan } from "../../json/scan.ts";
@@ -205,15 +205,20 @@ export class RegistryClient {
     const { path = "", accept, missing = [], url = this.#url(endpoint, path), ...rest } = ask;
     // That a method is not implemented is no outage (RFC 9110 section 15.6.2).
     const answers = ask.method === "HEAD" ? [501] : missing;
-    const question = { ...rest, registry: endpoint.registry, url, headers: { accept }, follow: true, answers };
+    const { registry } = endpoint;
+    const mirrored = isMirrored(endpoint);
+    const question = { ...rest, registry, mirrored, url, headers: { accept }, follow: true, answers };
     const answer = await this.#authenticator.ask(question, endpoint, source, flight);
     if (answer.status !== "answered" || answer.code === 200) return answer;
     // A registry that cannot serve SHA-512 says 400: it does not have what was asked for (design.md section 9).
     const unknownAlgorithm = answer.code === 400 && url.pathname.includes("/sha512:");
     if (answer.code === 404 || answer.code === 410 || missing.includes(answer.code) || unknownAlgorithm) {
-      return absent(`${endpoint.registry} does not have ${ask.what}`);
+      return absent(`${answer.elsewhere ?? registry} does not have ${ask.what}`);
     }
-    return malformed(`${endpoint.registry} answers with status ${answer.code} when asked for ${ask.what}`);
+    const who = answer.elsewhere ?? registry;
+    // What Go's server says to plain HTTP where it speaks TLS.
+    const todo = url.protocol === "http:" && answer.code === 400 ? "; is --registry-plain-http right for it?" : "";
+    return malformed(`${who} answers with status ${answer.code} when asked for ${ask.what}${todo}`);
   }
 }
 

@@ -166,6 +166,7 @@ export class Lookup {
       }
     }
     if (failure?.status === "broken") reading.tally.broken(found.kind, failure.message);
+    if (failure?.status === "gone") reading.tally.gone(found.kind);
     return failure?.status === "gone" ? "is not in the registry any more" : failure?.message;
   }
 

@@ -26,6 +26,8 @@ export interface Unavailable {
    * it.
    */
   readonly lasting?: true;
+  /** The message says what to do, and asking again is not it. Who settles it is not changed by that. */
+  readonly advised?: true;
 }
 
 /**

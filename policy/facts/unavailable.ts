@@ -24,11 +24,11 @@ export function settledBy(outcome: Unavailable): NonNullable<RuleFinding["unavai
 }
 
 /** The message with what to do: asking again helps where time alone does. */
-export function withAdvice({ cause, message, lasting }: Unavailable): string {
-  if (lasting === true) return message;
+export function withAdvice({ cause, message, lasting, advised }: Unavailable): string {
+  if (lasting === true || advised === true) return message;
   switch (cause) {
     case "unauthorised":
-      return `${message}; name one that may read it in the policy's registryCredentials or the pod's imagePullSecrets`;
+      return `${message}; name one that may read it in the policy's registryCredentials or, where pull secrets are read (--read-pull-secrets), the pod's imagePullSecrets`;
     case "overloaded":
       return `${message}; try again when fewer images of this namespace are being looked at`;
     case "tls":

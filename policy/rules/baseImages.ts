@@ -10,7 +10,7 @@ import type { Outcome } from "../facts/outcome.ts";
 import { parseReference } from "../image/reference.ts";
 import { contentReason } from "./digest.ts";
 import { PROVENANCE_PREDICATES, imagesInProvenance } from "./provenance.ts";
-import { faultsOf } from "./quorum.ts";
+import { authorityName, faultsOf } from "./quorum.ts";
 import { defineRule, type Rule } from "./rule.ts";
 
 /** What the image was built on. */
@@ -88,7 +88,7 @@ function attestedBases({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<re
   const said = [...new Set(outcomes.flatMap((outcome) => ("message" in outcome ? [outcome.message] : [])))].sort();
   return {
     status: "absent",
-    message: `no provenance by a trusted authority${said.length > 0 ? ` (${said.join("; ")})` : ""}`,
+    message: `no provenance by ${trusted.map(authorityName).join(", ") || "a trusted authority"}${said.length > 0 ? ` (${said.join("; ")})` : ""}`,
   };
 }
 

@@ -92,7 +92,7 @@ function judgePresence(outcome: Outcome<unknown> | undefined, what: string): rea
     case "verified":
       return [];
     case "absent":
-      return [finding("DigestNotFound", `the registry does not have ${what}; push the image or correct the reference`)];
+      return [finding("DigestNotFound", `${outcome.message}; push the image or correct the reference`)];
     case "invalid":
       return [finding(contentReason(outcome.reason), `${what}: ${outcome.message}`)];
     case "unavailable":

@@ -40,7 +40,7 @@ export function countVotes<T>(
   weigh: (proved: T) => Vote,
 ): readonly RuleFinding[] {
   const votes = quorum.authorities.trusted.map((authority): NamedVote => ({
-    authority: authority.name,
+    authority: authorityName(authority),
     ...voteOf(ballot, outcomeOf(authority), weigh),
   }));
   return settle(ballot, quorum, votes);
@@ -54,6 +54,14 @@ export function faultsOf(rule: RuleName, { faulty }: AuthoritySet): RuleFinding[
   if (faulty.length === 0) return [];
   const detail = faulty.map(({ name, message }) => `authority ${name}: ${message}`).join("; ");
   return [{ rule, reason: "EvidenceUnavailable", detail, unavailable: "configuration" }];
+}
+
+/** As messages name an authority: where its signatures are not beside the image, with the place. */
+export function authorityName({
+  name,
+  repository,
+}: Pick<CompiledAuthority, "name"> & Partial<CompiledAuthority>): string {
+  return repository === undefined ? name : `${name} (in ${repository})`;
 }
 
 function voteOf<T>({ missing }: Ballot, outcome: Outcome<T, Reason> | undefined, weigh: (proved: T) => Vote): Vote {

@@ -5,7 +5,7 @@ import { settledBy, withAdvice } from "../facts/unavailable.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import type { ScanReport } from "../facts/scanReport.ts";
 import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
-import { faultsOf } from "./quorum.ts";
+import { authorityName, faultsOf } from "./quorum.ts";
 import { defineRule, type JudgingContext, type Rule } from "./rule.ts";
 import { excusedByVex } from "./vex.ts";
 
@@ -94,7 +94,7 @@ export function judgeScan(rule: ScanRule, facts: ImageFacts, context: ScanContex
 function sourceName(source: ScanSource): string {
   switch (source.type) {
     case "attestation":
-      return `attestation by ${[...source.authorities.trusted, ...source.authorities.faulty].map(({ name }) => name).join(", ")}`;
+      return `attestation by ${[...source.authorities.trusted, ...source.authorities.faulty].map(authorityName).join(", ")}`;
     case "imageAnnotation":
       return `image annotation ${source.key}`;
     case "vulnerabilityReport":

@@ -1,5 +1,5 @@
 import type { SignatureOutcome, SignatureProof } from "../../../policy/facts/facts.ts";
-import { closest, onePerSigner } from "../../verdicts.ts";
+import { closest, goneMessage, onePerSigner } from "../../verdicts.ts";
 import type { Refusal } from "../proof.ts";
 import type { UnreadPlace } from "../../sigstore/find/loaded.ts";
 
@@ -17,6 +17,7 @@ export class ResultCollector {
   readonly #malformed: string[] = [];
   readonly #troubles = new Map<string, UnreadPlace>();
   #trouble: UnreadPlace | undefined;
+  #gone = 0;
   #unproved = 0;
 
   prove(signer: string, counted: Counted): void {
@@ -33,6 +34,11 @@ export class ResultCollector {
 
   broken(message: string): void {
     this.#malformed.push(message);
+  }
+
+  /** A signature that is listed, and whose envelope nobody has any more. */
+  gone(): void {
+    this.#gone += 1;
   }
 
   /** A place that could not be read; with a signer: one of its signatures of which something could not be told. */
@@ -76,7 +82,7 @@ export class ResultCollector {
     const refusals = this.#refusals.get(signer) ?? [];
     const malformed = this.#malformed.map((message): Refusal => ({ reason: "Invalid", closeness: -1, message }));
     if (refusals.length + malformed.length === 0)
-      return { status: "absent", message: "no notation signature was found" };
+      return { status: "absent", message: goneMessage(this.#gone, "signature") ?? "no notation signature was found" };
     const { reason, message } = closest([...refusals, ...malformed], this.#unproved, "signature");
     return { status: "invalid", reason: reason === "Invalid" ? "SignatureInvalid" : "SignatureUntrusted", message };
   }

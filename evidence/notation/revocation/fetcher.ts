@@ -67,7 +67,7 @@ export const createRevocationFetcher = ({
         return await follow(agent, request, limit);
       } catch (error) {
         if (limit.aborted) return failed("timeout");
-        const failure = networkFailure(error, "it", false);
+        const failure = networkFailure(error, { registry: "it", server: "it" }, false);
         // What is no cause of an outage: an address that may not be asked, or no HTTP.
         return failure.status === "unavailable" ? failed(failure.cause) : failed("network", true);
       }

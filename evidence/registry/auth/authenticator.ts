@@ -57,6 +57,7 @@ export class Authenticator {
     const place = `${endpoint.origin}|${endpoint.repository}`;
     let challenge = this.#challenges.get(place);
     let header: Header = { status: "header", fresh: false };
+    let elsewhere: string | undefined;
     // Without a token, with a kept one that may have expired, and with a new one.
     for (let round = 0; round < 3; round += 1) {
       if (challenge !== undefined) {
@@ -68,6 +69,7 @@ export class Authenticator {
       const answer = await this.#options.transport.ask({ ...question, authorization: header.value }, flight);
       if (answer.status !== "answered") return answer;
       if (answer.code !== 401 && answer.code !== 403) return answer;
+      elsewhere = answer.elsewhere;
       const asked = preferred(parseChallenges(answer.headers["www-authenticate"])) ?? challenge;
       const changed = !isDeepStrictEqual(asked, challenge);
       // A new token that is rejected stays rejected, unless the registry now wants to be asked in another way.
@@ -76,7 +78,7 @@ export class Authenticator {
       challenge = asked;
       this.#challenges.set(place, challenge);
     }
-    return refused(endpoint, source, header.withheld);
+    return refused(endpoint, source, { withheld: header.withheld, elsewhere });
   }
 
   async #header(

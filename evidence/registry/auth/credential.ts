@@ -14,6 +14,8 @@ export interface Credential {
 export interface CredentialSource {
   /** Equal ids are the same credential: part of cache keys, never shown. It does not reveal the secret. */
   readonly id: string;
+  /** Whose it is, for messages. */
+  readonly owner?: string;
   /** It comes from whoever made the pod. Others are asked where the registry fails, and the time that trying it in vain takes is his own. */
   readonly ofPod?: true;
   /** undefined: there is none after all. Rejects where it could not be had. */

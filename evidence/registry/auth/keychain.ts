@@ -214,7 +214,18 @@ function bounded(group: Merged | undefined): Merged {
 }
 
 /** Where a policy or the operator has the same credential, it is theirs: of equal ones the last counts. */
-const ofPod = ({ id, get }: CredentialSource): CredentialSource => ({ id, get, ofPod: true });
+const ofPod = ({ id, get }: CredentialSource): CredentialSource => ({
+  id,
+  get,
+  owner: "the pod's pull secrets",
+  ofPod: true,
+});
+const ownedBy =
+  (owner: string) =>
+  ({ id, get }: CredentialSource): CredentialSource => ({ id, get, owner });
+const ofPolicy = ownedBy("the policy's registryCredentials");
+const ofOperator = ownedBy("the operator's own credentials");
+const ofIdentity = ownedBy("the operator's cloud identity");
 
 function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined, until: number): Keychain {
   const [pod, policies, own] = groups;
@@ -230,9 +241,9 @@ function keychain(groups: readonly Merged[], cloud: CloudCredentials | undefined
       const ofCloud = named ? cloud?.source(credentialHost) : undefined;
       const found = [
         ...match(entriesOf(pod)).map(ofPod),
-        ...match(entriesOf(policies)),
-        ...(named ? match(entriesOf(own)) : []),
-        ...(ofCloud === undefined ? [] : [ofCloud]),
+        ...match(entriesOf(policies)).map(ofPolicy),
+        ...(named ? match(entriesOf(own)).map(ofOperator) : []),
+        ...(ofCloud === undefined ? [] : [ofIdentity(ofCloud)]),
         ANONYMOUS,
         ...(missing === undefined ? [] : [UNREADABLE[missing]]),
       ];

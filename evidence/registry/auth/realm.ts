@@ -34,12 +34,15 @@ export function mayHoldCredentials(realm: URL, endpoint: Endpoint, tokenRealms: 
   return domain !== null && domain === registrable(realmHost);
 }
 
-/** A realm that may be asked at all, with or without credentials: HTTPS, or what is named or the registry itself. */
+/**
+ * A realm that may be asked at all, with or without credentials: HTTPS, or what is named or the registry itself. `plainHttp`: it would have
+ * to be named.
+ */
 export function parseRealm(
   text: string,
   endpoint: Endpoint,
   tokenRealms: ReadonlyMap<string, string>,
-): URL | undefined {
+): URL | "plainHttp" | undefined {
   // A path alone is one of the registry's own.
   const base = text.startsWith("/") ? endpoint.origin : undefined;
   if (!URL.canParse(text, base)) return undefined;
@@ -49,5 +52,5 @@ export function parseRealm(
   if (url.protocol !== "http:") return undefined;
   // A registry over TLS must not make us speak in clear to whatever it names; one in clear could be anybody anyhow.
   const plain = endpoint.origin.startsWith("http:");
-  return plain || isNamed(url, endpoint, tokenRealms) ? url : undefined;
+  return plain || isNamed(url, endpoint, tokenRealms) ? url : "plainHttp";
 }

@@ -1,7 +1,7 @@
 import { ANONYMOUS, type Credential, type CredentialSource } from "./credential.ts";
 import type { Challenge } from "./challenge.ts";
-import type { Endpoint } from "../endpoint.ts";
-import { type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
+import { type Endpoint, isMirrored } from "../endpoint.ts";
+import { closed, type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
 import { parseJson } from "../../../json/parse.ts";
 import { mayHoldCredentials, parseRealm } from "./realm.ts";
 import type { RegistryLimits } from "../settings.ts";
@@ -24,21 +24,26 @@ const LONGEST_LIFE = 3_600;
 const MARGIN = 5_000;
 
 /**
- * Access that is refused: to a credential, to who has none (a registry may say so of what does not exist), or because its token server
- * (`withheld`) is none that may have the credential.
+ * Access that is refused: to a credential or to who has none (a registry may say either of what does not exist), because its token server
+ * (`withheld`) is none that may have the credential, or by whom redirects have led to (`elsewhere`).
  */
-export function refused(endpoint: Endpoint, source: CredentialSource, withheld?: string): Failure {
+export function refused(
+  endpoint: Endpoint,
+  source: CredentialSource,
+  { withheld, elsewhere }: { readonly withheld?: string | undefined; readonly elsewhere?: string | undefined } = {},
+): Failure {
   const { registry, name } = endpoint;
+  if (elsewhere !== undefined) return closed(`${elsewhere} refuses access to ${name}; ask whoever runs it`);
   if (withheld !== undefined) {
     const why = `the credential for it was withheld from the token server ${withheld}, which is on another domain`;
     const todo = `if it is right, start the operator with --token-realm ${registry}=https://${withheld}`;
-    return { ...unavailable("unauthorised", `${registry} refuses access to ${name}: ${why}; ${todo}`), lasting: true };
+    return closed(`${registry} refuses access to ${name}: ${why}; ${todo}`);
   }
   return unavailable(
     "unauthorised",
     source.id === ANONYMOUS.id
       ? `${registry} refuses access to ${name} without a credential, or does not have it, and no credential at hand is for it`
-      : `${registry} refuses access to ${name} with the credential at hand`,
+      : `${registry} refuses access to ${name}, or does not have it, with the credential at hand`,
   );
 }
 
@@ -49,6 +54,11 @@ export const basicHeader = ({ username = "", password = "" }: Credential): strin
 const scopeOf = (challenge: Bearer, endpoint: Endpoint): string =>
   challenge.scope ?? `repository:${endpoint.repository}:pull`;
 
+const tokenServer = (endpoint: Endpoint, { origin, host }: URL): string =>
+  isMirrored(endpoint) || origin === endpoint.origin
+    ? `the token server of ${endpoint.registry}`
+    : `the token server ${host.slice(0, 260)} of ${endpoint.registry}`;
+
 function question(
   challenge: Bearer,
   endpoint: Endpoint,
@@ -58,6 +68,8 @@ function question(
   const scope = scopeOf(challenge, endpoint);
   const common = {
     registry: endpoint.registry,
+    server: tokenServer(endpoint, realm),
+    mirrored: isMirrored(endpoint),
     operation: "token",
     what: `the token that ${endpoint.registry} asks for`,
   } as const;
@@ -92,6 +104,7 @@ export async function fetchToken(
   const { transport, tokenRealms, limits } = context;
   const realm = parseRealm(challenge.realm, endpoint, tokenRealms);
   if (realm === undefined) return malformed(`${endpoint.registry} names a token realm that may not be asked`);
+  if (realm === "plainHttp") return closed(inClear(challenge.realm, endpoint));
   const carried = mayHoldCredentials(realm, endpoint, tokenRealms) ? credential : undefined;
   const withheld = credential === undefined || carried !== undefined ? undefined : realm.host;
   const answer = await transport.ask(
@@ -100,15 +113,22 @@ export async function fetchToken(
   );
   if (answer.status !== "answered") return answer;
   // 400 is OAuth2's "invalid_grant": the refresh token is no longer good.
-  if (answer.code !== 200 && answer.code !== 201) return refused(endpoint, source, withheld);
-  const token = readToken(answer, endpoint);
+  if (answer.code !== 200 && answer.code !== 201)
+    return refused(endpoint, source, { withheld, elsewhere: answer.elsewhere });
+  const token = readToken(answer, tokenServer(endpoint, realm));
   return token.status !== "token" || withheld === undefined ? token : { ...token, withheld };
 }
 
-function readToken(answer: RegistryResponse, endpoint: Endpoint): Token | Failure {
+const inClear = (realm: string, { registry }: Endpoint): string => {
+  const { host } = new URL(realm);
+  const todo = `if it is right, start the operator with --token-realm ${registry}=http://${host}`;
+  return `${registry} names the token server ${host}, which speaks plain HTTP; ${todo}`;
+};
+
+/** `server`: who answered, as messages name it. */
+function readToken(answer: RegistryResponse, server: string): Token | Failure {
   // A page to log in, or worse: nothing that this credential could get in with, and nothing that is wrong with the image.
-  const message = `the token server of ${endpoint.registry} did not answer with a token; ask whoever runs it`;
-  const bad: Failure = { ...unavailable("unauthorised", message), lasting: true };
+  const bad = closed(`${answer.elsewhere ?? server} did not answer with a token; ask whoever runs it`);
   const parsed = parseJson(answer.bytes);
   if (parsed.status !== "ok" || typeof parsed.value !== "object" || parsed.value === null) return bad;
   const fields: { token?: unknown; access_token?: unknown; expires_in?: unknown } = parsed.value;

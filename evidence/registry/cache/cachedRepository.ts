@@ -231,6 +231,7 @@ export class CachedRepository implements RepositoryReader {
     const known = this.#peek(asked);
     if (known?.status === "verified") return known;
     let best: Failure | undefined;
+    const refused: CredentialSource[] = [];
     let unread: Failure | undefined;
     let outage: Failure | undefined;
     for (const source of this.#byAccess()) {
@@ -254,10 +255,11 @@ export class CachedRepository implements RepositoryReader {
       }
       const final = outcome.status === "absent" ? this.#wasLetIn(source) : !isUnauthorised(outcome);
       if (final) return outcome;
+      if (isUnauthorised(outcome)) refused.push(source);
       // Not there for one credential, hidden from another: that it is not there is the answer that somebody gave.
       if (best === undefined || outcome.status === "absent") best = outcome;
     }
-    return unread ?? outage ?? best ?? malformed(`${this.name} cannot be asked`);
+    return unread ?? outage ?? (best && withOwners(best, refused)) ?? malformed(`${this.name} cannot be asked`);
   }
 
   #letIn(source: CredentialSource): void {
@@ -276,6 +278,15 @@ export class CachedRepository implements RepositoryReader {
     if (this.#sources.length === 1) return this.#sources;
     return this.#sources.toSorted((a, b) => Number(this.#wasLetIn(b)) - Number(this.#wasLetIn(a)));
   }
+}
+
+/** Says whose credentials were refused. Only here: an answer is shared by all who have the same credential, whoever lent it to them. */
+function withOwners(outcome: Failure, refused: readonly CredentialSource[]): Failure {
+  const owners = [...new Set(refused.flatMap(({ owner }) => owner ?? []))].join(", ");
+  if (owners === "" || (outcome.status === "unavailable" && outcome.lasting === true)) return outcome;
+  return outcome.status === "absent"
+    ? { ...outcome, message: `${outcome.message}, or does not show it: it refuses ${owners}` }
+    : { ...outcome, message: `${outcome.message} (${owners})` };
 }
 
 /**

@@ -75,16 +75,17 @@ export const isUnreachable = (error: unknown): boolean =>
 
 /**
  * What an exchange that threw means. Truncation, resets, TLS and time are `unavailable`; an answer that is no HTTP, headers
- * without end and refused addresses are `invalid` (design.md section 9). The message names the registry as references do.
- * `inBody`: it broke while the body was read.
+ * without end and refused addresses are `invalid` (design.md section 9).
+ * `server`: who was asked for `registry`, as messages name it; what a refused name stands for is not to be
+ * told, so that nothing but the registry is named there. `inBody`: it broke while the body was read.
  */
 export function networkFailure(
   error: unknown,
-  registry: string,
+  { registry, server }: { readonly registry: string; readonly server: string },
   inBody: boolean,
 ): Failure & { readonly retry: boolean } {
   if (isA(CrowdedNames, error)) {
-    const message = `too many names are being looked up to find ${registry}`;
+    const message = `too many names are being looked up to find ${server}`;
     return { ...unavailable("overloaded", message), retry: false };
   }
   if (isA(RefusedAddress, error)) {
@@ -98,13 +99,17 @@ export function networkFailure(
   if (TIMEOUTS.has(code)) {
     // Connecting has taken longer than it may: trying again at once would only take as long again.
     const retry = code !== "UND_ERR_CONNECT_TIMEOUT";
-    return { ...unavailable("timeout", `${registry} did not answer in time`), retry };
+    return { ...unavailable("timeout", `${server} did not answer in time`), retry };
   }
   if (TLS.test(code)) {
-    return { ...unavailable("tls", `${registry} ${tlsFault(code)}`), retry: false };
+    return { ...unavailable("tls", `${server} ${tlsFault(code)}`), retry: false };
   }
   if (isNoHttp(error, inBody)) {
-    return { ...malformed(`${registry} did not answer as an HTTP server does`), retry: false };
+    return { ...malformed(`${server} did not answer as an HTTP server does`), retry: false };
   }
-  return { ...unavailable("network", `${registry} could not be reached, or broke off`), retry: code !== "ENOTFOUND" };
+  if (code === "ENOTFOUND") {
+    const message = `${server} has no address that a name server knows; correct the name`;
+    return { ...unavailable("network", message), advised: true, retry: false };
+  }
+  return { ...unavailable("network", `${server} could not be reached, or broke off`), retry: true };
 }

@@ -3,7 +3,7 @@ import about from "../../../package.json" with { type: "json" };
 import type { Agent, Dispatcher } from "undici";
 import { Pieces } from "../../../async/pieces.ts";
 import type { EvidenceMetrics } from "../../metrics.ts";
-import { absent, type Failure, malformed, unavailable, type RegistryFlight } from "../failure.ts";
+import { absent, type Failure, malformed, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
 import { createAgent } from "./agent.ts";
 import { BufferBudget, type Room } from "./bufferBudget.ts";
 import { Circuits } from "./circuits.ts";
@@ -28,6 +28,10 @@ export interface Sink {
 export interface RegistryRequest {
   /** As references name it: for limits, metrics and messages. */
   readonly registry: string;
+  /** Who is at the URL, for messages, where it is not the registry itself. */
+  readonly server?: string;
+  /** A mirror is asked: where it sends us to is the operator's own, and messages do not name it. */
+  readonly mirrored?: boolean;
   readonly operation: Operation;
   readonly method: "GET" | "HEAD" | "POST";
   readonly url: URL;
@@ -51,6 +55,8 @@ export interface RegistryRequest {
 export interface RegistryResponse {
   readonly status: "answered";
   readonly code: number;
+  /** Where redirects to another origin have led to, for messages. */
+  readonly elsewhere?: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Empty unless the code is 200, or 201 of a token. */
   readonly bytes: Uint8Array;
@@ -123,8 +129,8 @@ export class Transport {
       if (failed === undefined) return result;
       if (failed.status !== "unavailable") return failed;
       if (flight.signal.aborted) return flight.last ?? failed;
-      const { status, cause, message } = failed;
-      flight.last = { status, cause, message };
+      const { status, cause, message, advised } = failed;
+      flight.last = { status, cause, message, ...(advised === true ? { advised } : {}) };
       const asked = "wait" in failed ? failed.wait : undefined;
       const wait = Math.max(asked ?? 0, backoffAfter(attempt, { ...BACKOFF, random: this.#options.random }));
       const again = !("retry" in failed) || failed.retry;
@@ -139,10 +145,11 @@ export class Transport {
   ): (Failure & { readonly wait: number | undefined }) | undefined {
     if (!isTransient(answer.code) || question.answers?.includes(answer.code) === true) return undefined;
     const wait = retryAfter(answer.headers["retry-after"], Date.now());
+    const who = answer.elsewhere ?? serverOf(question);
     const failure =
       answer.code === 429
-        ? unavailable("rateLimited", `${question.registry} limits how often it may be asked`)
-        : unavailable("serverError", `${question.registry} answered with status ${answer.code}`);
+        ? unavailable("rateLimited", `${who} limits how often it may be asked`)
+        : unavailable("serverError", `${who} answered with status ${answer.code}`);
     return { ...failure, wait };
   }
 
@@ -153,16 +160,19 @@ export class Transport {
     last: boolean,
   ): Promise<RegistryResponse | (Failure & { readonly retry?: boolean; readonly wait?: number | undefined })> {
     const { registry, operation } = question;
+    const progress: Progress = { inBody: false };
     const seat = await this.#seat(registry, signal);
     if (seat === "full") {
       return { ...unavailable("overloaded", `too many requests to ${registry} are waiting`), retry: false };
     }
-    if (seat === "aborted") return unavailable("timeout", `${registry} did not answer in time`);
+    const silent = (): Unavailable =>
+      unavailable("timeout", `${progress.elsewhere ?? serverOf(question)} did not answer in time`);
+    if (seat === "aborted") return silent();
     const { origin } = question.url;
     const passage = this.#circuits.enter(origin);
     if (passage === "open") {
       seat.leave();
-      return { ...unavailable("network", `${registry} could not be reached a moment ago`), retry: false };
+      return { ...unavailable("network", `${serverOf(question)} could not be reached a moment ago`), retry: false };
     }
     let reached: boolean | undefined;
     let again = true;
@@ -171,7 +181,6 @@ export class Transport {
     const timer = new AbortController();
     const expire = setTimeout(() => timer.abort(), this.#options.limits.exchangeTime);
     let code = "error";
-    const progress = { inBody: false, away: false };
     try {
       const result = await this.#follow(question, AbortSignal.any([signal, timer.signal]), seat, progress);
       reached = true;
@@ -180,12 +189,13 @@ export class Transport {
     } catch (error) {
       const failure =
         signal.aborted || timer.signal.aborted
-          ? { ...unavailable("timeout", `${registry} did not answer in time`), retry: false }
-          : networkFailure(error, registry, progress.inBody);
-      if (!signal.aborted && !timer.signal.aborted) reached = progress.away || !isUnreachable(error);
+          ? { ...silent(), retry: false }
+          : networkFailure(error, { registry, server: progress.elsewhere ?? serverOf(question) }, progress.inBody);
+      const away = progress.elsewhere !== undefined;
+      if (!signal.aborted && !timer.signal.aborted) reached = away || !isUnreachable(error);
       again = failure.retry;
       code = codeLabel(failure);
-      return progress.away && question.onlyType !== undefined && !signal.aborted ? unknownQuestion(question) : failure;
+      return away && question.onlyType !== undefined && !signal.aborted ? unknownQuestion(question) : failure;
     } finally {
       clearTimeout(expire);
       if (reached === true) this.#circuits.reach(origin);
@@ -216,7 +226,7 @@ export class Transport {
     question: RegistryRequest,
     signal: AbortSignal,
     seat: Seat,
-    progress: { inBody: boolean; away: boolean },
+    progress: Progress,
   ): Promise<RegistryResponse | Failure> {
     let { url } = question;
     let { authorization } = question;
@@ -241,18 +251,19 @@ export class Transport {
       const headers = flatten(response.headers);
       if (!REDIRECTS.has(response.statusCode) || !question.follow) {
         progress.inBody = true;
-        return await this.#read(question, response, headers, seat, signal);
+        const answer = await this.#read(question, response, headers, seat, signal);
+        const { elsewhere } = progress;
+        return answer.status === "answered" && elsewhere !== undefined ? { ...answer, elsewhere } : answer;
       }
       discard(response.body);
-      if (hops >= this.#options.limits.redirects) return malformed(`${question.registry} redirects without end`);
+      if (hops >= this.#options.limits.redirects) return malformed(`${serverOf(question)} redirects without end`);
       const next = redirectTarget(headers["location"], url);
       if (next === undefined && question.onlyType !== undefined) return unknownQuestion(question);
-      if (next === undefined) return malformed(`${question.registry} redirects to no place that may be asked`);
+      if (next === undefined) return malformed(`${serverOf(question)} redirects to no place that may be asked`);
       // Once away from its origin a credential does not come back: the place in between chose where to.
-      if (next.origin !== url.origin) {
-        authorization = undefined;
-        progress.away = true;
-      }
+      if (next.origin !== url.origin) authorization = undefined;
+      // Also where it comes back: whoever is asked now was chosen on the way.
+      if (next.origin !== url.origin || progress.elsewhere !== undefined) progress.elsewhere = targetOf(question, next);
       url = next;
     }
   }
@@ -323,6 +334,20 @@ export class Transport {
     }
   }
 }
+
+/** How far an exchange has come. `elsewhere`: whom redirects to another origin have led to. */
+interface Progress {
+  inBody: boolean;
+  elsewhere?: string;
+}
+
+/** Who is asked, as messages name it. */
+const serverOf = ({ registry, server = registry }: RegistryRequest): string => server;
+
+const targetOf = (question: RegistryRequest, { host }: URL): string =>
+  question.mirrored === true
+    ? `the place to which ${serverOf(question)} redirects`
+    : `${host.slice(0, 260)}, to which ${serverOf(question)} redirects,`;
 
 /** A page to log in, or whatever else a registry or what stands before it has for a question that it does not know. */
 const unknownQuestion = ({ registry, what }: RegistryRequest): Failure => absent(`${registry} does not have ${what}`);

@@ -1,4 +1,4 @@
-import type { Outcome, UnavailableCause } from "../../../policy/facts/outcome.ts";
+import type { Outcome, Unavailable } from "../../../policy/facts/outcome.ts";
 import type { ContentReason } from "../../registry/repository.ts";
 
 /** A candidate whose bytes were fetched, or why there is none. */
@@ -9,12 +9,7 @@ export type Loaded<Candidate> =
   | UnreadPlace;
 
 /** A place that could not be read: something may be there. */
-export interface UnreadPlace {
-  readonly status: "unavailable";
-  readonly cause: UnavailableCause;
-  readonly message: string;
-  readonly lasting?: true;
-}
+export type UnreadPlace = Unavailable;
 
 /** What the reading of a blob came to, for the candidate that its bytes make. */
 export const loadedAs = <Candidate>(

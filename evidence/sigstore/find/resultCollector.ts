@@ -1,5 +1,5 @@
 import type { AttestationOutcome, ProvedStatement, SignatureOutcome } from "../../../policy/facts/facts.ts";
-import { byTimeAndName, closest, onePerSigner } from "../../verdicts.ts";
+import { byTimeAndName, closest, goneMessage, onePerSigner } from "../../verdicts.ts";
 import type { CandidateKind } from "./candidate.ts";
 import type { VerificationResult } from "../verify/verifyCandidate.ts";
 import type { Proof, Refusal } from "../proof.ts";
@@ -22,6 +22,7 @@ export class ResultCollector {
   readonly #malformed: { readonly kind: CandidateKind; readonly message: string }[] = [];
   readonly #statements = new Map<string, ProvedStatement>();
   readonly #troubles: { readonly kind: CandidateKind; readonly trouble: UnreadPlace }[] = [];
+  readonly #gone = { signature: 0, attestation: 0 };
   #unproved = 0;
 
   add({ id, kind }: Pick<CandidateDescriptor, "id" | "kind">, answer: VerificationResult): void {
@@ -36,6 +37,12 @@ export class ResultCollector {
 
   broken(kind: CandidateKind, message: string): void {
     this.#malformed.push({ kind, message });
+  }
+
+  /** A candidate that is listed, and whose bytes nobody has any more: it can prove nothing. */
+  gone(kind: CandidateKind): void {
+    if (kind !== "attestation") this.#gone.signature += 1;
+    if (kind !== "signature") this.#gone.attestation += 1;
   }
 
   unusable(predicateTypes: Iterable<string>, message: string): void {
@@ -109,7 +116,8 @@ export class ResultCollector {
         attested === 0
           ? ""
           : ` (${attested === 1 ? "one attestation is" : `${attested} attestations are`} no signature)`;
-      return { status: "absent", message: `no signature was found${beside}` };
+      const message = goneMessage(this.#gone.signature, "signature") ?? "no signature was found";
+      return { status: "absent", message: `${message}${beside}` };
     }
     const { reason, message } = closest([...refusals, ...malformed], this.#unproved, "signature");
     const reasons = {
@@ -162,7 +170,8 @@ export class ResultCollector {
     if (refusals.length + malformed.length === 0) {
       const others = [...new Set(all.map(({ answer }) => answer.predicateType))].toSorted();
       const beside = others.length === 0 ? "" : `; there are others: ${others.slice(0, 3).map(printable).join(", ")}`;
-      return { status: "absent", message: `no attestation of this type was found${beside}` };
+      const message = goneMessage(this.#gone.attestation, "attestation") ?? "no attestation of this type was found";
+      return { status: "absent", message: `${message}${beside}` };
     }
     const { reason, message } = closest([...refusals, ...malformed], this.#unproved, "attestation");
     return { status: "invalid", reason: reason === "Invalid" ? "AttestationInvalid" : "AttestationUntrusted", message };
@@ -205,11 +214,8 @@ export class ResultCollector {
     return made;
   }
 
-  #unavailable({
-    cause,
-    message,
-  }: UnreadPlace): SignatureOutcome & AttestationOutcome & { readonly status: "unavailable" } {
-    return { status: "unavailable", cause, message: `not every place of signatures could be read: ${message}` };
+  #unavailable(trouble: UnreadPlace): SignatureOutcome & AttestationOutcome & { readonly status: "unavailable" } {
+    return { ...trouble, message: `not every place of signatures could be read: ${trouble.message}` };
   }
 }
 

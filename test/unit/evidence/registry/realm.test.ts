@@ -12,10 +12,11 @@ const realms = new Map([
   ["flagged.com", "https://sso.other.net/token"],
   ["127.0.0.1:5001", "http://127.0.0.1:5002"],
 ]);
-const decide = (registry: string, realm: string): "credentials" | "anonymous" | "refused" => {
+const decide = (registry: string, realm: string): "credentials" | "anonymous" | "plainHttp" | "refused" => {
   const endpoint = endpointOf(registry, "team/app", settings);
   const url = parseRealm(realm, endpoint, realms);
   if (url === undefined) return "refused";
+  if (url === "plainHttp") return url;
   return mayHoldCredentials(url, endpoint, realms) ? "credentials" : "anonymous";
 };
 
@@ -36,8 +37,8 @@ describe("token realms", () => {
     ["registry.company.com", "https://evilcompany.com/token", "anonymous", "the domain as the end of another"],
     ["registry.evil.co.uk", "https://auth.company.co.uk/t", "anonymous", "only the public suffix is shared"],
     ["a.github.io", "https://b.github.io/token", "anonymous", "a private suffix: two owners"],
-    ["registry.company.com", "http://auth.company.com/token", "refused", "in clear"],
-    ["registry.company.com", "http://registry.company.com/token", "refused", "in clear, though the same host"],
+    ["registry.company.com", "http://auth.company.com/token", "plainHttp", "in clear"],
+    ["registry.company.com", "http://registry.company.com/token", "plainHttp", "in clear, though the same host"],
     ["plain.company.com", "http://plain.company.com/token", "credentials", "the registry is in clear itself"],
     ["plain.company.com", "http://auth.company.com/token", "anonymous", "another host in clear"],
     ["plain.company.com", "https://auth.company.com/token", "credentials", "the same registrable domain over TLS"],
