@@ -48,6 +48,8 @@ export interface Admission {
   readonly servingChanged: () => void;
   /** Whether admission asks the webhook, as it was seen last. */
   readonly guard: () => GuardState;
+  /** Reviews that wait for something. */
+  readonly inHand: () => number;
   /** Takes no new requests, answers those in hand, closes. */
   readonly stop: () => Promise<void>;
 }
@@ -93,6 +95,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     readyText: () => (guard.status === "gap" ? `ok, but admission is not enforced: ${guard.message}` : "ok"),
     logger: log,
     deadline: settings.admissionDeadline,
+    onTurnedAway: metrics.turnedAway,
     ...(callers === undefined ? {} : { callers }),
   });
   const port = await server.listen(settings.webhookHost, settings.webhookPort);
@@ -101,7 +104,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   const installation = new WebhookInstallation({
     target,
     namespace: settings.namespace,
-    excludeNamespaces: [...new Set([settings.namespace, ...settings.excludeNamespaces])],
+    excludeNamespaces: namespacesLeftOut(settings),
     store: new CertificateStore({
       client,
       namespace: settings.namespace,
@@ -139,6 +142,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     url,
     installed: installation.ready,
     guard: () => guard,
+    inHand: () => server.inHand,
     servingChanged: () => {
       const current = { pins: pins(options.policies()), ready: options.ready() };
       if (!isDeepStrictEqual(current, before)) installation.poke();
@@ -169,6 +173,11 @@ async function isLeaving(client: KubeClient, name: string): Promise<boolean> {
   });
   return status === 200 && fieldsOf(fieldsOf(body)["metadata"])["deletionTimestamp"] !== undefined;
 }
+
+/** Namespaces about which admission is not asked, so that the cluster and the operator can always restart. */
+export const namespacesLeftOut = ({ namespace, excludeNamespaces }: Settings): readonly string[] => [
+  ...new Set([namespace, ...excludeNamespaces]),
+];
 
 /** Milliseconds for which a replica that is going away still takes requests. */
 export const leaveTime = (address: Settings["webhookAddress"]): number =>

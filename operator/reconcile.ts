@@ -2,6 +2,7 @@ import type { Review } from "../engine/review.ts";
 import { Auditor } from "./audit/auditor.ts";
 import type { AuditReport } from "./audit/completeAudits.ts";
 import { createJudge } from "./audit/judge.ts";
+import { createCoverage, type Coverage } from "./audit/coverage.ts";
 import { createTally, type ViolationCounts } from "./audit/violationCounts.ts";
 import type { PolicyJudgement } from "./audit/judgement.ts";
 import type { PodJudgement, VerdictChange } from "./audit/podJudgements.ts";
@@ -41,6 +42,8 @@ export interface ReconcilerOptions {
   /** Told when totals may have changed; leads to `refreshStatuses`. */
   readonly onProgress: () => void;
   readonly settings: Pick<Settings, "maxViolations" | "auditConcurrency">;
+  /** Namespaces that admission leaves out. */
+  readonly leftOut: ReadonlySet<string>;
   /** The name of this operator among others. */
   readonly instance: string;
   /** Milliseconds since the epoch. */
@@ -61,6 +64,7 @@ export interface Reconciler {
   /** Pods that evidence from elsewhere is about are judged again. */
   readonly concern: (about: (pod: PodRecord) => boolean) => void;
   readonly tally: ViolationCounts;
+  readonly coverage: Coverage;
   readonly report: () => AuditReport | undefined;
   readonly stop: () => Promise<void>;
 }
@@ -73,6 +77,7 @@ const PREPARATION_MS = 5_000;
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { client, caches, leadership, settings, now, log } = options;
   const tally = createTally();
+  const coverage = createCoverage(options.leftOut);
   const events = createEventRecorder({
     client,
     leadership,
@@ -97,6 +102,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     namespaces: caches.namespaces.store,
     judge: createJudge({ review: options.review, now }),
     tally,
+    coverage,
     verdicts,
     onVerdict: options.onVerdict,
     sweep: () => keeper.sweep(),
@@ -174,6 +180,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         .concern(about)
         .catch((error: unknown) => log.error("pods could not be judged again", { error: messageOf(error) })),
     tally,
+    coverage,
     report: () => auditor.report,
     stop: async () => {
       stopping = true;

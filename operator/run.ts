@@ -5,8 +5,9 @@ import type { Gather } from "../evidence/provider.ts";
 import { RecentlyClean } from "../engine/recentlyClean.ts";
 import { createReview } from "../engine/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
-import { startAdmission } from "./admission.ts";
+import { namespacesLeftOut, startAdmission } from "./admission.ts";
 import { createExposure } from "./audit/exposure.ts";
+import { createScanAges } from "./audit/scanAges.ts";
 import { createCaches } from "./cluster/caches.ts";
 import { startEvidence } from "./evidence.ts";
 import { createGraph } from "./graph.ts";
@@ -148,8 +149,13 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   });
   stack.defer(() => evidence.close());
   const exposure = createExposure({ forget: settings.auditInterval + EXPOSURE_MS, now });
+  const scanAges = createScanAges({
+    forget: settings.auditInterval + EXPOSURE_MS,
+    isPolicy: (name) => graph.policies()?.audited.some((policy) => policy.name === name) === true,
+    now,
+  });
   const review = createReview(
-    exposure.watch(options.gather ?? evidence.gather),
+    scanAges.watch(exposure.watch(options.gather ?? evidence.gather)),
     (error) =>
       log.error("the engine has a defect", {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -195,6 +201,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     onChange: graph.leading,
     log,
   });
+  const leftOut = new Set(namespacesLeftOut(settings));
   const reconciler = createReconciler({
     client,
     caches,
@@ -207,6 +214,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     onVerdict: graph.verdict,
     onProgress: graph.progress,
     settings,
+    leftOut,
     instance: hostname(),
     now,
     log,
@@ -215,10 +223,14 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     policies: graph.policies,
     leading: () => elector.mayWrite(),
     guard: admission.guard,
+    reviewsInHand: admission.inHand,
     now,
     tally: reconciler.tally,
     report: reconciler.report,
+    coverage: reconciler.coverage,
+    leftOut,
     exposure,
+    scanAges,
     ...(settings.metricsNamespaces ? { namespaces: namespaceNames } : {}),
   });
 

@@ -6,3 +6,6 @@ export interface AdmissionMetrics {
   /** Not called for dryRun requests. */
   readonly findings: (findings: readonly Finding[], namespace: string) => void;
 }
+
+/** Why a review was not taken: the bound that it met. */
+export type TurnedAway = "reviews" | "namespace" | "address" | "bytes" | "slow";

@@ -93,6 +93,7 @@ const reconciler = createReconciler({
   onVerdict: (change) => reconciler.keepViolations(change),
   onProgress: () => reconciler.refreshStatuses(),
   settings: { maxViolations: 10_000, auditConcurrency: 32 },
+  leftOut: new Set(),
   instance: "bench",
   now: Date.now,
   log: SILENT,

@@ -4,10 +4,11 @@ import type { Log } from "../../kube/log.ts";
 import { changedPolicies, changesWithTime, type PolicySet } from "../policies/policySet.ts";
 import type { NamespaceRecord } from "../cluster/namespaces.ts";
 import { podSubject, type PodRecord } from "../cluster/pods.ts";
+import type { Coverage, Gaps } from "./coverage.ts";
 import type { Store } from "../../kube/cache/store.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { isInForce, mayConcern, type CompiledException } from "../../policy/exceptions/compiledException.ts";
-import type { Judge } from "./judge.ts";
+import { podCase, type Judge } from "./judge.ts";
 import { CompleteAudits, type AuditReport } from "./completeAudits.ts";
 import { CLEAN, type Judgement } from "./judgement.ts";
 import { inSlices, SLICE_MS } from "./slices.ts";
@@ -29,6 +30,7 @@ export interface AuditorOptions {
   readonly namespaces: Store<NamespaceRecord>;
   readonly judge: Judge;
   readonly tally: ViolationCounts;
+  readonly coverage: Coverage;
   /** What is known of each pod; the auditor alone writes it. */
   readonly verdicts: Map<string, PodJudgement>;
   /** Told of every verdict that changed, when `verdicts` has changed already. */
@@ -173,6 +175,7 @@ export class Auditor {
     this.#inHand.clear();
     this.#audits.reset();
     this.#options.tally.reset();
+    this.#options.coverage.reset();
     this.#snapshot = undefined;
     this.#excepting = [];
     // The next term may begin before the last slice of this one has noticed.
@@ -262,23 +265,25 @@ export class Auditor {
     if (labels === undefined && this.#awaitsNamespace(key)) return;
     this.#audits.met(pod.content);
     try {
-      const judgement = this.#options.judge.judge(pod, labels, set);
-      if (judgement instanceof Promise) void this.#judgeLater(key, pod, judgement);
-      else this.#record(key, { pod, judgement });
+      const one = podCase(pod, labels, set);
+      const gaps = this.#options.coverage.gapsOf(one);
+      const judgement = this.#options.judge.judge(one);
+      if (judgement instanceof Promise) void this.#judgeLater(key, pod, gaps, judgement);
+      else this.#record(key, { pod, judgement, gaps });
     } catch (error) {
       this.#failed(key, error);
     }
   }
 
   /** Never rejects. */
-  async #judgeLater(key: string, pod: PodRecord, later: Promise<Judgement>): Promise<void> {
+  async #judgeLater(key: string, pod: PodRecord, gaps: Gaps, later: Promise<Judgement>): Promise<void> {
     const epoch = this.#epoch;
     this.#inHand.add(key);
     try {
       const judgement = await later;
       if (this.#epoch !== epoch) return;
       // What was judged may be gone or another pod by now; its own event has it judged again.
-      if (this.#options.pods.get(key)?.uid === pod.uid) this.#record(key, { pod, judgement });
+      if (this.#options.pods.get(key)?.uid === pod.uid) this.#record(key, { pod, judgement, gaps });
     } catch (error) {
       if (this.#epoch === epoch) this.#failed(key, error);
     } finally {
@@ -310,10 +315,13 @@ export class Auditor {
     if (this.#patience.size > 0) this.#patience.delete(key);
     const before = this.#options.verdicts.get(key);
     // Most pods are clean and stay so.
-    if (before?.judgement === CLEAN && after?.judgement === CLEAN && before.pod === after.pod) return;
+    const clean = before?.judgement === CLEAN && after?.judgement === CLEAN;
+    if (clean && before.pod === after.pod && before.gaps === after.gaps) return;
     if (after === undefined) this.#options.verdicts.delete(key);
     else this.#options.verdicts.set(key, after);
-    if (before?.judgement === CLEAN && after?.judgement === CLEAN && before.pod.uid === after.pod.uid) return;
+    if (before !== undefined) this.#options.coverage.change(before.pod.namespace, before.gaps, -1);
+    if (after !== undefined) this.#options.coverage.change(after.pod.namespace, after.gaps, 1);
+    if (clean && before.pod.uid === after.pod.uid) return;
     if (before !== undefined) this.#options.tally.change(before.pod.namespace, before.judgement, -1);
     if (after !== undefined) this.#options.tally.change(after.pod.namespace, after.judgement, 1);
     this.#options.onVerdict({ podKey: key, before, after });

@@ -1,5 +1,6 @@
 import type { Gather, GatherRequest } from "../../evidence/provider.ts";
 import type { ImageFacts, ScanOutcome } from "../../policy/facts/facts.ts";
+import { watchGather } from "./watchGather.ts";
 import { SEVERITIES, type ScanReport, type Severity } from "../../policy/facts/scanReport.ts";
 
 type Counts = Readonly<Record<Severity, number>>;
@@ -40,8 +41,8 @@ const NONE: Counts = { critical: 0, high: 0, medium: 0, low: 0, unknown: 0 };
 export function createExposure({ forget, now }: ExposureOptions): Exposure {
   const byNamespace = new Map<string, Map<string, Seen>>();
 
-  const saw = ({ mode, subject: { namespace } }: GatherRequest, facts: ImageFacts): void => {
-    if (mode !== "audit" || facts.scans.size === 0 || facts.digest?.status !== "verified") return;
+  const saw = ({ subject: { namespace } }: GatherRequest, facts: ImageFacts): void => {
+    if (facts.scans.size === 0 || facts.digest?.status !== "verified") return;
     const images = byNamespace.get(namespace) ?? new Map<string, Seen>();
     const counts = worst([...facts.scans.values()].flatMap(countsOf));
     // What could not be told this time is as it was.
@@ -51,17 +52,7 @@ export function createExposure({ forget, now }: ExposureOptions): Exposure {
   };
 
   return {
-    watch: (gather) => (request) => {
-      const facts = gather(request);
-      if (!(facts instanceof Promise)) {
-        saw(request, facts);
-        return facts;
-      }
-      return facts.then((found) => {
-        saw(request, found);
-        return found;
-      });
-    },
+    watch: (gather) => watchGather(gather, saw),
     series: () => {
       const oldest = now() - forget;
       const series: ExposureSeries[] = [];

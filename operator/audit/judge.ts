@@ -4,6 +4,7 @@ import { isInForce, type CompiledException } from "../../policy/exceptions/compi
 import type { Subject } from "../../policy/subject/subject.ts";
 import { looksAtAge, type PolicySet } from "../policies/policySet.ts";
 import { podSubject, type PodRecord } from "../cluster/pods.ts";
+import { exemptionsOf } from "../../policy/exceptions/exempt.ts";
 import { CLEAN, judgementOf, type Judgement } from "./judgement.ts";
 import { createIdentities } from "../../async/identities.ts";
 import { within } from "../../async/signals.ts";
@@ -16,14 +17,25 @@ export interface JudgeOptions {
   readonly timeout?: number;
 }
 
+/** A pod, and the policies that are about it. */
+export interface PodCase {
+  readonly pod: PodRecord;
+  readonly subject: Subject;
+  /** Those too that only admission asks. */
+  readonly matching: readonly CompiledPolicy[];
+  readonly set: PolicySet;
+}
+
+/** @param labels its namespace's; undefined where these are not known. */
+export function podCase(pod: PodRecord, labels: Subject["namespaceLabels"], set: PolicySet): PodCase {
+  const subject = podSubject(pod, labels);
+  return { pod, subject, matching: set.policies.filter((policy) => policy.matchesSubject(subject)), set };
+}
+
 /** Judges pods, each distinct one once: what only differs in name, or in labels that no policy asks for, shares its judgement. */
 export interface Judge {
   /** Synchronous where nothing has to be fetched. Rejects only for a bug. */
-  readonly judge: (
-    pod: PodRecord,
-    labels: Subject["namespaceLabels"],
-    set: PolicySet,
-  ) => Judgement | Promise<Judgement>;
+  readonly judge: (pod: PodCase) => Judgement | Promise<Judgement>;
   /** Forgets what was judged: time has passed. */
   readonly forget: () => void;
 }
@@ -56,12 +68,13 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
   };
 
   const run = (
-    subject: Subject,
-    matching: readonly CompiledPolicy[],
+    { subject, matching }: PodCase,
+    audited: readonly CompiledPolicy[],
     exceptions: readonly CompiledException[],
   ): Judgement | Promise<Judgement> => {
+    const madeAnew = { policies: matching, subject, exempt: exemptionsOf(exceptions, subject, now()) };
     const decision = review({
-      policies: matching,
+      policies: audited,
       exceptions,
       subject,
       mode: "audit",
@@ -71,32 +84,28 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
     });
     return decision instanceof Promise
       ? within(decision, { milliseconds: timeout + GRACE_MS, ref: false }, overdue).then((decided) =>
-          judgementOf(decided, matching, subject),
+          judgementOf(decided, audited, madeAnew),
         )
-      : judgementOf(decision, matching, subject);
+      : judgementOf(decision, audited, madeAnew);
   };
 
   return {
     forget,
-    judge: (pod, labels, set) => {
+    judge: (pod) => {
+      const { subject, matching, set } = pod;
+      const { content, namespace, createdAt } = pod.pod;
       const time = performance.now();
       if (set !== memoSet || time > memoUntil || memo.size > MOST_MEMOS) {
         forget();
         memoSet = set;
         memoUntil = time + MEMO_MS;
       }
-      const subject = podSubject(pod, labels);
-      const matching: CompiledPolicy[] = [];
-      let key = `${identityOf(pod.content)}|${labels === undefined ? 0 : identityOf(labels)}|${pod.namespace}`;
-      let age = false;
-      for (const [index, policy] of set.audited.entries()) {
-        if (!policy.matchesSubject(subject)) continue;
-        matching.push(policy);
-        key += `,${index}`;
-        age ||= looksAtAge(policy);
-      }
-      if (matching.length === 0) return CLEAN;
-      if (age) key += `|${pod.createdAt}`;
+      const audited = matching.filter((policy) => policy.audited);
+      if (audited.length === 0) return CLEAN;
+      const labels = subject.namespaceLabels;
+      let key = `${identityOf(content)}|${labels === undefined ? 0 : identityOf(labels)}|${namespace}`;
+      for (const policy of matching) key += `,${identityOf(policy)}`;
+      if (audited.some(looksAtAge)) key += `|${createdAt}`;
       const exceptions: CompiledException[] = [];
       const at = now();
       for (const [index, exception] of set.exceptions.entries()) {
@@ -107,7 +116,7 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
       }
       const known = memo.get(key);
       if (known !== undefined) return known;
-      const judgement = run(subject, matching, exceptions);
+      const judgement = run(pod, audited, exceptions);
       const into = memo;
       into.set(key, judgement);
       if (judgement instanceof Promise) {

@@ -1,10 +1,12 @@
 import type { PodRecord } from "../cluster/pods.ts";
+import type { Gaps } from "./coverage.ts";
 import type { Judgement } from "./judgement.ts";
 
 /** What the audit found out about one pod last. */
 export interface PodJudgement {
   readonly pod: PodRecord;
   readonly judgement: Judgement;
+  readonly gaps: Gaps;
 }
 
 /** A pod was judged (`after`), or is judged no longer (undefined). `before` is what held until now. */

@@ -8,6 +8,8 @@ export interface ViolationCounts {
   /** Each combination that is not zero: pods that violate a rule of a policy in a namespace. */
   readonly series: () => IterableIterator<ViolationSeries>;
   readonly exempted: () => IterableIterator<readonly [policy: string, pods: number]>;
+  /** Pods, by namespace, that would be refused if they were made anew. */
+  readonly refusedAnew: () => IterableIterator<readonly [namespace: string, pods: number]>;
   /** Pods with a finding that the exception of this name silences. */
   readonly silencedBy: (exception: string) => number;
   readonly reset: () => void;
@@ -26,6 +28,7 @@ export function createTally(): ViolationCounts {
   const violations = new Map<string, number>();
   const exempted = new Map<string, number>();
   const silenced = new Map<string, number>();
+  const refused = new Map<string, number>();
 
   const add = (counts: Map<string, number>, key: string, by: number): void => {
     const count = (counts.get(key) ?? 0) + by;
@@ -36,6 +39,7 @@ export function createTally(): ViolationCounts {
   return {
     change: (namespace, judgement, by) => {
       for (const exception of exceptionsIn(judgement)) add(silenced, exception, by);
+      if (judgement.some(({ refusesAnew }) => refusesAnew)) add(refused, namespace, by);
       for (const { policy, action, findings } of judgement) {
         if (action === "exempted") {
           add(exempted, policy, by);
@@ -56,12 +60,14 @@ export function createTally(): ViolationCounts {
     totals: (policy) => ({ violations: violations.get(policy) ?? 0, exempted: exempted.get(policy) ?? 0 }),
     series: () => series.values(),
     exempted: () => exempted.entries(),
+    refusedAnew: () => refused.entries(),
     silencedBy: (exception) => silenced.get(exception) ?? 0,
     reset: () => {
       series.clear();
       violations.clear();
       exempted.clear();
       silenced.clear();
+      refused.clear();
     },
   };
 }

@@ -1,37 +1,41 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EvidenceMetrics } from "../../evidence/metrics.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
-import { isInForce } from "../../policy/exceptions/compiledException.ts";
 import { deferMetrics } from "../../webhook/server/deferredMetrics.ts";
 import type { CallerRecord } from "../../webhook/callers/callerRecord.ts";
-import type { AdmissionMetrics } from "../../webhook/metrics.ts";
-import type { AuditReport } from "../audit/completeAudits.ts";
-import type { Exposure } from "../audit/exposure.ts";
-import type { ViolationCounts } from "../audit/violationCounts.ts";
+import type { AdmissionMetrics, TurnedAway } from "../../webhook/metrics.ts";
 import type { PolicySet } from "../policies/policySet.ts";
+import { addAuditMetrics, type AuditSources } from "./auditMetrics.ts";
 import { addCallerMetrics } from "./callerMetrics.ts";
+import { addReviewMetrics } from "./reviewMetrics.ts";
 import { createRefusalMetrics, type NamespaceNames } from "./refusals.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 
 /** What gauges ask at every scrape. */
-export interface MetricSources {
-  readonly policies: () => PolicySet | undefined;
+export interface MetricSources extends AuditSources {
   /** Only who leads exports the audit's gauges: two would be added up. */
   readonly leading: () => boolean;
-  readonly tally: Pick<ViolationCounts, "series" | "exempted">;
-  readonly report: () => AuditReport | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly exposure: Pick<Exposure, "series">;
   /** Absent: no metric names the namespace of a request. */
   readonly namespaces?: NamespaceNames;
+  /** Reviews that wait for something. */
+  readonly reviewsInHand: () => number;
   /** Whether admission asks the webhook, as this replica saw it last. */
   readonly guard: () => GuardState;
+}
+
+/** A metric, for its documentation. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+  readonly help: string;
 }
 
 export interface OperatorMetrics {
   readonly admission: AdmissionMetrics;
   readonly evidence: EvidenceMetrics;
+  /** A review was not taken. */
+  readonly turnedAway: (why: TurnedAway) => void;
   /** A watch gave a sign of life, in milliseconds since the epoch. */
   readonly watchAlive: (resource: string, now: number) => void;
   /** Which program this is. */
@@ -42,6 +46,8 @@ export interface OperatorMetrics {
   readonly observeCallers: (record: Pick<CallerRecord, "counts" | "expiries">) => void;
   /** Gauges are computed from these from now on; until then there are none. */
   readonly observe: (sources: MetricSources) => void;
+  /** Each by its name, in order. */
+  readonly describe: () => readonly MetricDescription[];
   /** The exposition format. */
   readonly text: () => Promise<string>;
   readonly contentType: string;
@@ -81,6 +87,7 @@ export function createMetrics(): OperatorMetrics {
     registers,
   });
   const refusals = createRefusalMetrics(registers);
+  const turnedAway = addReviewMetrics(registers, () => sources?.reviewsInHand());
   const registryRequests = new Counter({
     name: "image_security_registry_requests_total",
     help: "Requests to registries; code is the HTTP status or why there was none.",
@@ -118,6 +125,8 @@ export function createMetrics(): OperatorMetrics {
     registers,
   });
   addGauges(registers, () => sources);
+  // Only who leads has them: those of two would be added up.
+  addAuditMetrics(registers, () => (sources?.leading() === true ? sources : undefined));
 
   const named = namedRegistries(() => sources?.policies());
   let circuits: () => readonly string[] = () => [];
@@ -159,6 +168,7 @@ export function createMetrics(): OperatorMetrics {
         circuits = open;
       },
     },
+    turnedAway,
     watchAlive: (resource, now) => watch.set({ resource }, now / 1_000),
     buildInfo: (version) =>
       new Gauge({
@@ -181,71 +191,33 @@ export function createMetrics(): OperatorMetrics {
       await refusals.forget(sources?.namespaces);
       return register.metrics();
     },
+    describe: () =>
+      register
+        .getMetricsAsArray()
+        .map((metric) => descriptionOf(metric))
+        .filter(({ name }) => name.startsWith("image_security_"))
+        .toSorted((one, other) => (one.name < other.name ? -1 : 1)),
     contentType: register.contentType,
   };
 }
 
-/** Whoever may write exceptions may write many: each would be a series of its own. */
-const MOST_EXPIRIES = 100;
+/** The library keeps the names of labels on every metric, and its type as a word; its types say neither. */
+const descriptionOf = (metric: {
+  readonly name: string;
+  readonly help: string;
+  readonly type: unknown;
+  readonly labelNames?: readonly string[];
+}): MetricDescription => ({
+  name: metric.name,
+  type: String(metric.type),
+  labels: metric.labelNames ?? [],
+  help: metric.help,
+});
 
 const kindOf = ({ policy, rule, reason, action }: Finding): string => `${policy} ${rule} ${reason} ${action}`;
 
 /** Gauges that are read from the operator's state at every scrape. */
 function addGauges(registers: Registry[], sources: () => MetricSources | undefined): void {
-  const leading = (): MetricSources | undefined => {
-    const current = sources();
-    return current?.leading() === true ? current : undefined;
-  };
-
-  const violations = new Gauge({
-    name: "image_security_violations",
-    help: "Pods that violate a rule of a policy now. Exported by the leader only.",
-    labelNames: ["policy", "namespace", "rule", "action"],
-    registers,
-    collect: () => {
-      violations.reset();
-      for (const { pods, ...labels } of leading()?.tally.series() ?? []) violations.set(labels, pods);
-    },
-  });
-  const exempted = new Gauge({
-    name: "image_security_exempted",
-    help: "Pods that would violate a policy if exceptions did not silence every finding. Exported by the leader only.",
-    labelNames: ["policy"],
-    registers,
-    collect: () => {
-      exempted.reset();
-      const current = leading();
-      for (const { name } of current?.policies()?.audited ?? []) exempted.set({ policy: name }, 0);
-      for (const [policy, pods] of current?.tally.exempted() ?? []) exempted.set({ policy }, pods);
-    },
-  });
-  const expiries = new Gauge({
-    name: "image_security_exception_expiry_timestamp_seconds",
-    help: `When an exception that is in force ends; the ${MOST_EXPIRIES} that end first. Exported by the leader only.`,
-    labelNames: ["exception"],
-    registers,
-    collect: () => {
-      expiries.reset();
-      const current = leading();
-      if (current === undefined) return;
-      const ending = (current.policies()?.exceptions ?? [])
-        .filter((one) => isInForce(one, current.now()))
-        .toSorted((a, b) => a.expires - b.expires);
-      for (const { name, expires } of ending.slice(0, MOST_EXPIRIES))
-        expiries.set({ exception: name }, expires / 1_000);
-    },
-  });
-  const vulnerabilities = new Gauge({
-    name: "image_security_image_vulnerabilities",
-    help: "Vulnerabilities that the scans of running images name, each image once in its namespace. Exported by the leader only.",
-    labelNames: ["namespace", "severity"],
-    registers,
-    collect: () => {
-      vulnerabilities.reset();
-      for (const { vulnerabilities: count, ...labels } of leading()?.exposure.series() ?? [])
-        vulnerabilities.set(labels, count);
-    },
-  });
   const policies = new Gauge({
     name: "image_security_policies",
     help: "Policies that are compiled without a fault (ready) and with one (notready).",
@@ -273,34 +245,9 @@ function addGauges(registers: Registry[], sources: () => MetricSources | undefin
     help: "1 for the operator that audits and writes, 0 for the others.",
     registers,
     collect: () => {
-      leader.set(leading() === undefined ? 0 : 1);
+      leader.set(sources()?.leading() === true ? 1 : 0);
     },
   });
-  const ofReport = (name: string, help: string, value: (report: AuditReport) => number): void => {
-    // Without a label a gauge reads 0 before it is set; with an empty list of values it is left out.
-    const gauge = new Gauge({
-      name,
-      help: `${help} Exported by the leader only.`,
-      registers,
-      collect: () => {
-        gauge.remove();
-        const report = leading()?.report();
-        if (report !== undefined) gauge.set(value(report));
-      },
-    });
-  };
-  ofReport(
-    "image_security_audit_duration_seconds",
-    "Time that the last complete audit took.",
-    ({ duration }) => duration / 1_000,
-  );
-  ofReport(
-    "image_security_audit_last_success_timestamp_seconds",
-    "End of the last complete audit.",
-    ({ endedAt }) => endedAt / 1_000,
-  );
-  ofReport("image_security_audit_pods", "Pods in the last complete audit.", ({ pods }) => pods);
-  ofReport("image_security_audit_images", "Distinct images in the last complete audit.", ({ images }) => images);
 }
 
 /** The registry label of a host: itself where a policy names it literally, else `other`. */

@@ -13,11 +13,14 @@ export interface PolicySet {
   readonly key: string;
 }
 
-/** Policies of `after` that are new or judge otherwise, and those of `before` that they replace or that are gone. */
+/**
+ * Policies of `after` that are new or judge otherwise, and those of `before` that they replace or that are gone. Those too that audits do
+ * not look at: they say what is covered.
+ */
 export function changedPolicies(before: PolicySet | undefined, after: PolicySet): readonly CompiledPolicy[] {
-  const old = new Map(before?.audited.map((policy) => [policy.name, policy]));
+  const old = new Map(before?.policies.map((policy) => [policy.name, policy]));
   const changed: CompiledPolicy[] = [];
-  for (const policy of after.audited) {
+  for (const policy of after.policies) {
     const previous = old.get(policy.name);
     old.delete(policy.name);
     if (previous !== undefined && sameVersion(previous, policy)) continue;

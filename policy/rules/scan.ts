@@ -55,6 +55,27 @@ const assessments = new WeakMap<ScanReport, WeakMap<ScanRule, Assessed>>();
 const SOFTENED_BY_RUNNING: ReadonlySet<Reason> = new Set(["ScanStale", "ScanVulnerable", "ScanScoreLow"]);
 
 /**
+ * Whether what an audit finds of a pod would only be a warning if the pod were made anew.
+ * @param runs the namespace runs the image already.
+ */
+export function warnsAnew(rule: ScanRule, reason: Reason, runs: boolean): boolean {
+  if (SOFTENED_BY_RUNNING.has(reason)) return runs && rule.runningImages === "Warn";
+  return reason === "ScanMissing" && graceOf(rule) > 0;
+}
+
+/**
+ * Milliseconds since the epoch after which the reports that decide are too old; undefined where that never comes, or
+ * where there are none.
+ */
+export function staleAfter({ sources, maxAge }: ScanRule, facts: ImageFacts): number | undefined {
+  if (maxAge === undefined) return undefined;
+  const outcome = sources.map(({ id }) => facts.scans.get(id)).find((one) => one?.status !== "absent");
+  if (outcome?.status !== "verified") return undefined;
+  const newest = outcome.value.flatMap(({ reports }) => newestOf(datesOf(reports)) ?? []);
+  return newest.length === 0 ? undefined : Math.min(...newest) + maxAge;
+}
+
+/**
  * Judges an image's vulnerability scan: sources are asked in their order, and the first that has a report decides.
  * A source that could not be asked ends the search: a later one might say less.
  */
@@ -81,14 +102,11 @@ export function judgeScan(rule: ScanRule, facts: ImageFacts, context: ScanContex
     notes.push(`${sourceName(source)}: ${outcome.message}`);
   }
 
-  const grace = onlyReports(rule)
-    ? Math.max(0, ...rule.sources.map((s) => (s.type === "vulnerabilityReport" ? s.grace : 0)))
-    : 0;
   const missing = finding(
     "ScanMissing",
     `no vulnerability scan (${notes.join("; ")}); scan this digest and publish the report`,
   );
-  return [context.now - context.createdAt < grace ? { ...missing, atMost: "warn" } : missing];
+  return [context.now - context.createdAt < graceOf(rule) ? { ...missing, atMost: "warn" } : missing];
 }
 
 function sourceName(source: ScanSource): string {
@@ -113,6 +131,12 @@ function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {
   };
 }
 
+/** Milliseconds that a new pod has until trivy-operator has scanned it. */
+function graceOf(rule: ScanRule): number {
+  if (!onlyReports(rule)) return 0;
+  return Math.max(0, ...rule.sources.map((source) => (source.type === "vulnerabilityReport" ? source.grace : 0)));
+}
+
 function onlyReports({ sources }: ScanRule): boolean {
   return sources.every(({ type }) => type === "vulnerabilityReport");
 }
@@ -133,16 +157,26 @@ function assess(report: ScanReport, rule: ScanRule, excused: Excused | undefined
   return assessment;
 }
 
-/** Faults of the dates of one part's reports; the newest says how fresh the knowledge is. */
+function datesOf(reports: ScanCoverage["reports"]): readonly (number | undefined)[] {
+  return reports.map(({ scannedAt }) => (scannedAt === undefined ? undefined : Date.parse(scannedAt)));
+}
+
+/** The newest says how fresh the knowledge is. */
+function newestOf(dates: readonly (number | undefined)[]): number | undefined {
+  const known = dates.filter((date) => date !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+/** Faults of the dates of one part's reports. */
 function dateFinding({ reports }: ScanCoverage, rule: ScanRule, now: number, part: string): RuleFinding | undefined {
-  const dates = reports.map(({ scannedAt }) => (scannedAt === undefined ? undefined : Date.parse(scannedAt)));
+  const dates = datesOf(reports);
   if (dates.some((date) => date !== undefined && date > now + SKEW)) {
     return finding("ScanInvalid", `${part}the scan is dated in the future; check the scanner's clock`);
   }
   if (rule.maxAge === undefined) return undefined;
-  const known = dates.filter((date) => date !== undefined);
-  if (known.length === 0) return finding("ScanInvalid", `${part}the scan has no date, and maxAge needs one`);
-  return Math.max(...known) + rule.maxAge < now
+  const newest = newestOf(dates);
+  if (newest === undefined) return finding("ScanInvalid", `${part}the scan has no date, and maxAge needs one`);
+  return newest + rule.maxAge < now
     ? finding("ScanStale", `${part}the scan is older than ${durationText(rule.maxAge)} (maxAge); scan the image again`)
     : undefined;
 }

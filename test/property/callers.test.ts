@@ -5,7 +5,7 @@ import type { Manifest } from "../../cli/input/manifests.ts";
 import { createReview } from "../../engine/review.ts";
 import type { Gather, GatherRequest } from "../../evidence/provider.ts";
 import { SILENT } from "../../kube/log.ts";
-import { createJudge } from "../../operator/audit/judge.ts";
+import { createJudge, podCase } from "../../operator/audit/judge.ts";
 import { createPodProjection } from "../../operator/cluster/pods.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import { exemptionsOf } from "../../policy/exceptions/exempt.ts";
@@ -176,7 +176,7 @@ describe("admission, audits and check", () => {
         });
         const policies = one.policies;
         const set = { policies, audited: policies, exceptions: one.exceptions, key: "k" };
-        const judged = await judge.judge(project(object), {}, set);
+        const judged = await judge.judge(podCase(project(object), {}, set));
         const audited = judged.flatMap(({ findings }) => findings);
         const checked = await checkOf(object, { ...one, images });
         for (const action of ["deny", "warn"] as const)

@@ -3,7 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { createReview, type Review, type ReviewRequest } from "../../engine/review.ts";
 import type { PodJudgement } from "../../operator/audit/podJudgements.ts";
 import { Auditor, type AuditSnapshot } from "../../operator/audit/auditor.ts";
-import { createJudge } from "../../operator/audit/judge.ts";
+import { createCoverage, type Coverage } from "../../operator/audit/coverage.ts";
+import { createJudge, podCase } from "../../operator/audit/judge.ts";
 import { createTally, type ViolationCounts } from "../../operator/audit/violationCounts.ts";
 import { SILENT } from "../../kube/log.ts";
 import type { PolicySet } from "../../operator/policies/policySet.ts";
@@ -26,6 +27,7 @@ describe("the auditor", () => {
   let pods: Store<PodRecord>;
   let namespaces: Store<NamespaceRecord>;
   let tally: ViolationCounts;
+  let coverage: Coverage;
   let auditor: Auditor;
   let judged: string[];
   let applied: string[];
@@ -41,6 +43,7 @@ describe("the auditor", () => {
     namespaces.set("default", {});
     namespaces.set("prod", { env: "prod" });
     tally = createTally();
+    coverage = createCoverage(new Set(["kube-system"]));
     verdicts = new Map();
     judged = [];
     applied = [];
@@ -58,6 +61,7 @@ describe("the auditor", () => {
         now: () => now(),
       }),
       tally,
+      coverage,
       verdicts,
       onVerdict: ({ podKey }) => applied.push(podKey),
       sweep: () => [],
@@ -103,6 +107,39 @@ describe("the auditor", () => {
     assert.equal(verdicts.size, 3);
     assert.equal(auditor.report?.pods, 3);
     assert.equal(auditor.report?.images, 2);
+  });
+
+  it("counts the images that no deny policy covers, each once, as pods, policies and namespaces come and go", async () => {
+    const uncovered = (): string => [...coverage.images()].map(([layer, images]) => `${layer} ${images}`).join(", ");
+    const inProd = { match: { namespaceSelector: { matchLabels: { env: "prod" } } } };
+    add(podRecord("a"), podRecord("b"), podRecord("c", { image: DIGEST }), podRecord("d", { namespace: "prod" }));
+    add(podRecord("e", { namespace: "kube-system", image: "registry.k8s.io/pause:3" }));
+    namespaces.set("kube-system", {});
+    await begin(policySet({ p: { digest: {}, ...inProd }, q: { registries: { allow: ["docker.io"] } } }));
+    assert.equal(uncovered(), "registries 0, digest 2, scan 2, signatures 2");
+    assert.equal(coverage.notAsked(), 1, "q is about kube-system as well, and nobody asks about it there");
+    assert.deepEqual(
+      coverage.byNamespace().map(({ namespace, layer, images }) => `${namespace} ${layer} ${images}`),
+      ["default digest 2", "default scan 2", "default signatures 2", "prod scan 1", "prod signatures 1"],
+    );
+
+    await observe({ set: policySet({ p: { digest: {}, audit: { enabled: false } } }) });
+    assert.equal(uncovered(), "registries 2, digest 0, scan 2, signatures 2", "a policy that is not audited covers");
+    await observe({ set: policySet({ p: { digest: {}, audit: { enabled: false }, ...inProd } }, 2) });
+    assert.equal(uncovered(), "registries 2, digest 2, scan 2, signatures 2", "nor does its change go unnoticed");
+    namespaces.set("default", { env: "prod" });
+    await auditor.settled();
+    assert.equal(uncovered(), "registries 2, digest 0, scan 2, signatures 2");
+    pods.delete("default/a");
+    pods.delete("default/c");
+    pods.delete("prod/d");
+    await auditor.settled();
+    assert.equal(uncovered(), "registries 1, digest 0, scan 1, signatures 1", "b still has what a had");
+    pods.delete("default/b");
+    pods.delete("kube-system/e");
+    await auditor.settled();
+    assert.equal(uncovered(), "registries 0, digest 0, scan 0, signatures 0");
+    assert.deepEqual([coverage.notAsked(), coverage.byNamespace()], [0, []]);
   });
 
   it("judges equal content once", async () => {
@@ -252,7 +289,7 @@ describe("the auditor", () => {
   it("gives up an engine that never answers, and keeps the place free", async () => {
     const judge = createJudge({ review: () => new Promise(() => undefined), now: Date.now, timeout: -4_990 });
     const set = policySet({ p: { digest: {} } });
-    await assert.rejects(async () => judge.judge(podRecord("a"), {}, set), /did not answer in time/);
+    await assert.rejects(async () => judge.judge(podCase(podRecord("a"), {}, set)), /did not answer in time/);
   });
 
   it("keeps what was known where the engine fails, and goes on", async () => {

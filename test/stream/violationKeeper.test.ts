@@ -71,7 +71,7 @@ describe("keeping Violations", () => {
     const key = `${pod.namespace}/${pod.name}`;
     pods.set(key, pod);
     const before = verdicts.get(key);
-    const after = { pod, judgement };
+    const after = { pod, judgement, gaps: [] };
     verdicts.set(key, after);
     keeper.apply(key, before, after);
   };

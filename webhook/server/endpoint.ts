@@ -11,6 +11,7 @@ import { RETRY, send } from "./reply.ts";
 import type { Handler } from "../review/handler.ts";
 import { chain } from "../../async/maybe.ts";
 import { refusalOf } from "./largeReview.ts";
+import type { TurnedAway } from "../metrics.ts";
 import type { Shares } from "./shares.ts";
 
 export interface EndpointOptions {
@@ -25,6 +26,7 @@ export interface EndpointOptions {
   readonly shares: Shares;
   /** What of it may come from one address. */
   readonly peers: Shares;
+  readonly onTurnedAway: (why: TurnedAway) => void;
   /** Whether the server is going: what is answered now is the last on its connection. */
   readonly closing: () => boolean;
 }
@@ -41,6 +43,7 @@ export interface Slots {
   readonly free: () => boolean;
   readonly take: () => void;
   readonly give: () => void;
+  readonly taken: () => number;
 }
 
 /** So many slots. */
@@ -54,6 +57,7 @@ export const createSlots = (limit: number): Slots => {
     give: () => {
       taken -= 1;
     },
+    taken: () => taken,
   };
 };
 
@@ -62,7 +66,7 @@ export const createSlots = (limit: number): Slots => {
  * both leave the verdict to `failurePolicy`, which is Fail. Only `handle` says that a request is allowed.
  */
 export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
-  const { deadlines, deadline, budget, logger, slots, shares, peers, closing } = options;
+  const { deadlines, deadline, budget, logger, slots, shares, peers, onTurnedAway, closing } = options;
   const turns = createTurns();
 
   const fail = (response: ServerResponse, error: unknown): void => {
@@ -96,10 +100,15 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
     }
   };
 
+  const turnAway = (response: ServerResponse, why: TurnedAway, text: string, closes = false): void => {
+    onTurnedAway(why);
+    send(response, 503, text, closes ? { ...RETRY, connection: "close" } : RETRY);
+  };
+
   /** Answers a body; whether its bytes are still needed. */
   const review = (text: string, bytes: number, response: ServerResponse, signal: AbortSignal): boolean => {
     if (!slots.free()) {
-      send(response, 503, "too many reviews at one time", RETRY);
+      turnAway(response, "reviews", "too many reviews at one time");
       return false;
     }
     const parsed = parseReview(text);
@@ -109,12 +118,12 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
     }
     const { namespace } = parsed.request;
     if (!shares.free(namespace, bytes)) {
-      send(response, 503, "too many reviews of one namespace at one time", RETRY);
+      turnAway(response, "namespace", "too many reviews of one namespace at one time");
       return false;
     }
     const from = response.socket?.remoteAddress ?? "";
     if (!peers.free(from, bytes)) {
-      send(response, 503, "too many reviews from one address at one time", RETRY);
+      turnAway(response, "address", "too many reviews from one address at one time");
       return false;
     }
     const answer = handle(parsed.request, signal);
@@ -146,9 +155,10 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
           send(response, 413, "the body is larger than 7 MiB", { connection: "close" });
           return;
         case "overloaded":
-          send(response, 503, "too many reviews at one time", { ...RETRY, connection: "close" });
+          turnAway(response, "bytes", "too many reviews at one time", true);
           return;
         case "slow":
+          onTurnedAway("slow");
           send(response, 408, "the body comes too slowly, or in too small pieces", { connection: "close" });
           return;
         case "ok":

@@ -4,10 +4,11 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Deadlines } from "./deadline.ts";
-import { createEndpoint, createSlots } from "./endpoint.ts";
+import { createEndpoint, createSlots, type Slots } from "./endpoint.ts";
 import type { Log } from "../../kube/log.ts";
 import { BodyBudget } from "./bodyBudget.ts";
 import type { Callers } from "../callers/callers.ts";
+import type { TurnedAway } from "../metrics.ts";
 import { Connections } from "./connections.ts";
 import { answerProbe } from "../guard/answerProbe.ts";
 import { send } from "./reply.ts";
@@ -32,6 +33,8 @@ export interface AdmissionServerOptions {
   readonly maxConnections?: number;
   /** Who may post reviews; anybody by default. Probes are free. */
   readonly callers?: Callers;
+  /** Told of every review that is not taken for want of room. */
+  readonly onTurnedAway?: (why: TurnedAway) => void;
 }
 
 /** A certificate chain and its key, PEM. */
@@ -66,6 +69,7 @@ export class AdmissionServer {
   readonly #deadlines = new Deadlines();
   readonly #deadline: number;
   readonly #callers: Callers | undefined;
+  readonly #slots: Slots;
   readonly #sweeper: NodeJS.Timeout;
   #pair: ServingPair | undefined;
   #draining = false;
@@ -79,15 +83,17 @@ export class AdmissionServer {
     const budget = new BodyBudget(maxBytes);
     this.#sweeper = setInterval(() => budget.sweep(performance.now()), SWEEP);
     this.#sweeper.unref();
+    this.#slots = createSlots(maxReviews);
     const limits = { reviews: maxReviews, bytes: maxBytes };
     const shared = {
       deadlines: this.#deadlines,
       deadline,
       logger,
       budget,
-      slots: createSlots(maxReviews),
+      slots: this.#slots,
       shares: createShares(limits, OF_NAMESPACE),
       peers: createShares(limits, OF_PEER),
+      onTurnedAway: options.onTurnedAway ?? (() => undefined),
       closing: () => this.#draining,
     };
     const connections = new Connections(maxConnections);
@@ -141,6 +147,11 @@ export class AdmissionServer {
     this.#server.on("tlsClientError", (error) => {
       if (logger.isLevelEnabled("debug")) logger.debug("a TLS handshake failed", { error: error.message });
     });
+  }
+
+  /** Reviews that wait for something. */
+  get inHand(): number {
+    return this.#slots.taken();
   }
 
   /** Listens; port 0 takes a free one. Gives the port. Rejects where the address cannot be had. */

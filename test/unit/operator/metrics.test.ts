@@ -102,19 +102,30 @@ describe("metrics", () => {
     ],
   };
 
+  let audited = true;
   let guard: GuardState = { status: "unknown" };
 
   const observed = (leading: () => boolean): OperatorMetrics => {
     const metrics = createMetrics();
     const tally = createTally();
     tally.change("default", [judgement("p", "deny", finding())], 1);
+    for (const namespace of ["default", "kube-system"])
+      tally.change(namespace, [{ ...judgement("q", "exempted", finding()), refusesAnew: true }], 1);
     metrics.observe({
       policies: () => set,
       leading,
       now: () => NOW,
       tally,
-      report: () => ({ endedAt: 1_000_000, duration: 1_500, pods: 7, images: 3 }),
+      report: () => (audited ? { endedAt: 1_000_000, duration: 1_500, pods: 7, images: 3 } : undefined),
       exposure: { series: () => [] },
+      scanAges: { series: () => [{ policy: "p", namespace: "default", within: "24h", images: 2 }] },
+      coverage: {
+        images: () => new Map([["scan", 3]]),
+        byNamespace: () => [{ namespace: "default", layer: "scan", images: 3 }],
+        notAsked: () => 4,
+      },
+      leftOut: new Set(["kube-system"]),
+      reviewsInHand: () => 5,
       guard: () => guard,
     });
     return metrics;
@@ -148,6 +159,7 @@ describe("metrics", () => {
     metrics.evidence.registryRequest("evil.example", "manifest", "timeout", 0.1);
     metrics.evidence.openCircuits?.(() => ["registry.company.com", "evil.example", "other.example"]);
     metrics.evidence.cacheRequest("manifest", "hit");
+    metrics.turnedAway("namespace");
     metrics.evidence.unavailable("manifest", "timeout");
     metrics.watchAlive("pods", 5_000);
     metrics.certificateExpiry(9_000);
@@ -172,6 +184,13 @@ describe("metrics", () => {
       'image_security_registry_request_duration_seconds_count{registry="other",operation="manifest"} 1',
       'image_security_evidence_cache_requests_total{kind="manifest",result="hit"} 1',
       'image_security_evidence_unavailable_total{kind="manifest",cause="timeout"} 1',
+      'image_security_reviews_turned_away_total{why="namespace"} 1',
+      "image_security_reviews_in_hand 5",
+      'image_security_expiring_scans{policy="p",namespace="default",within="24h"} 2',
+      'image_security_reschedule_refused_pods{namespace="default"} 1',
+      'image_security_uncovered_images{layer="scan"} 3',
+      'image_security_namespace_uncovered_images{namespace="default",layer="scan"} 3',
+      "image_security_left_out_images 4",
       "image_security_certificate_expiry_timestamp_seconds 9",
       "image_security_leader 1",
       'image_security_watch_last_event_timestamp_seconds{resource="pods"} 5',
@@ -179,6 +198,7 @@ describe("metrics", () => {
       assert.ok(lines.includes(line), line);
     }
     assert.ok(!lines.some((line) => /nginx|evil/.test(line)), "no image and no foreign registry");
+    assert.ok(!lines.some((line) => /refused_pods.*kube-system/.test(line)), "admission is not asked there");
   });
 
   it("tell when exceptions end that are in force, of very many those that end first", async () => {
@@ -195,13 +215,28 @@ describe("metrics", () => {
     );
   });
 
+  it("say nothing of what is covered before the first audit is complete: 0 would read as all of it", async () => {
+    audited = false;
+    const lines = await ours(observed(() => true));
+    audited = true;
+    assert.deepEqual(
+      lines.filter((line) => /uncovered|left_out/.test(line)),
+      [],
+    );
+  });
+
   it("of the audit are exported by the leader only", async () => {
     let leading = true;
     const metrics = observed(() => leading);
     assert.ok((await ours(metrics)).some((line) => line.startsWith("image_security_violations")));
     leading = false;
     const lines = await ours(metrics);
-    assert.ok(!lines.some((line) => /^image_security_(?:violations|exempted|audit)/.test(line)), lines.join("\n"));
+    assert.ok(
+      !lines.some((line) =>
+        /^image_security_(?:violations|exempted|audit|.*uncovered|left_out|expiring|reschedule)/.test(line),
+      ),
+      lines.join("\n"),
+    );
     assert.ok(lines.includes("image_security_leader 0"));
   });
 

@@ -1,0 +1,23 @@
+import { createMetrics } from "../operator/metrics/metrics.ts";
+
+/** The text of `docs/metrics.md`. */
+export function metricsPage(): string {
+  const metrics = createMetrics();
+  // Those that come with their first value.
+  metrics.buildInfo("");
+  metrics.certificateExpiry(0);
+  metrics.observeCallers({ counts: () => [], expiries: () => [] });
+  const rows = metrics
+    .describe()
+    .map(
+      ({ name, type, labels, help }) =>
+        `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${help} |\n`,
+    );
+  return `${HEAD}\n| metric | type | labels | what |\n| --- | --- | --- | --- |\n${rows.join("")}`;
+}
+
+const HEAD = `# Metrics
+
+\`/metrics\` on port 8080, in the Prometheus format, beside Node's own (\`process_...\`, \`nodejs_...\`). No label carries an image, a digest or a Pod; \`registry\` is one that a policy names, else \`other\`; \`namespace\` is one that
+there is. What to do with them, dashboards and alerts: [monitoring.md](monitoring.md). Generated from operator/metrics by \`npm run generate\`.
+`;
