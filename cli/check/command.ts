@@ -5,11 +5,14 @@ import { field, textField } from "../../json/fields.ts";
 import type { ImageSecurityPolicy } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
+import type { Attester } from "../attest/attest.ts";
+import { addAttestFlags, demandSense, type AttestFlags } from "../attest/flags.ts";
 import { addClusterFlags, type ClusterFlags } from "../cluster/flags.ts";
-import { DENIED, PASSED, UsageError } from "../exitCode.ts";
+import { DENIED, FAILED, PASSED, UsageError } from "../exitCode.ts";
 import { readManifests, type Manifest } from "../input/manifests.ts";
 import { policiesIn, resolveIn, secretData } from "../input/policyFiles.ts";
 import { readFiles } from "../input/yamlFiles.ts";
+import { terminalText } from "../terminalText.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
 import { lazyEvidence } from "../lazyEvidence.ts";
 import type { UserEvidenceOptions } from "../userEvidence.ts";
@@ -23,7 +26,7 @@ import { FROM_COMMAND_LINE, type CheckedObject, type CheckResult } from "./resul
 import { sarifReport } from "./sarifReport.ts";
 import { COLOURED, PLAIN, textReport } from "./textReport.ts";
 
-interface CheckFlags extends RegistryFlags, ClusterFlags {
+interface CheckFlags extends RegistryFlags, ClusterFlags, AttestFlags {
   readonly fromCluster: boolean;
   readonly policy: readonly string[];
   readonly image: readonly string[];
@@ -45,7 +48,7 @@ const collect = (value: string, before: readonly string[]): readonly string[] =>
 export const checkCommand = (): Command =>
   addClusterFlags(
     addRegistryFlags(
-      new Command("check")
+      addAttestFlags(new Command("check"))
         .description("say what policies say of manifests and images, before a cluster does")
         .argument("[paths...]", "files and folders with manifests; - is standard input (kustomize, helm template)")
         .option("--policy <path>", "file or folder with policies and what they refer to; repeatable", collect, [])
@@ -65,14 +68,18 @@ export const checkCommand = (): Command =>
     const result = await check(paths, flags);
     process.stdout.write(reportOf(result, flags.output));
     for (const note of result.notes) console.error(note);
+    for (const one of result.attested ?? [])
+      if (one.status === "failed") console.error(terminalText(`${one.image} passed and is not attested: ${one.why}`));
     process.exitCode = exitCodeOf(result, flags.failOn);
   });
 
 const check = async (paths: readonly string[], flags: CheckFlags): Promise<CheckResult> => {
+  demandSense(flags);
   if (flags.policy.length === 0 && !flags.fromCluster)
     throw new UsageError("there is nothing to judge by: give policies with --policy FILE, or --from-cluster");
   if (paths.length === 0 && flags.image.length === 0)
     throw new UsageError("there is nothing to judge: give files, folders, - for standard input, or --image IMAGE");
+  const attester = flags.attest ? await ready(flags) : undefined;
   const given = readManifests(await readFiles(flags.policy));
   const judgedBy = [...given.manifests, ...(flags.fromCluster ? await fromCluster(flags, given.manifests) : [])];
   const { manifests, others } = readManifests(await readFiles(paths));
@@ -121,15 +128,24 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     await gate.empty();
     const [defect] = defects;
     if (defect !== undefined) throw new Error("an object could not be judged", { cause: defect });
+    const attested = await attester?.publish(
+      results.map(({ judged: one }) => one),
+      policies,
+    );
     return {
       objects: results,
       passedOver: others + manifests.filter((one) => !isJudged(one)).length,
       notes: notesOf(policies),
+      ...(attested === undefined ? {} : { attested }),
     };
   } finally {
     await evidence.close();
   }
 };
+
+/** Loaded here: whoever publishes nothing needs nothing of it. */
+const ready = async (flags: CheckFlags): Promise<Attester> =>
+  (await import("../attest/attest.ts")).createAttester(flags);
 
 /** What a file says of a policy stands for what the cluster says of it: that is how a change is tried. */
 const fromCluster = async (flags: ClusterFlags, instead: readonly Manifest[]): Promise<readonly Manifest[]> => {
@@ -168,6 +184,7 @@ const checked = async (
       return { finding, line: manifest.lineOf(use === undefined ? [] : keysOfPointer(use.path)) };
     }),
     pinned: [...pinned.values()],
+    judged: { subject, findings, facts },
     ...(explained === undefined
       ? {}
       : {
@@ -235,7 +252,8 @@ const reportOf = (result: CheckResult, output: CheckFlags["output"]): string => 
   }
 };
 
-const exitCodeOf = ({ objects }: CheckResult, failOn: CheckFlags["failOn"]): number => {
+const exitCodeOf = ({ objects, attested = [] }: CheckResult, failOn: CheckFlags["failOn"]): number => {
+  if (attested.some(({ status }) => status === "failed")) return FAILED;
   const bad = objects.some(({ verdict }) => verdict === "deny" || (failOn === "warn" && verdict === "warn"));
   return bad ? DENIED : PASSED;
 };

@@ -1,7 +1,7 @@
 import type { CheckResult } from "./result.ts";
 
 /** The result for programs; fields are only ever added. */
-export const jsonReport = ({ objects, passedOver, notes }: CheckResult): string => {
+export const jsonReport = ({ objects, passedOver, notes, attested }: CheckResult): string => {
   const count = (verdict: string): number => objects.filter((one) => one.verdict === verdict).length;
   const report = {
     summary: {
@@ -12,6 +12,7 @@ export const jsonReport = ({ objects, passedOver, notes }: CheckResult): string 
       passedOver,
     },
     notes,
+    ...(attested === undefined ? {} : { attested }),
     objects: objects.map(({ path, line, kind, namespace, name, verdict, findings, pinned, explained }) => ({
       path,
       line,

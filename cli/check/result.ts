@@ -1,3 +1,5 @@
+import type { Attested } from "../attest/attest.ts";
+import type { JudgedObject } from "../attest/passedImages.ts";
 import type { Explained } from "./explain.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 
@@ -25,6 +27,8 @@ export interface CheckedObject {
   readonly pinned: readonly string[];
   /** With `--explain`: what led to the verdict, image by image. */
   readonly explained?: readonly Explained[];
+  /** As it was judged. */
+  readonly judged: JudgedObject;
 }
 
 export interface CheckResult {
@@ -33,6 +37,8 @@ export interface CheckResult {
   readonly passedOver: number;
   /** What the policies are not able to judge by the files that were given. */
   readonly notes: readonly string[];
+  /** With `--attest`: what was published of each image, and what was not. */
+  readonly attested?: readonly Attested[];
 }
 
 /** What the findings of this action are called where people read. */

@@ -1,3 +1,4 @@
+import type { Attested } from "../attest/attest.ts";
 import { linesOf } from "../../policy/finding/lines.ts";
 import { terminalText } from "../terminalText.ts";
 import { explainLines } from "./explain.ts";
@@ -22,7 +23,8 @@ export const textReport = (result: CheckResult, palette: Palette): string => {
   const lines = result.objects
     .filter(({ findings, explained }) => findings.length > 0 || explained !== undefined)
     .flatMap((object) => reportOf(object, palette));
-  return `${[...lines, summaryOf(result, palette)].join("\n")}\n`;
+  const attested = (result.attested ?? []).map((one) => attestedLine(one, palette));
+  return `${[...lines, ...attested, summaryOf(result, palette)].join("\n")}\n`;
 };
 
 const reportOf = (object: CheckedObject, palette: Palette): readonly string[] => {
@@ -35,6 +37,18 @@ const reportOf = (object: CheckedObject, palette: Palette): readonly string[] =>
     ),
     ...explained.flatMap((image) => explainLines(image, 1)).map((text) => palette.dim(terminalText(text))),
   ];
+};
+
+/** Where a statement about an image is now, or why there is none. */
+const attestedLine = (one: Attested, palette: Palette): string => {
+  switch (one.status) {
+    case "published":
+      return terminalText(`attested: ${one.image}: published as ${one.at}`);
+    case "failed":
+      return palette.denied(terminalText(`not attested: ${one.image}: ${one.why}`));
+    case "notPassed":
+      return palette.dim(terminalText(`not attested: ${one.image}: ${one.why}`));
+  }
 };
 
 interface Said {

@@ -46,13 +46,12 @@ export interface RegistryOptions {
 /** A host, with its port, and at least one path component (distribution specification, "Pulling manifests"). */
 const NAME = /^([^/\s?#@\\]+)\/([a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)$/;
 
-/** Throws where the settings make no sense: a CA file that cannot be read, a range that is none, a mirror that is no URL. */
-export function createRegistry(options: RegistryOptions): Registry {
-  const { metrics, network = SYSTEM_NETWORK, clock = Date.now, random = Math.random } = options;
+/** The way to registries: whom may be dialled, through what, with which bounds. Throws as `createRegistry` does. */
+export function createTransport(options: RegistryOptions): Transport {
+  const { metrics, network = SYSTEM_NETWORK, random = Math.random } = options;
   const settings = canonical(options.settings);
   const limits = { ...REGISTRY_LIMITS, ...settings.limits };
-  const times = { ...CACHE_TIMES, ...settings.times };
-  const transport = new Transport({
+  return new Transport({
     connect: createConnector({
       network,
       filter: createAddressFilter({
@@ -70,6 +69,15 @@ export function createRegistry(options: RegistryOptions): Registry {
     metrics,
     random,
   });
+}
+
+/** Throws where the settings make no sense: a CA file that cannot be read, a range that is none, a mirror that is no URL. */
+export function createRegistry(options: RegistryOptions): Registry {
+  const { metrics, clock = Date.now } = options;
+  const settings = canonical(options.settings);
+  const limits = { ...REGISTRY_LIMITS, ...settings.limits };
+  const times = { ...CACHE_TIMES, ...settings.times };
+  const transport = createTransport(options);
   const authenticator = new Authenticator({ transport, tokenRealms: settings.tokenRealms, limits });
   const cache = new EvidenceCache(settings.cacheBytes);
   const services = {

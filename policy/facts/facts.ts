@@ -63,6 +63,8 @@ export interface ProvedStatement {
    * The statement's JSON, where it is large: `statement` and `predicate` are then parsed when they are first looked at.
    */
   readonly text?: string;
+  /** `sha256:<hex>` of the statement as it was signed. */
+  readonly digest?: string;
   readonly proof: SignatureProof;
 }
 

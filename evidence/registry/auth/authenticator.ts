@@ -6,7 +6,7 @@ import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Failure, late, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
 import type { RegistryLimits } from "../settings.ts";
-import { basicHeader, fetchToken, refused, type Token } from "./token.ts";
+import { basicHeader, fetchToken, refused, type RepositoryActions, type Token } from "./token.ts";
 import type { RegistryResponse, RegistryRequest, Transport } from "../http/transport.ts";
 
 const MiB = 1024 * 1024;
@@ -24,6 +24,8 @@ export interface AuthenticatorOptions {
   readonly transport: Transport;
   readonly tokenRealms: ReadonlyMap<string, string>;
   readonly limits: RegistryLimits;
+  /** What tokens are asked for; "pull" by default. */
+  readonly actions?: RepositoryActions;
 }
 
 /**

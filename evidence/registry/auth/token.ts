@@ -50,9 +50,12 @@ export function refused(
 export const basicHeader = ({ username = "", password = "" }: Credential): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 
-/** What a token is asked for: what the registry named, else pulling from this repository. */
-const scopeOf = (challenge: Bearer, endpoint: Endpoint): string =>
-  challenge.scope ?? `repository:${endpoint.repository}:pull`;
+/** What a token is for: reading, and for whoever publishes attestations writing as well. */
+export type RepositoryActions = "pull" | "pull,push";
+
+/** What a token is asked for: what the registry named, else pulling from this repository; a scope that only pulls is no use to who writes. */
+const scopeOf = ({ scope }: Bearer, { repository }: Endpoint, actions: RepositoryActions): string =>
+  scope === undefined ? `repository:${repository}:${actions}` : scope.replace(/:pull$/, `:${actions}`);
 
 const tokenServer = (endpoint: Endpoint, { origin, host }: URL): string =>
   isMirrored(endpoint) || origin === endpoint.origin
@@ -64,8 +67,9 @@ function question(
   endpoint: Endpoint,
   realm: URL,
   credential: Credential | undefined,
+  actions: RepositoryActions,
 ): Omit<RegistryRequest, "limit"> {
-  const scope = scopeOf(challenge, endpoint);
+  const scope = scopeOf(challenge, endpoint, actions);
   const common = {
     registry: endpoint.registry,
     server: tokenServer(endpoint, realm),
@@ -98,17 +102,18 @@ export async function fetchToken(
     readonly transport: Transport;
     readonly tokenRealms: ReadonlyMap<string, string>;
     readonly limits: RegistryLimits;
+    readonly actions?: RepositoryActions;
   },
   flight: RegistryFlight,
 ): Promise<Token | Failure> {
-  const { transport, tokenRealms, limits } = context;
+  const { transport, tokenRealms, limits, actions = "pull" } = context;
   const realm = parseRealm(challenge.realm, endpoint, tokenRealms);
   if (realm === undefined) return malformed(`${endpoint.registry} names a token realm that may not be asked`);
   if (realm === "plainHttp") return closed(inClear(challenge.realm, endpoint));
   const carried = mayHoldCredentials(realm, endpoint, tokenRealms) ? credential : undefined;
   const withheld = credential === undefined || carried !== undefined ? undefined : realm.host;
   const answer = await transport.ask(
-    { ...question(challenge, endpoint, realm, carried), limit: limits.tokenBytes },
+    { ...question(challenge, endpoint, realm, carried, actions), limit: limits.tokenBytes },
     flight,
   );
   if (answer.status !== "answered") return answer;

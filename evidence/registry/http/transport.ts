@@ -16,7 +16,7 @@ import type { RegistryLimits } from "../settings.ts";
 import { backoffAfter } from "../../../async/backoff.ts";
 import { pause } from "../../../async/signals.ts";
 
-export type Operation = "manifest" | "tag" | "blob" | "referrers" | "token";
+export type Operation = "manifest" | "tag" | "blob" | "referrers" | "token" | "push";
 
 /** Sees a body go by; made anew for each attempt. */
 export interface Sink {
@@ -33,12 +33,12 @@ export interface RegistryRequest {
   /** A mirror is asked: where it sends us to is the operator's own, and messages do not name it. */
   readonly mirrored?: boolean;
   readonly operation: Operation;
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** Sent to the URL's own origin only: a redirect to another one goes without. */
   readonly authorization?: string | undefined;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   /** Bytes of a body with status 200. */
   readonly limit: number;
   /** What is read, for the message of a limit. */
@@ -46,7 +46,7 @@ export interface RegistryRequest {
   readonly sink?: () => Sink;
   /** Statuses that are an answer to this question, although they say "not now" of others. */
   readonly answers?: readonly number[];
-  /** false: a redirect is an answer. A POST is never followed: its body may be a secret. */
+  /** false: a redirect is an answer. A POST or PUT is never followed: its body may be a secret, and goes where it was sent. */
   readonly follow: boolean;
   /** Set where a registry may not know the question: an answer of another type than this, or a redirect to a place that gives none, is `absent`. */
   readonly onlyType?: string;

@@ -6,6 +6,8 @@ export interface StatementRead {
   readonly predicateType: string;
   readonly statement?: unknown;
   readonly statementText?: string;
+  /** SHA-256 of what was signed, in base64url. */
+  readonly content?: string;
 }
 
 /**
@@ -13,16 +15,19 @@ export interface StatementRead {
  * read by a worker, and its 200,000 objects never reach the event loop's thread.
  */
 export const provedStatement = (
-  { predicateType, statement, statementText }: StatementRead,
+  { predicateType, statement, statementText, content }: StatementRead,
   proof: SignatureProof,
 ): ProvedStatement => {
-  if (statementText === undefined) return { predicateType, statement, predicate: field(statement, "predicate"), proof };
+  const named = content === undefined ? {} : { digest: `sha256:${Buffer.from(content, "base64url").toString("hex")}` };
+  if (statementText === undefined)
+    return { predicateType, statement, predicate: field(statement, "predicate"), ...named, proof };
   let parsed: unknown;
   // It was parsed once before it was proved, so it is JSON.
   const whole = (): unknown => (parsed ??= JSON.parse(statementText));
   return {
     predicateType,
     proof,
+    ...named,
     text: statementText,
     get statement() {
       return whole();

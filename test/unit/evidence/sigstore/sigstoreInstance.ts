@@ -1,6 +1,13 @@
 import "reflect-metadata";
 import { dsse } from "@sigstore/core";
-import { initializeCA, initializeCTLog, initializeTLog, initializeTSA } from "@sigstore/mock";
+import {
+  fulcioHandler,
+  initializeCA,
+  initializeCTLog,
+  initializeTLog,
+  initializeTSA,
+  tsaHandler,
+} from "@sigstore/mock";
 import * as x509 from "@peculiar/x509";
 import { createHash, generateKeyPairSync, sign, webcrypto, type KeyObject } from "node:crypto";
 import { FULCIO_ARC, FULCIO_CLAIMS } from "../../../../policy/compile/authorities/fulcioClaims.ts";
@@ -74,7 +81,11 @@ export interface SigstoreInstance {
     payload: Uint8Array,
     options?: LogOptions & { readonly envelope?: "dsse" | "intoto"; readonly signature?: Buffer },
   ) => Promise<Record<string, string>>;
+  /** What its services answer to a POST at this path: Fulcio, Rekor v1 and v2, the timestamp authority. undefined: there is none. */
+  readonly answer: (path: string, body: string) => Promise<ServiceAnswer | undefined>;
 }
+
+export type ServiceAnswer = Awaited<ReturnType<ReturnType<typeof fulcioHandler>["fn"]>>;
 
 /** What Rekor v1 answers (the mock's own type is not exported). */
 interface RekorEntry {
@@ -360,7 +371,55 @@ export const sigstoreInstance = async (): Promise<SigstoreInstance> => {
     };
   };
 
-  return { root, trustedRoot: JSON.stringify(root), issue, bundle, annotations };
+  const mocked = [fulcioHandler(ca), tsaHandler(tsa)];
+  const answer: SigstoreInstance["answer"] = async (path, body) => {
+    const json = (value: object): ServiceAnswer => ({
+      statusCode: 201,
+      response: JSON.stringify(value),
+      contentType: "application/json",
+    });
+    if (path === "/api/v1/log/entries") return json(await rekorV1(body));
+    if (path === "/api/v2/log/entries") return json(await rekorV2(body));
+    return mocked.find((service) => service.path === path)?.fn(body);
+  };
+  // The mocked log keeps what is proposed, where a log keeps an entry of its own form (sigstore/rekor pkg/types/dsse).
+  const rekorV1 = async (body: string): Promise<object> => {
+    const { spec } = JSON.parse(body) as {
+      spec: { proposedContent: { envelope: string; verifiers: [string] } };
+    };
+    const { envelope, verifiers } = spec.proposedContent;
+    const { payload, signatures } = JSON.parse(envelope) as { payload: string; signatures: [{ sig: string }] };
+    const log = await initializeTLog("https://rekor.example.com", logKeys);
+    return log.log({
+      apiVersion: "0.0.1",
+      kind: "dsse",
+      spec: {
+        envelopeHash: { algorithm: "sha256", value: sha256(Buffer.from(envelope)).toString("hex") },
+        payloadHash: { algorithm: "sha256", value: sha256(Buffer.from(payload, "base64")).toString("hex") },
+        signatures: [{ signature: signatures[0].sig, verifier: verifiers[0] }],
+      },
+    });
+  };
+  const rekorV2 = async (body: string): Promise<object> => {
+    const { dsseRequestV002: request } = JSON.parse(body) as {
+      dsseRequestV002: { envelope: { payload: string; signatures: [{ sig: string }] }; verifiers: [object] };
+    };
+    return entryV2({
+      apiVersion: "0.0.2",
+      kind: "dsse",
+      spec: {
+        dsseV002: {
+          payloadHash: {
+            algorithm: "SHA2_256",
+            digest: sha256(Buffer.from(request.envelope.payload, "base64")).toString("base64"),
+          },
+          signatures: [{ content: request.envelope.signatures[0].sig, verifier: request.verifiers[0] }],
+        },
+      },
+    });
+  };
+
+  return { root, trustedRoot: JSON.stringify(root), issue, bundle, annotations, answer };
 };
 
 /** A bundle whose parts tests put out of shape. */
