@@ -183,7 +183,7 @@ describe("image-security check --attest", function () {
     const { attested } = JSON.parse(stdout) as { attested: { status: string; at: string }[] };
     const [one] = attested;
     assert.equal(one?.status, "published");
-    const manifest = registry.store.manifest("nginx", one!.at.split("@")[1]!);
+    const manifest = registry.store.manifest("nginx", one.at.split("@")[1]!);
     const bytes = Buffer.from(registry.store.repository("nginx")!.blobs.get(manifest!.content.layers![0]!.digest)!);
     const { payload } = (JSON.parse(bytes.toString()) as { dsseEnvelope: { payload: string } }).dsseEnvelope;
     const { predicate } = JSON.parse(Buffer.from(payload, "base64").toString()) as Summary;
@@ -405,7 +405,7 @@ describe("image-security check --attest", function () {
         assert.equal(attached().length, 1);
         const scopes = registry.requests
           .filter(({ target }) => target.startsWith("/token"))
-          .map(({ target }) => new URL(target, "http://x").searchParams.get("scope"));
+          .map(({ target }) => new URL(target, "http://x").searchParams.get("scope") ?? "");
         const expected = type === "bearer" ? ["repository:nginx:pull", "repository:nginx:pull,push"] : [];
         assert.deepEqual([...new Set(scopes)].toSorted(), expected);
       });
