@@ -7,6 +7,7 @@ export function metricsPage(): string {
   metrics.buildInfo("");
   metrics.certificateExpiry(0);
   metrics.observeCallers({ counts: () => [], expiries: () => [] });
+  metrics.observeSink(() => ({ sent: 0, refused: 0, dropped: 0, waiting: 0 }));
   const rows = metrics
     .describe()
     .map(

@@ -7,6 +7,8 @@ import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
 import type { GuardState } from "../webhook/guard/guardState.ts";
 import { WebhookInstallation } from "../webhook/installation.ts";
+import type { OnDenied } from "../webhook/review/denial.ts";
+import { createDenialLog } from "../webhook/review/denialLog.ts";
 import { createMutate } from "../webhook/review/mutate.ts";
 import { AdmissionServer } from "../webhook/server/server.ts";
 import { createValidate } from "../webhook/review/validate.ts";
@@ -33,6 +35,8 @@ export interface AdmissionOptions {
   readonly ready: () => boolean;
   /** Told what was seen of the webhook configurations whenever it is another state than before. */
   readonly onGuard: (state: GuardState) => void;
+  /** Told of every denial besides the log. */
+  readonly onDenied?: OnDenied;
   readonly metrics: OperatorMetrics;
   readonly log: Log;
   /** Milliseconds since the epoch. */
@@ -71,6 +75,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   else if (!settings.acceptAnyWebhookCaller)
     log.warn("whoever reaches the webhook can ask it about images: see --webhook-client-ca and --webhook-callers");
   let guard: GuardState = { status: "unknown" };
+  const logDenial = createDenialLog(log);
   const server = new AdmissionServer({
     validate: measured(
       createValidate({
@@ -80,6 +85,10 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
         namespaceLabels,
         metrics: metrics.admission,
         logger: log,
+        onDenied: (denial) => {
+          logDenial(denial);
+          options.onDenied?.(denial);
+        },
         now,
       }),
       metrics.admission,

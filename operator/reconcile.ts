@@ -19,6 +19,7 @@ import type { PolicyRecord } from "./policies/policies.ts";
 import { selectedLabels } from "./policies/selectedLabels.ts";
 import type { Settings } from "./settings/settings.ts";
 import type { GuardState } from "../webhook/guard/guardState.ts";
+import type { EventReason } from "./status/eventReasons.ts";
 import type { Fingerprints } from "./status/policyStatus.ts";
 import { StatusWriter } from "./status/statusWriter.ts";
 import { ViolationKeeper } from "./violations/violationKeeper.ts";
@@ -78,7 +79,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { client, caches, leadership, settings, now, log } = options;
   const tally = createTally();
   const coverage = createCoverage(options.leftOut);
-  const events = createEventRecorder({
+  const events = createEventRecorder<EventReason>({
     client,
     leadership,
     component: "image-security",
@@ -212,7 +213,7 @@ const podOf = ({ namespace, name, uid }: PodRecord): ObjectReference => ({
 
 function violationNote({ policy, action, findings }: PolicyJudgement): {
   type: "Normal" | "Warning";
-  reason: string;
+  reason: EventReason;
   message: string;
 } {
   const more = findings.length > 1 ? `, and ${findings.length - 1} more` : "";

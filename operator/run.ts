@@ -6,6 +6,7 @@ import { RecentlyClean } from "../engine/recentlyClean.ts";
 import { createReview } from "../engine/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { namespacesLeftOut, startAdmission } from "./admission.ts";
+import { startDenialSink } from "./denials/startDenialSink.ts";
 import { createExposure } from "./audit/exposure.ts";
 import { createScanAges } from "./audit/scanAges.ts";
 import { createCaches } from "./cluster/caches.ts";
@@ -175,6 +176,9 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     namespaces: namespaceNames,
   });
   stack.defer(() => refusals.close());
+  const sink = await startDenialSink(settings, { now, log });
+  stack.defer(() => sink?.close());
+  if (sink !== undefined) metrics.observeSink(sink.counts);
   const admission = await startAdmission({
     settings,
     client,
@@ -184,6 +188,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     namespaces: namespaces.store,
     ready: () => graph.policies() !== undefined && namespaces.synced(),
     onGuard: graph.guard,
+    ...(sink === undefined ? {} : { onDenied: sink.push }),
     metrics: { ...metrics, admission: telling(metrics.admission, refusals) },
     log,
     now,

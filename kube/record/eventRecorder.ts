@@ -18,17 +18,17 @@ export interface ObjectReference {
   readonly uid: string;
 }
 
-export interface EventNote {
+export interface EventNote<Reason extends string = string> {
   readonly involved: ObjectReference;
   readonly type: "Normal" | "Warning";
   /** One word, such as `FailedScheduling`. */
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
 }
 
-export interface EventRecorder {
+export interface EventRecorder<Reason extends string = string> {
   /** Told and forgotten: an Event that cannot be written is dropped after a while, and never holds anything up. */
-  readonly record: (note: EventNote, times?: number) => void;
+  readonly record: (note: EventNote<Reason>, times?: number) => void;
   readonly reset: () => void;
   readonly settled: () => Promise<void>;
   /** Writes what waits, for a few seconds at most and only while this process may, and ends. */
@@ -62,7 +62,9 @@ const FLUSH_MS = 3_000;
 /**
  * Events (core/v1), aggregated: the same object, reason and message is one Event whose `count` grows, as kubectl shows it (`x3 over 5m`).
  */
-export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+export function createEventRecorder<Reason extends string = string>(
+  options: EventRecorderOptions,
+): EventRecorder<Reason> {
   const { client, leadership, now, log, backlog = BACKLOG } = options;
   const notes = new Map<string, { readonly note: EventNote; count: number; attempts: number }>();
   let overflowed = false;

@@ -6,9 +6,11 @@ import type { CallerRecord } from "../../webhook/callers/callerRecord.ts";
 import type { AdmissionMetrics, TurnedAway } from "../../webhook/metrics.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { addAuditMetrics, type AuditSources } from "./auditMetrics.ts";
+import type { SinkCounts } from "../denials/denialSink.ts";
 import { addCallerMetrics } from "./callerMetrics.ts";
 import { addReviewMetrics } from "./reviewMetrics.ts";
 import { createRefusalMetrics, type NamespaceNames } from "./refusals.ts";
+import { addSinkMetrics } from "./sinkMetrics.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 
 /** What gauges ask at every scrape. */
@@ -44,6 +46,8 @@ export interface OperatorMetrics {
   readonly certificateExpiry: (expires: number) => void;
   /** Who posts reviews is told from this record from now on. */
   readonly observeCallers: (record: Pick<CallerRecord, "counts" | "expiries">) => void;
+  /** What becomes of the denials for a collector is told from now on. */
+  readonly observeSink: (counts: () => SinkCounts) => void;
   /** Gauges are computed from these from now on; until then there are none. */
   readonly observe: (sources: MetricSources) => void;
   /** Each by its name, in order. */
@@ -183,6 +187,7 @@ export function createMetrics(): OperatorMetrics {
       certificate.set(expires / 1_000);
     },
     observeCallers: (record) => addCallerMetrics(registers, record),
+    observeSink: (counts) => addSinkMetrics(registers, counts),
     observe: (given) => {
       sources = given;
     },

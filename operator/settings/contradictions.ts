@@ -1,10 +1,11 @@
 import type * as EVIDENCE from "./options/evidence.ts";
 import type * as OPERATOR from "./options/operator.ts";
 import type * as PROOFS from "./options/proofs.ts";
+import type * as REPORTING from "./options/reporting.ts";
 import type * as WEBHOOK from "./options/webhook.ts";
 import type { Values } from "./setting.ts";
 
-type Told = Values<typeof OPERATOR & typeof WEBHOOK & typeof EVIDENCE & typeof PROOFS>;
+type Told = Values<typeof OPERATOR & typeof WEBHOOK & typeof EVIDENCE & typeof PROOFS & typeof REPORTING>;
 
 /** Settings that are right alone and wrong together; a line for each, with what to write. */
 export function contradictions(values: Told): readonly string[] {
@@ -19,12 +20,33 @@ export function contradictions(values: Told): readonly string[] {
   if (values.webhookUrl !== undefined && values.webhookService !== undefined) {
     messages.push("--webhook-url and --webhook-service exclude each other; give one of them");
   }
-  messages.push(...callerContradictions(values));
+  messages.push(...callerContradictions(values), ...sinkContradictions(values));
   if (values.vaultTokenFile !== undefined && values.vaultRole !== undefined) {
     messages.push("--vault-token-file and --vault-role exclude each other; give one of them");
   }
   return messages;
 }
+
+function sinkContradictions({ denialSink, denialSinkHeadersFile, denialSinkCa }: Told): readonly string[] {
+  const messages: string[] = [];
+  if (denialSink === undefined) {
+    if (denialSinkHeadersFile !== undefined) messages.push("--denial-sink-headers-file needs --denial-sink; give both");
+    if (denialSinkCa !== undefined) messages.push("--denial-sink-ca needs --denial-sink; give both");
+    return messages;
+  }
+  const { protocol, hostname } = new URL(denialSink);
+  if (protocol === "https:") return messages;
+  if (denialSinkCa !== undefined) messages.push("--denial-sink-ca needs an https:// URL in --denial-sink");
+  if (denialSinkHeadersFile !== undefined && !LOOPBACK.test(hostname)) {
+    messages.push(
+      "--denial-sink-headers-file holds secrets, which http:// would show; write an https:// URL in --denial-sink",
+    );
+  }
+  return messages;
+}
+
+/** A collector beside the operator, in its Pod. */
+const LOOPBACK = /^(localhost|127(\.[0-9]+){3}|\[::1\])$/;
 
 function callerContradictions(values: Told): readonly string[] {
   const { webhookClientCa, webhookClientNames, webhookCallers, webhookAuthenticationAction } = values;

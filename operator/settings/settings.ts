@@ -14,21 +14,28 @@ import * as EVIDENCE from "./options/evidence.ts";
 import * as OPERATOR from "./options/operator.ts";
 import * as PROOFS from "./options/proofs.ts";
 import * as REGISTRIES from "./options/registries.ts";
+import * as REPORTING from "./options/reporting.ts";
 import * as WEBHOOK from "./options/webhook.ts";
 import { addSettings, readValues, unknownFlags, unknownVariables, type Environment } from "./read.ts";
 import type { Values } from "./setting.ts";
 
 /** Every setting there is, by the name that code uses. */
-export const OPTIONS: typeof OPERATOR & typeof WEBHOOK & typeof REGISTRIES & typeof EVIDENCE & typeof PROOFS = {
+export const OPTIONS: typeof OPERATOR &
+  typeof WEBHOOK &
+  typeof REGISTRIES &
+  typeof EVIDENCE &
+  typeof PROOFS &
+  typeof REPORTING = {
   ...OPERATOR,
   ...WEBHOOK,
   ...REGISTRIES,
   ...EVIDENCE,
   ...PROOFS,
+  ...REPORTING,
 };
 
 /** What an operator is told: what stands in one flag, and what is made of several. Times are milliseconds. */
-export interface Settings extends Values<typeof OPERATOR> {
+export interface Settings extends Values<typeof OPERATOR>, Values<typeof REPORTING> {
   readonly webhookAddress: WebhookAddress;
   /** Who may post reviews. */
   readonly webhookCallers: CallerSettings;
@@ -83,8 +90,8 @@ export function defaultSettings(changes: Partial<Settings> = {}): Settings {
 function compose(values: Values<typeof OPTIONS>, env: Environment): Settings {
   // What stands in one flag is had as it is told.
   const told = Object.fromEntries(
-    Object.keys(OPERATOR).map((name) => [name, values[name as keyof typeof OPERATOR]]),
-  ) as unknown as Values<typeof OPERATOR>;
+    Object.keys({ ...OPERATOR, ...REPORTING }).map((name) => [name, values[name as keyof typeof values]]),
+  ) as unknown as Values<typeof OPERATOR & typeof REPORTING>;
   return {
     ...told,
     webhookAddress: webhookAddressOf(values),

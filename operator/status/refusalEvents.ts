@@ -1,6 +1,7 @@
 import type { EventRecorder } from "../../kube/record/eventRecorder.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
+import type { EventReason } from "./eventReasons.ts";
 import { byPolicyAndReason } from "../metrics/refusals.ts";
 
 /** Tells in the cluster what admission refuses. */
@@ -11,7 +12,7 @@ export interface RefusalEvents {
 
 export interface RefusalEventsOptions {
   /** Not the leader's alone: every replica refuses. */
-  readonly events: Pick<EventRecorder, "record" | "close">;
+  readonly events: Pick<EventRecorder<EventReason>, "record" | "close">;
   readonly policies: () => readonly CompiledPolicy[];
   /** The namespaces that there are. */
   readonly namespaces: { readonly has: (name: string) => boolean };

@@ -2,6 +2,7 @@ import type { Finding } from "../../policy/finding/finding.ts";
 import { linesOf } from "../../policy/finding/lines.ts";
 import { shown } from "../../policy/finding/message.ts";
 import { asObject } from "../../json/fields.ts";
+import { denialOf, type OnDenied } from "./denial.ts";
 import { allowed, denied, type AdmissionResponse } from "./admissionResponse.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 import { auditAnnotations } from "./auditAnnotations.ts";
@@ -12,6 +13,8 @@ import { fitWarnings } from "./warnings.ts";
 export interface Listeners {
   readonly metrics: AdmissionMetrics;
   readonly logger: Log;
+  /** Told of every denial, those of dry runs among them. Absent: nobody is. */
+  readonly onDenied?: OnDenied;
 }
 
 /** A log line is cut by those who collect it, at 16 KiB most often. */
@@ -31,11 +34,15 @@ const POLICIES_IN_WARNING = 3;
 /** Whether a finding refuses the request. */
 export const isDenial = ({ action, exempted }: Finding): boolean => action === "deny" && exempted === undefined;
 
-/** Turns the findings that count into the answer, and tells metrics and log of them. */
+/**
+ * Turns the findings that count into the answer, and tells metrics, log and who collects denials of them. `started`:
+ * when the request came, as performance.now().
+ */
 export const respond = (
-  { metrics, logger }: Listeners,
+  { metrics, logger, onDenied }: Listeners,
   request: AdmissionRequest,
   findings: readonly Finding[],
+  started: number,
 ): AdmissionResponse => {
   if (findings.length === 0) return allowed(request.uid);
   const standing = findings.filter(({ exempted }) => exempted === undefined);
@@ -45,8 +52,11 @@ export const respond = (
   const decision = denials.length > 0 ? "deny" : warnings.length > 0 ? "warn" : "allow";
 
   if (!request.dryRun) metrics.findings(standing, request.namespace);
-  if (logger.isLevelEnabled("info"))
-    logger.info("findings", {
+  if (denials.length > 0) onDenied?.(denialOf(request, denials, performance.now() - started));
+  // Those of a denial are in its answer, and in brief in its own line.
+  const level = denials.length > 0 ? "debug" : "info";
+  if (logger.isLevelEnabled(level))
+    logger[level]("findings", {
       ...place(request),
       decision,
       ...(findings.length > MOST_LOGGED ? { count: findings.length } : {}),
@@ -59,7 +69,7 @@ export const respond = (
     ...(annotations === undefined ? {} : { auditAnnotations: annotations }),
   };
   return denials.length > 0
-    ? denied(request.uid, denialOf(read(denials, standing)), extras)
+    ? denied(request.uid, textOf(read(denials, standing)), extras)
     : allowed(request.uid, extras);
 };
 
@@ -72,7 +82,7 @@ const read = (findings: readonly Finding[], standing: readonly Finding[], mostPo
 };
 
 /** Several lines begin below the words that the API server puts before them. */
-const denialOf = (lines: readonly string[]): string => {
+const textOf = (lines: readonly string[]): string => {
   let length = 0;
   const beyond = lines.findIndex((line) => (length += line.length + 1) > LONGEST_DENIAL);
   const said =

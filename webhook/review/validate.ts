@@ -39,6 +39,7 @@ const GRACE = 500;
 export const createValidate =
   (options: ValidateOptions): Handler =>
   (request, signal) => {
+    const started = performance.now();
     const policies = options.policies();
     if (policies === undefined) throw new NotReadyError();
 
@@ -73,8 +74,8 @@ export const createValidate =
       return chain(judge(subject), ({ findings, partial }) =>
         // Of what was judged in part nobody knows what is new.
         before === undefined || findings.length === 0 || partial === true
-          ? respond(options, request, findings)
-          : chain(judge(before), (old) => respond(options, request, newFindings(findings, old.findings))),
+          ? respond(options, request, findings, started)
+          : chain(judge(before), (old) => respond(options, request, newFindings(findings, old.findings), started)),
       );
     });
   };

@@ -76,6 +76,21 @@ describe("settings", () => {
     });
   });
 
+  it("give a collector's token to nobody who listens on the way", () => {
+    assert.equal(read(["--denial-sink=http://vector.monitoring:8080"]).denialSink, "http://vector.monitoring:8080");
+    const headers = "--denial-sink-headers-file=/h";
+    assert.match(wrong(["--denial-sink=http://vector.monitoring", headers]), /https:\/\//);
+    for (const url of ["https://siem.company.com", "http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"])
+      assert.equal(read([`--denial-sink=${url}`, headers]).denialSinkHeadersFile, "/h");
+    assert.match(wrong(["--denial-sink=http://127.0.0.1.evil.com", headers]), /https:\/\//);
+    assert.match(wrong([headers]), /needs --denial-sink/);
+    assert.match(wrong(["--denial-sink-ca=/ca"]), /needs --denial-sink/);
+    assert.match(wrong(["--denial-sink=http://a", "--denial-sink-ca=/ca"]), /https/);
+    assert.match(wrong(["--denial-sink=https://u:p@a"]), /credentials/);
+    assert.match(wrong(["--denial-sink=ftp://a"]), /ftp|no https/);
+    assert.match(wrong(["--cluster-name=a/b"]), /no name/);
+  });
+
   it("read pull secrets only for those of whom somebody knows who they are", () => {
     const certificates = ["--webhook-client-ca=/ca.crt", "--webhook-client-names=api"];
     const good: readonly (readonly string[])[] = [
@@ -252,6 +267,10 @@ describe("settings", () => {
       vaultNamespace: "x",
       vaultTokenFile: "/x",
       vaultRole: "x",
+      clusterName: "x",
+      denialSink: "https://x",
+      denialSinkHeadersFile: "/x",
+      denialSinkCa: "/x",
     };
     // Some say nothing by themselves.
     const besides: Partial<Record<keyof typeof OPTIONS, readonly string[]>> = {
@@ -265,6 +284,8 @@ describe("settings", () => {
       vaultNamespace: ["--vault-address=https://v", "--vault-role=r"],
       vaultTokenFile: ["--vault-address=https://v"],
       vaultRole: ["--vault-address=https://v"],
+      denialSinkHeadersFile: ["--denial-sink=https://x"],
+      denialSinkCa: ["--denial-sink=https://x"],
     };
     // And some are refused where they stand alone.
     const together: Partial<Record<keyof typeof OPTIONS, readonly string[]>> = {

@@ -4,6 +4,7 @@ import { createReview, type Review, type ReviewRequest } from "../../../engine/r
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import type { AdmissionRequest } from "../../../webhook/review/admissionReview.ts";
 import type { AdmissionResponse } from "../../../webhook/review/admissionResponse.ts";
+import type { Denial } from "../../../webhook/review/denial.ts";
 import { NotReadyError } from "../../../webhook/review/notReady.ts";
 import { createValidate, type ValidateOptions } from "../../../webhook/review/validate.ts";
 import { exception } from "../policy/excepting.ts";
@@ -188,6 +189,23 @@ describe("createValidate", () => {
     const dry = await ask([ours], request("Pod", pod(["nginx"]), { dryRun: true }));
     assert.equal(dry.response.allowed, false);
     assert.deepEqual(dry.metrics.counted, []);
+  });
+
+  it("tells of a denial, also of a dry run, and of nothing else", async () => {
+    const told: Denial[] = [];
+    const onDenied = (denial: Denial): void => void told.push(denial);
+    await ask([ours], request("Pod", pod(["nginx"])), { onDenied });
+    await ask([ours], request("Pod", pod(["nginx"]), { dryRun: true }), { onDenied });
+    await ask([ours], request("Pod", pod([good])), { onDenied });
+    await ask([policy("w", { enforcementAction: "warn", digest: {} })], request("Pod", pod(["nginx"])), { onDenied });
+    assert.deepEqual(
+      told.map(({ policies, reasons, images, dryRun }) => [policies, reasons, images, dryRun]),
+      [
+        [["registries"], ["RegistryNotAllowed"], ["nginx"], false],
+        [["registries"], ["RegistryNotAllowed"], ["nginx"], true],
+      ],
+    );
+    assert.ok(told.every(({ duration }) => duration >= 0 && duration < 5_000));
   });
 
   it("tells the engine of a dry run, the deadline and the time", async () => {
