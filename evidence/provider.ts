@@ -67,7 +67,10 @@ export interface FactContext {
 
 /** What a provider adds to the facts of an image. */
 export type ProvidedFacts = Partial<
-  Pick<ImageFacts, "configs" | "signatures" | "attestations" | "allAttested" | "scans" | "runsAlready" | "bases">
+  Pick<
+    ImageFacts,
+    "configs" | "signatures" | "attestations" | "allAttested" | "platforms" | "scans" | "runsAlready" | "bases"
+  >
 >;
 
 /**

@@ -69,6 +69,7 @@ const factsOf = (facts: ImageFacts, policies: readonly CompiledPolicy[]): readon
       ]),
   ...signaturesOf(facts, policies),
   ...attestationsOf(facts, policies),
+  ...platformsOf(facts, policies),
   ...scansOf(facts),
   ...(facts.bases === undefined
     ? []
@@ -105,16 +106,19 @@ const signaturesOf = ({ signatures }: ImageFacts, policies: readonly CompiledPol
 };
 
 const attestationsOf = (facts: ImageFacts, policies: readonly CompiledPolicy[]): readonly Explained[] => {
+  const branches = attestationBranches(new Map([...facts.attestations, ...(facts.allAttested ?? [])]), policies);
+  return branches.length === 0 ? [] : [branch("attestations", branches)];
+};
+
+const attestationBranches = (
+  attested: NonNullable<ImageFacts["allAttested"]>,
+  policies: readonly CompiledPolicy[],
+): readonly Explained[] => {
   const authorities = authoritiesOf(policies);
-  const types = new Set(
-    [...facts.attestations.keys(), ...(facts.allAttested ?? new Map<string, never>()).keys()].map(
-      (key) => key.split("\n", 1)[0] ?? "",
-    ),
-  );
-  const branches = [...types].toSorted().flatMap((type) =>
+  const types = new Set([...attested.keys()].map((key) => key.split("\n", 1)[0] ?? ""));
+  return [...types].toSorted().flatMap((type) =>
     authorities.flatMap(({ id, label }) => {
-      const key = attestationKey(type, id);
-      const outcome = facts.allAttested?.get(key) ?? facts.attestations.get(key);
+      const outcome = attested.get(attestationKey(type, id));
       if (outcome === undefined) return [];
       return outcome.status === "verified"
         ? [
@@ -126,7 +130,15 @@ const attestationsOf = (facts: ImageFacts, policies: readonly CompiledPolicy[]):
         : [leaf(`${type} by ${label}: ${said(outcome, () => "")}`)];
     }),
   );
-  return branches.length === 0 ? [] : [branch("attestations", branches)];
+};
+
+/** What was attested about the platforms of an index, of each that was asked about. */
+const platformsOf = ({ platforms }: ImageFacts, policies: readonly CompiledPolicy[]): readonly Explained[] => {
+  if (platforms === undefined) return [];
+  if (platforms.status !== "verified") return [leaf(`attestations of its platforms: ${said(platforms, () => "")}`)];
+  return platforms.value.flatMap(({ platform, attested }) =>
+    attestationBranches(attested, policies).map((one) => ({ ...one, text: `${platform}: ${one.text}` })),
+  );
 };
 
 const scansOf = ({ scans }: ImageFacts): readonly Explained[] => {

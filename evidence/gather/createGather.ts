@@ -283,11 +283,27 @@ const merge = (before: ImageFacts, more: ProvidedFacts): ImageFacts => ({
   signatures: joined(before.signatures, more.signatures),
   attestations: joined(before.attestations, more.attestations),
   ...(more.allAttested === undefined ? {} : { allAttested: joined(before.allAttested ?? new Map(), more.allAttested) }),
+  ...(more.platforms === undefined ? {} : { platforms: joinedPlatforms(before.platforms, more.platforms) }),
   scans: joined(before.scans, more.scans),
   ...(more.configs === undefined ? {} : { configs: joined(before.configs ?? new Map(), more.configs) }),
   ...(more.runsAlready === undefined ? {} : { runsAlready: more.runsAlready }),
   ...(more.bases === undefined ? {} : { bases: more.bases }),
 });
+
+/** Each class of policies asks of all children what it wants to know of them. What one of them could not be told, nobody was. */
+function joinedPlatforms(
+  before: ImageFacts["platforms"],
+  more: NonNullable<ImageFacts["platforms"]>,
+): NonNullable<ImageFacts["platforms"]> {
+  if (before?.status !== "verified") return before ?? more;
+  if (more.status !== "verified") return more;
+  const known = new Map(before.value.map((one) => [one.digest, one.attested]));
+  const value = more.value.map((one) => ({
+    ...one,
+    attested: joined(known.get(one.digest) ?? new Map(), one.attested),
+  }));
+  return { status: "verified", value };
+}
 
 function joined<V>(before: ReadonlyMap<string, V>, more: ReadonlyMap<string, V> | undefined): ReadonlyMap<string, V> {
   if (more === undefined || more.size === 0) return before;

@@ -11,12 +11,17 @@ const blamed = <O extends Outcome<unknown>>(outcome: O): O =>
 const each = <O extends Outcome<unknown>>(outcomes: ReadonlyMap<string, O>): ReadonlyMap<string, O> =>
   new Map([...outcomes].map(([key, outcome]) => [key, blamed(outcome)]));
 
+const eachOfPlatforms = (platforms: NonNullable<ImageFacts["platforms"]>): NonNullable<ImageFacts["platforms"]> =>
+  platforms.status === "verified"
+    ? { ...platforms, value: platforms.value.map((one) => ({ ...one, attested: each(one.attested) })) }
+    : blamed(platforms);
+
 /**
  * The facts of somebody whose time was over because he stood in our queues: whatever was not told in time is our fault, and nothing that
  * `onUnavailable` may settle. Said once, at the end, for whoever wrote "timeout".
  */
 export const blameQueues = (facts: ImageFacts): ImageFacts => {
-  const { digest, tag, manifest, running, bases, configs, allAttested } = facts;
+  const { digest, tag, manifest, running, bases, configs, allAttested, platforms } = facts;
   return {
     ...facts,
     ...(digest === undefined ? {} : { digest: blamed(digest) }),
@@ -26,6 +31,7 @@ export const blameQueues = (facts: ImageFacts): ImageFacts => {
     ...(bases === undefined ? {} : { bases: blamed(bases) }),
     ...(configs === undefined ? {} : { configs: each(configs) }),
     ...(allAttested === undefined ? {} : { allAttested: each(allAttested) }),
+    ...(platforms === undefined ? {} : { platforms: eachOfPlatforms(platforms) }),
     signatures: each(facts.signatures),
     attestations: each(facts.attestations),
     scans: each(facts.scans),

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { ScanSource } from "../../policy/compile/rules/scan.ts";
+import { attestationKey } from "../../policy/facts/attestationKey.ts";
 import { PROVENANCE_PREDICATES } from "../../policy/rules/provenance.ts";
 import { OPENVEX_PREDICATES } from "../../policy/rules/vex.ts";
 import type { AttestationWant } from "../attestations.ts";
@@ -13,6 +14,9 @@ export interface ScanPlan {
   readonly sources: readonly ScanSource[];
   /** About the judged digest: scans, VEX and provenance. */
   readonly wants: readonly AttestationWant[];
+  /** Those of them that a platform child may be asked for as well, where its index does not say enough. */
+  readonly vex: readonly AttestationWant[];
+  readonly provenance: readonly AttestationWant[];
   readonly bases: boolean;
   readonly runsAlready: boolean;
 }
@@ -20,22 +24,34 @@ export interface ScanPlan {
 const wantsOf = (authorities: readonly CompiledAuthority[], predicateTypes: readonly string[]): AttestationWant[] =>
   authorities.flatMap((authority) => predicateTypes.map((predicateType) => ({ predicateType, authority })));
 
+const distinct = (wants: readonly AttestationWant[]): readonly AttestationWant[] => [
+  ...new Map(wants.map((want) => [attestationKey(want.predicateType, want.authority.id), want])).values(),
+];
+
 /** The attestations that one source asks of a digest. */
 export const wantsOfSource = (source: ScanSource): AttestationWant[] =>
   source.type === "attestation" ? wantsOf(source.authorities.trusted, SCAN_PREDICATES) : [];
 
 const planOf = (policies: readonly CompiledPolicy[]): ScanPlan => {
   const sources = new Map(policies.flatMap(({ scan }) => scan?.sources ?? []).map((source) => [source.id, source]));
-  const vex = policies.flatMap(({ scan }) => scan?.vex?.trusted ?? []);
-  const provenance = policies.flatMap(({ baseImages }) => baseImages?.authorities?.trusted ?? []);
-  const wants = [
-    ...[...sources.values()].flatMap(wantsOfSource),
-    ...wantsOf(vex, OPENVEX_PREDICATES),
-    ...wantsOf(provenance, PROVENANCE_PREDICATES),
-  ];
+  const vex = distinct(
+    wantsOf(
+      policies.flatMap(({ scan }) => scan?.vex?.trusted ?? []),
+      OPENVEX_PREDICATES,
+    ),
+  );
+  const provenance = distinct(
+    wantsOf(
+      policies.flatMap(({ baseImages }) => baseImages?.authorities?.trusted ?? []),
+      PROVENANCE_PREDICATES,
+    ),
+  );
+  const wants = [...[...sources.values()].flatMap(wantsOfSource), ...vex, ...provenance];
   return {
     sources: [...sources.values()],
-    wants: [...new Map(wants.map((want) => [`${want.predicateType}\n${want.authority.id}`, want])).values()],
+    wants: distinct(wants),
+    vex,
+    provenance,
     bases: policies.some(({ baseImages }) => baseImages !== undefined && baseImages.authorities === undefined),
     runsAlready: policies.some(({ scan }) => scan?.runningImages === "Warn"),
   };

@@ -4,20 +4,20 @@ import { attestationKey } from "../../policy/facts/attestationKey.ts";
 import type { ScanSource } from "../../policy/compile/rules/scan.ts";
 import type { AttestationOutcome, ImageFacts, PlatformChild, ScanOutcome } from "../../policy/facts/facts.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
-import { judgeBaseImages } from "../../policy/rules/baseImages.ts";
+import { judgeBaseImages, looksAtPlatforms } from "../../policy/rules/baseImages.ts";
 import { judgeScan } from "../../policy/rules/scan.ts";
 import type { AnswerAge, ProveAttestations } from "../attestations.ts";
 import { SingleFlight } from "../../async/singleFlight.ts";
 import type { FactContext, FactProvider, ProvidedFacts } from "../provider.ts";
 import { platformChildren } from "../gather/manifestFacts.ts";
 import { all, chain, type Maybe } from "../../async/maybe.ts";
-import { late } from "../registry/failure.ts";
+import { late, malformed } from "../registry/failure.ts";
 import type { ContentReason, Manifest } from "../registry/repository.ts";
 import { imageAnnotationReport, podAnnotationReport } from "./sources/annotationSource.ts";
 import { attestedReport } from "./sources/attestationSource.ts";
 import { declaredBases } from "./sources/declaredBases.ts";
 import type { ImageParts } from "./sources/imagePart.ts";
-import { isIndex, loadImageParts, textOfParts } from "./sources/imageParts.ts";
+import { isIndex, loadImageParts, MOST_PLATFORMS, textOfParts } from "./sources/imageParts.ts";
 import { createKeptScans } from "./keptScans.ts";
 import type { ReadScans } from "./formats/readScans.ts";
 import { vulnerabilityReports, type ReportsByDigest } from "./sources/reportSource.ts";
@@ -183,6 +183,38 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       return tools.runs(request.subject.namespace, reference.name, digests, configs);
     });
 
+  /**
+   * What was attested about each platform of an index: OpenVEX where a report is about that platform alone, and provenance where that of the
+   * index does not name the base.
+   */
+  const platformsOf = (
+    { context, age, manifest }: Image,
+    { vex, provenance }: ScanPlan,
+    allAttested: Attested,
+    scans: readonly ScanOutcome[],
+  ): Maybe<ProvidedFacts["platforms"]> => {
+    const facts = { ...NO_FACTS, allAttested };
+    const based = context.request.policies.some(
+      ({ baseImages }) => baseImages !== undefined && looksAtPlatforms(baseImages, facts),
+    );
+    const covered = new Set(vex.length === 0 ? [] : scans.flatMap(coveredPlatforms));
+    if (!based && covered.size === 0) return undefined;
+    return chain(manifest(), (outcome): Maybe<ProvidedFacts["platforms"]> => {
+      if (outcome.status !== "verified") return outcome;
+      const children = childrenOf(outcome);
+      if (children.length === 0) return undefined;
+      if (children.length > MOST_PLATFORMS) return malformed(`the index names more than ${MOST_PLATFORMS} platforms`);
+      const attested = children.map(({ digest }): Maybe<Attested> => {
+        const wants = [...(based ? provenance : []), ...(covered.has(digest) ? vex : [])];
+        return wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, digest, wants, age);
+      });
+      return chain(all(attested), (found) => ({
+        status: "verified",
+        value: children.map((child, position) => ({ ...child, attested: found[position] ?? NOTHING_ATTESTED })),
+      }));
+    });
+  };
+
   const look = (context: FactContext, wanted: ScanPlan, age: AnswerAge): Maybe<ProvidedFacts> => {
     const image = imageOf(context, wanted, age);
     // All at once; a defect in one of them is heard of where it is waited for.
@@ -193,13 +225,16 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     };
     return chain(image.attested, (allAttested) =>
       chain(questions.scans, (scans) =>
-        chain(questions.bases, (bases) =>
-          chain(questions.runs, (runs): ProvidedFacts => ({
-            allAttested,
-            scans: new Map(wanted.sources.map(({ id }, position) => [id, scans[position] ?? NOT_ASKED])),
-            ...(bases === undefined ? {} : { bases }),
-            ...(runs === undefined ? {} : { runsAlready: runs }),
-          })),
+        chain(platformsOf(image, wanted, allAttested, scans), (platforms) =>
+          chain(questions.bases, (bases) =>
+            chain(questions.runs, (runs): ProvidedFacts => ({
+              allAttested,
+              scans: new Map(wanted.sources.map(({ id }, position) => [id, scans[position] ?? NOT_ASKED])),
+              ...(platforms === undefined ? {} : { platforms }),
+              ...(bases === undefined ? {} : { bases }),
+              ...(runs === undefined ? {} : { runsAlready: runs }),
+            })),
+          ),
         ),
       ),
     );
@@ -223,9 +258,7 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
 const holds = (facts: ProvidedFacts, { request, reference, digest }: FactContext): boolean => {
   const { mode, now, policies, subject } = request;
   const judged: ImageFacts = {
-    signatures: new Map(),
-    attestations: new Map(),
-    scans: new Map(),
+    ...NO_FACTS,
     ...facts,
     digest: { status: "verified", value: digest },
   };
@@ -236,6 +269,11 @@ const holds = (facts: ProvidedFacts, { request, reference, digest }: FactContext
       (baseImages === undefined || judgeBaseImages(baseImages, judged).length === 0),
   );
 };
+
+const NO_FACTS: ImageFacts = { signatures: new Map(), attestations: new Map(), scans: new Map() };
+
+const coveredPlatforms = (outcome: ScanOutcome): readonly string[] =>
+  outcome.status === "verified" ? outcome.value.flatMap(({ digest }) => digest ?? []) : [];
 
 const heard = <T>(value: Maybe<T>): Maybe<T> => {
   if (value instanceof Promise) value.catch(() => undefined);

@@ -89,6 +89,8 @@ export type AttestationOutcome = Outcome<
 export interface ScanCoverage {
   /** `os/architecture[/variant]`. */
   readonly platform?: string;
+  /** Of the platform child: several may have one platform (`os.version`). */
+  readonly digest?: string;
   /** At least one. Several say different things of the same digest (VulnerabilityReports): the worst counts. */
   readonly reports: readonly ScanReport[];
 }
@@ -111,6 +113,11 @@ export interface BaseClaim {
   readonly digest?: string;
   /** The platform child that says so; absent: the image itself. */
   readonly platform?: string;
+}
+
+/** A platform child of an index, and all that was attested about it, by `attestationKey(predicateType, authority)`. */
+export interface AttestedPlatform extends PlatformChild {
+  readonly attested: ReadonlyMap<string, AttestationOutcome>;
 }
 
 /** Everything that was gathered about one image under one set of policies. Only what was asked for is there. */
@@ -141,6 +148,11 @@ export interface ImageFacts {
   readonly attestations: ReadonlyMap<string, AttestationOutcome>;
   /** By the same key, for rules that need all that was attested: OpenVEX, and provenance for base images. */
   readonly allAttested?: ReadonlyMap<string, AttestationOutcome>;
+  /**
+   * The platform children of an index, all of them, for the same rules; what they do not ask of a child is not there.
+   * Asked where the index itself does not say enough.
+   */
+  readonly platforms?: Outcome<readonly AttestedPlatform[]>;
   /** By `ScanSource.id`. */
   readonly scans: ReadonlyMap<string, ScanOutcome>;
   /** A Running pod of the subject's namespace runs the judged digest already; asked by `scan.runningImages: Warn`. */

@@ -2,7 +2,7 @@ import { attestationKey } from "../facts/attestationKey.ts";
 import { lackingAmong } from "../facts/buried.ts";
 import type { AuthoritySet } from "../authority.ts";
 import { compileBaseImages, type BaseImagesRule } from "../compile/rules/baseImages.ts";
-import type { BaseClaim, ImageFacts } from "../facts/facts.ts";
+import type { AttestationOutcome, BaseClaim, ImageFacts } from "../facts/facts.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import { isOurs, settledBy, withAdvice } from "../facts/unavailable.ts";
 import { shown } from "../finding/message.ts";
@@ -58,6 +58,11 @@ export function judgeBaseImages(rule: BaseImagesRule, facts: ImageFacts): RuleFi
   }
 }
 
+/** Whether the provenance of an index names no base, so that each of its platforms has to have some. */
+export function looksAtPlatforms({ authorities }: BaseImagesRule, { allAttested }: ImageFacts): boolean {
+  return authorities !== undefined && basesIn(authorities, allAttested).status === "absent";
+}
+
 function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {}): RuleFinding {
   return {
     rule: "baseImages",
@@ -67,11 +72,54 @@ function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {
   };
 }
 
-/** What the authorities' verified provenance says the image was built from. One authority that says it is enough. */
-function attestedBases({ trusted }: AuthoritySet, facts: ImageFacts): Outcome<readonly BaseClaim[]> {
-  const outcomes = trusted.flatMap(({ id }) =>
-    PROVENANCE_PREDICATES.flatMap((type) => facts.allAttested?.get(attestationKey(type, id)) ?? []),
+/**
+ * What the authorities' verified provenance says the image was built from: that of an index covers it, else every
+ * platform needs its own.
+ */
+function attestedBases(
+  authorities: AuthoritySet,
+  { allAttested, platforms }: ImageFacts,
+): Outcome<readonly BaseClaim[]> {
+  const whole = basesIn(authorities, allAttested);
+  if (whole.status !== "absent" || platforms === undefined || platforms.status === "absent") return whole;
+  if (platforms.status !== "verified") return platforms;
+  const found = platforms.value.map(({ platform, attested }) => ({
+    platform,
+    outcome: basesOfPlatform(authorities, attested),
+  }));
+  // What is wrong before what could not be told: nothing that happens to one platform softens another's.
+  for (const { platform, outcome } of found)
+    if (outcome.status === "invalid") return { ...outcome, message: `${platform}: ${outcome.message}` };
+  const unavailable = found.flatMap(({ outcome }) => (outcome.status === "unavailable" ? [outcome] : []));
+  const [first] = unavailable;
+  if (first !== undefined) return unavailable.find(isOurs) ?? first;
+  if (found.every(({ outcome }) => outcome.status === "absent")) return whole;
+  const claims = found.flatMap(({ platform, outcome }): readonly BaseClaim[] =>
+    outcome.status === "verified" ? outcome.value.map((claim) => ({ ...claim, platform })) : [{ platform }],
   );
+  return { status: "verified", value: claims };
+}
+
+function basesOfPlatform(
+  authorities: AuthoritySet,
+  attested: ReadonlyMap<string, AttestationOutcome>,
+): Outcome<readonly BaseClaim[]> {
+  // A defect of ours, which `onUnavailable` must not settle.
+  return keysOf(authorities.trusted).every((key) => attested.has(key))
+    ? basesIn(authorities, attested)
+    : { status: "unavailable", cause: "overloaded", message: "its provenance was not asked for", lasting: true };
+}
+
+function keysOf(trusted: AuthoritySet["trusted"]): readonly string[] {
+  return trusted.flatMap(({ id }) => PROVENANCE_PREDICATES.map((type) => attestationKey(type, id)));
+}
+
+/** What was attested about one digest names these bases. One authority that says it is enough. */
+function basesIn(
+  { trusted }: AuthoritySet,
+  attested: ReadonlyMap<string, AttestationOutcome> | undefined,
+): Outcome<readonly BaseClaim[]> {
+  const outcomes = keysOf(trusted).flatMap((key) => attested?.get(key) ?? []);
   const lacking = lackingAmong(outcomes);
   if (lacking !== undefined) return { status: "invalid", reason: "BaseImageUnknown", message: lacking };
   // What could not be had may name a base that the others do not.

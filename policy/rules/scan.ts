@@ -210,8 +210,11 @@ function judgeReports(
   facts: ImageFacts,
   context: ScanContext,
 ): RuleFinding[] {
-  const excused = rule.vex === undefined ? undefined : excusedByVex(rule.vex, facts, context.reference);
-  const findings = coverage.flatMap((part) => judgeCoverage(part, rule, excused, context.now));
+  const { vex } = rule;
+  const findings = coverage.flatMap((part) => {
+    const excused = vex === undefined ? undefined : excusedByVex(vex, facts, context.reference, part.digest);
+    return judgeCoverage(part, rule, excused, context.now);
+  });
   const soften = rule.runningImages === "Warn" && context.mode === "admission" && facts.runsAlready === true;
   return soften
     ? findings.map((one) => (SOFTENED_BY_RUNNING.has(one.reason) ? { ...one, atMost: "warn" } : one))

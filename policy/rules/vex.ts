@@ -22,9 +22,9 @@ export const OPENVEX_PREDICATES: readonly string[] = [
  */
 const MOST_ABOUT_ONE = 256;
 
-/** The image that is judged, as statements may name it. */
+/** The image that is judged, as statements may name it: by its digest; a platform of an index, by either of the two. */
 interface Image {
-  readonly digest: string;
+  readonly digests: readonly string[];
   readonly reference: Reference;
 }
 
@@ -36,23 +36,34 @@ interface Read extends Image {
   readonly excused: Excused;
 }
 
-/** What was read is good for as long as the attestations are the very same. */
-const read = new WeakMap<AuthoritySet, WeakMap<AttestationOutcome, Read>>();
+/** What was read, by the part that it is about, is good for as long as the attestations are the very same. */
+const read = new WeakMap<AuthoritySet, WeakMap<AttestationOutcome, Map<string, Read>>>();
 
 /**
  * What the OpenVEX statements of a policy's authorities excuse. The newest statement about a vulnerability of a package
  * decides, so a later `affected` puts it back; of two at the same time the one that does not excuse.
+ * @param platform the digest of the platform child that a report is about; absent: it is about all of the image, and
+ * what was said of one platform excuses nothing in it.
  * @returns the same function for the same evidence; undefined where there is none.
  */
 export function excusedByVex(
   authorities: AuthoritySet,
-  { digest, allAttested }: ImageFacts,
+  { digest, allAttested, platforms }: ImageFacts,
   reference: Reference,
+  platform?: string,
 ): Excused | undefined {
   if (digest?.status !== "verified") return undefined;
-  const all = authorities.trusted.flatMap(({ id }) =>
-    OPENVEX_PREDICATES.map((type) => allAttested?.get(attestationKey(type, id))),
-  );
+  const ofPlatform =
+    platform === undefined
+      ? undefined
+      : platforms?.status === "verified"
+        ? platforms.value.find((one) => one.digest === platform)
+        : undefined;
+  const keys = authorities.trusted.flatMap(({ id }) => OPENVEX_PREDICATES.map((type) => attestationKey(type, id)));
+  const said = keys.map((key) => ofPlatform?.attested.get(key));
+  // What takes an excuse back may be said of the platform alone.
+  if (platform !== undefined && said.includes(undefined)) return undefined;
+  const all = [...keys.map((key) => allAttested?.get(key)), ...said];
   const there = all.filter((outcome) => outcome !== undefined);
   // What takes an excuse back may be under it, or where nobody could look; or its author's key is not at hand.
   if (lackingAmong(there) !== undefined || there.some(({ status }) => status === "unavailable")) return undefined;
@@ -60,20 +71,23 @@ export function excusedByVex(
   const outcomes = there.filter((outcome) => outcome.status === "verified");
   const [first] = outcomes;
   if (first === undefined) return undefined;
-  const kept = read.get(authorities) ?? new WeakMap<AttestationOutcome, Read>();
-  read.set(authorities, kept);
-  const known = kept.get(first);
+  const byFirst = read.get(authorities) ?? new WeakMap<AttestationOutcome, Map<string, Read>>();
+  read.set(authorities, byFirst);
+  const kept = byFirst.get(first) ?? new Map<string, Read>();
+  byFirst.set(first, kept);
+  const digests = platform === undefined ? [digest.value] : [digest.value, platform];
+  const part = digests.join(" ");
+  const known = kept.get(part);
   if (
-    known?.digest === digest.value &&
-    known.reference.name === reference.name &&
+    known?.reference.name === reference.name &&
     known.outcomes.length === outcomes.length &&
     known.outcomes.every((outcome, index) => outcome === outcomes[index])
   )
     return known.excused;
   const statements = outcomes.flatMap(({ value }) => value.flatMap(({ predicate }) => vexStatements(predicate)));
-  const image = { digest: digest.value, reference };
+  const image = { digests, reference };
   const excused = excusedBy(statements, image);
-  kept.set(first, { ...image, outcomes, excused });
+  kept.set(part, { ...image, outcomes, excused });
   return excused;
 }
 
@@ -94,10 +108,11 @@ function isOfImages({ type }: PackageURL): boolean {
  * A product is the image where it holds the image's digest, or names its repository without one: the attestation's
  * subject has already said which image of that repository is meant.
  */
-function isImage({ id, url }: VexComponent, { digest, reference }: Image): Match {
-  if (url === undefined) return id === digest || id.endsWith(`@${digest}`) || (hasDigest(id) ? false : undefined);
+function isImage({ id, url }: VexComponent, { digests, reference }: Image): Match {
+  if (url === undefined)
+    return digests.some((digest) => id === digest || id.endsWith(`@${digest}`)) || (hasDigest(id) ? false : undefined);
   if (!isOfImages(url)) return false;
-  if (url.version !== undefined && hasDigest(url.version)) return url.version === digest;
+  if (url.version !== undefined && hasDigest(url.version)) return digests.includes(url.version);
   if (!isRepository(url, reference)) return false;
   // Which image a tag names is not known here.
   return url.version === undefined ? true : undefined;

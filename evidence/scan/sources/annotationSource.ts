@@ -14,9 +14,9 @@ const absent = (message: string): ScanOutcome => ({ status: "absent", message })
 const invalid = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanInvalid", message });
 const mismatch = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanMismatch", message });
 
-const coverage = ({ platform }: ImagePart, scans: readonly ParsedScan[]): ScanCoverage => ({
+const coverage = ({ platform, digest }: ImagePart, scans: readonly ParsedScan[]): ScanCoverage => ({
   reports: scans.map(({ report }) => report),
-  ...(platform === undefined ? {} : { platform }),
+  ...(platform === undefined ? {} : { platform, digest }),
 });
 
 /** A part's own annotation must be about that part. */

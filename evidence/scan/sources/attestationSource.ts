@@ -137,7 +137,7 @@ const aboutParts = (image: ImageParts, whole: ScanOutcome, found: readonly Found
     if (scans.status === "absent") uncovered.push(platform);
     else if (scans.scans.some((scan) => contradicts(scan, [part], image.digest)))
       return mismatch(`the attested report for ${platform} is about another image`);
-    else covered.push({ platform, reports: scans.scans.map(({ report }) => report) });
+    else covered.push({ platform, digest: part.digest, reports: scans.scans.map(({ report }) => report) });
   }
   if (uncovered.length === 0) return { status: "verified", value: covered };
   return covered.length === 0 ? whole : { status: "absent", message: `none for ${uncovered.join(", ")}` };

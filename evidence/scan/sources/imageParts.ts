@@ -14,7 +14,7 @@ const MOST_CONFIG_BYTES = 4 * 1024 * 1024;
 /** Bytes from which on parsing takes milliseconds: others get a turn in between. */
 const LARGE = 256 * 1024;
 /** Docker's official images have about ten platforms. */
-const MOST_PLATFORMS = 64;
+export const MOST_PLATFORMS = 64;
 /**
  * Annotations and labels of all platforms together, in characters. Each manifest may be 4 MiB, so that a hostile index could
  * hold a quarter of a gibibyte; four honest reports of the largest size fit.

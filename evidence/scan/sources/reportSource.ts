@@ -47,7 +47,7 @@ export const vulnerabilityReports = (
     if (found === "unlisted") return unlisted;
     if ("broken" in found && whole.length === 0)
       return { status: "invalid", reason: "ScanInvalid", message: `${child.platform}: ${found.broken}` };
-    if (!("broken" in found) && found.length > 0) covered.push({ platform: child.platform, reports: found });
+    if (!("broken" in found) && found.length > 0) covered.push({ ...child, reports: found });
   }
   // A report about the index covers all of it; what is known of its children counts all the same, or a clean report
   // that somebody wrote about the index would outvote theirs.
@@ -55,8 +55,8 @@ export const vulnerabilityReports = (
     return { status: "verified", value: [{ reports: [...whole, ...covered.flatMap(({ reports }) => reports)] }] };
   if (children.length > 0 && covered.length === children.length) return { status: "verified", value: covered };
   const missing = children
-    .map(({ platform }) => platform)
-    .filter((platform) => !covered.some((c) => c.platform === platform));
+    .filter((child) => !covered.some((one) => one.digest === child.digest))
+    .map(({ platform }) => platform);
   return {
     status: "absent",
     message: covered.length === 0 ? "none for this digest" : `none for ${missing.join(", ")}`,
