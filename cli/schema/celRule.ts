@@ -1,6 +1,6 @@
 import { Environment, type ParseResult } from "@marcbachmann/cel-js";
 import { RE2JS } from "re2js";
-import { RE2_MATCHES, redirectMatches } from "../../policy/compile/cel/celBudget.ts";
+import { own, redirectCalls } from "../../policy/compile/cel/celBudget.ts";
 
 /** Compiled once: the CRDs' rules are few, and stand in many places. */
 const programs = new Map<string, ParseResult>();
@@ -11,7 +11,7 @@ const environment = new Environment({
   limits: { maxAstNodes: 5000, maxDepth: 128, maxListElements: 512, maxMapEntries: 512, maxCallArguments: 16 },
 })
   .registerVariable("self", "dyn")
-  .registerFunction(`string.${RE2_MATCHES}(string): bool`, (text: string, expression: string) =>
+  .registerFunction(`string.${own("matches")}(string): bool`, (text: string, expression: string) =>
     matches(text, expression),
   );
 
@@ -38,7 +38,7 @@ const programOf = (expression: string): ParseResult => {
   const known = programs.get(expression);
   if (known !== undefined) return known;
   const program = environment.parse(expression);
-  redirectMatches(program.ast);
+  redirectCalls(program.ast, new Set(["matches"]));
   programs.set(expression, program);
   return program;
 };

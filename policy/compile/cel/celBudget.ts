@@ -4,16 +4,21 @@ import { celOperand } from "./celValue.ts";
 
 /**
  * What @marcbachmann/cel-js leaves open: its loops and strings have no limit, its `matches` is a backtracking
- * JavaScript expression, and it converts and compares more than CEL does. All of it is closed on the parsed tree. The
- * library's version is pinned, and the tests of `condition.test.ts` fail where a new one no longer goes through here.
+ * JavaScript expression, some functions of strings are not CEL's, and it converts and compares more than CEL does. All
+ * of it is closed on the parsed tree. The library's version is pinned, and the tests of `condition.test.ts` fail where a
+ * new one no longer goes through here.
  */
 
 /** Units of work of one evaluation; a visited node is one, and costs about 0.2 us. */
 const WORK = 500_000;
 /** Characters that one expression may be long; RE2 compiles in memory that is proportional to it. */
 const MAX_PATTERN = 1024;
-/** Name under which `string.matches` runs here. */
-export const RE2_MATCHES = "re2Matches";
+/** Begins the names under which functions of ours run in place of the library's. */
+export const OWN = "own_";
+/** The name under which a function of ours runs in place of the library's. */
+export function own(name: string): string {
+  return `${OWN}${name}`;
+}
 
 /** An evaluation used up its work: the statement is too large for the expression. */
 class BudgetError extends Error {
@@ -43,10 +48,12 @@ interface CelNode {
   evaluate: (evaluator: unknown, node: unknown, context: unknown) => unknown;
 }
 
-/** Sends `text.matches(expression)` to RE2. Before the type check. */
-export function redirectMatches(root: object): void {
+/** Sends calls of these functions to ours. Before the type check. */
+export function redirectCalls(root: object, ours: ReadonlySet<string>): void {
   for (const { op, args } of nodesOf(root)) {
-    if ((op === "rcall" || op === "call") && Array.isArray(args) && args[0] === "matches") args[0] = RE2_MATCHES;
+    if ((op !== "rcall" && op !== "call") || !Array.isArray(args)) continue;
+    const [name]: readonly unknown[] = args;
+    if (typeof name === "string" && ours.has(name)) args[0] = own(name);
   }
 }
 

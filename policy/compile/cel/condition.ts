@@ -1,5 +1,6 @@
 import { Environment, type ParseResult } from "@marcbachmann/cel-js";
-import { Budget, checkMaps, meter, RE2_MATCHES, re2Matches, redirectMatches } from "./celBudget.ts";
+import { Budget, checkMaps, meter, own, OWN, re2Matches, redirectCalls } from "./celBudget.ts";
+import { stringFunctions } from "./celStrings.ts";
 import { CelJson, unmarshal } from "./celJson.ts";
 import { celValue } from "./celValue.ts";
 
@@ -46,12 +47,21 @@ const environment = new Environment({
   .registerType("Json", CelJson)
   .registerConstant("json", "Json", new CelJson())
   .registerFunction("Json.unmarshal(string): dyn", (_: CelJson, text: string) => unmarshal(text, budget))
-  .registerFunction(`string.${RE2_MATCHES}(string): bool`, (text: string, expression: string) =>
+  .registerFunction(`string.${own("matches")}(string): bool`, (text: string, expression: string) =>
     re2Matches(text, expression, budget),
   )
-  .registerFunction(`${RE2_MATCHES}(string, string): bool`, (text: string, expression: string) =>
+  .registerFunction(`${own("matches")}(string, string): bool`, (text: string, expression: string) =>
     re2Matches(text, expression, budget),
   );
+
+for (const [name, run] of stringFunctions)
+  environment.registerFunction(`string.${own(name)}(): string`, (text: string) => {
+    budget.spend(text.length >> 4);
+    return run(text);
+  });
+
+/** What runs here in place of the library's function of that name. */
+const OURS: ReadonlySet<string> = new Set(["matches", ...stringFunctions.keys()]);
 
 /**
  * Compiles a CEL condition over `predicate`, `statement` and `image`. What does not parse, names something unknown or
@@ -62,7 +72,7 @@ export function compileCondition(expression: string, message?: string): Conditio
   try {
     program = environment.parse(expression);
     checkMaps(program.ast);
-    redirectMatches(program.ast);
+    redirectCalls(program.ast, OURS);
     const { valid, type, error } = program.check();
     if (!valid) return { status: "refused", message: summary(error) };
     if (type !== "bool" && type !== "dyn")
@@ -99,5 +109,5 @@ function summary(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const own: unknown = Reflect.get(error, "summary");
   const [line = ""] = (typeof own === "string" ? own : error.message).split("\n", 1);
-  return line.replaceAll(RE2_MATCHES, "matches");
+  return line.replaceAll(OWN, "");
 }
