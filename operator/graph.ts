@@ -32,6 +32,8 @@ export interface GraphSources {
   readonly violations: PingSource;
   readonly namespaces: PingSource;
   readonly pods: PingSource;
+  /** Generated ValidatingAdmissionPolicies; absent: none are kept. */
+  readonly admissionPolicies?: PingSource;
   /** Compiles the policies as they are now; undefined while something that they refer to is still being read. */
   readonly compile: () => PolicySet | undefined;
   /** Milliseconds between complete audits. */
@@ -66,6 +68,8 @@ export interface Effects {
   readonly statuses: () => void;
   /** Pods that the reports are about are to be judged again. */
   readonly judgeAgain: (reports: ReportChange) => void;
+  /** Generated ValidatingAdmissionPolicies may not be as they should: policies, objects, the leader or the time are others. */
+  readonly keepAdmissionPolicies: () => void;
   /** There is a newer state to audit by. */
   readonly audit: (snapshot: Snapshot) => void;
   /** This operator does not lead: nothing is written from now on. Called before `leading(false)` returns. */
@@ -85,6 +89,8 @@ export interface Graph {
   readonly trust: () => void;
   /** The webhook configurations were seen in another state than before. */
   readonly guard: () => void;
+  /** What stands of a policy in the API server itself has changed. */
+  readonly layer: () => void;
   readonly reports: (changed: ReportChange) => void;
   readonly verdict: (change: VerdictChange) => void;
   /** Totals of the audit may have changed. */
@@ -95,6 +101,9 @@ export interface Graph {
   /** Every long-lived stream, for tests: one in an error state drops values in silence. */
   readonly streams: readonly { readonly id: string; readonly getState: () => State }[];
 }
+
+/** What is not watched never changes. */
+const NEVER: PingSource = { synced: () => false, onPing: () => () => undefined };
 
 /** Long-lived streams never close by themselves, whoever comes and goes. */
 const OPEN = { closeIn: "never", closeOut: "never" } as const;
@@ -141,10 +150,12 @@ export function createGraph(sources: GraphSources): Graph {
     violations: changes("violations", sources.violations),
     namespaces: changes("namespaces", sources.namespaces),
     pods: changes("pods", sources.pods),
+    admissionPolicies: changes("admissionPolicies", sources.admissionPolicies ?? NEVER),
   };
   const leading$ = reactive(false, guarded("leading"));
   const trust$ = stream<null>(guarded("trust"));
   const guard$ = stream<null>(guarded("guard"));
+  const layer$ = stream<null>(guarded("layer"));
   const reports$ = stream<ReportChange>(guarded("reports"));
   const verdicts$ = stream<VerdictChange>(guarded("verdicts"));
   const progress$ = stream<null>(guarded("progress"));
@@ -167,7 +178,16 @@ export function createGraph(sources: GraphSources): Graph {
   );
   const policySets$ = policies$.map(() => null, guarded("policySetChanges"));
   const serving$ = merge<null, null>({ src: [policySets$, caches.namespaces], ...guarded("servingChanges") });
-  const statuses$ = merge<null, null>({ src: [policySets$, trust$, guard$, progress$], ...guarded("statusChanges") });
+  const statuses$ = merge<null, null>({
+    src: [policySets$, trust$, guard$, layer$, progress$],
+    ...guarded("statusChanges"),
+  });
+  const leadingChanges$ = leading$.map(() => null, guarded("leadingChanges"));
+  const clockTicks$ = clock$.map(() => null, guarded("clockTicks"));
+  const layers$ = merge<null, null>({
+    src: [policySets$, caches.admissionPolicies, leadingChanges$, clockTicks$],
+    ...guarded("layerChanges"),
+  });
   const notLeading$ = leading$.transform(
     filter((leading) => !leading),
     guarded("notLeading"),
@@ -194,8 +214,9 @@ export function createGraph(sources: GraphSources): Graph {
 
   const streams: Graph["streams"][number][] = [
     Object.values(caches),
-    [leading$, trust$, guard$, reports$, verdicts$, progress$, tick$, clock$, settle$, extra$],
-    [policyChanges$, policies$, policySets$, serving$, statuses$, notLeading$, due$, settled$, snapshot$],
+    [leading$, trust$, guard$, layer$, reports$, verdicts$, progress$, tick$, clock$, settle$, extra$],
+    [policyChanges$, policies$, policySets$, serving$, statuses$, leadingChanges$, clockTicks$, layers$],
+    [notLeading$, due$, settled$, snapshot$],
   ].flat();
   const effect = <T>(from: ISubscribable<T>, id: keyof Effects, listener: (value: T) => void): void => {
     const opts = guarded(id);
@@ -209,6 +230,7 @@ export function createGraph(sources: GraphSources): Graph {
     auditNow: () => extra$.next((extra += 1)),
     trust: () => trust$.next(null),
     guard: () => guard$.next(null),
+    layer: () => layer$.next(null),
     reports: (changed) => reports$.next(changed),
     verdict: (change) => verdicts$.next(change),
     progress: () => progress$.next(null),
@@ -217,6 +239,7 @@ export function createGraph(sources: GraphSources): Graph {
       effect(policies$, "reportWatch", effects.reportWatch);
       effect(serving$, "serving", effects.serving);
       effect(statuses$, "statuses", effects.statuses);
+      effect(layers$, "keepAdmissionPolicies", effects.keepAdmissionPolicies);
       effect(reports$, "judgeAgain", effects.judgeAgain);
       effect(snapshot$, "audit", effects.audit);
       effect(notLeading$, "stepDown", effects.stepDown);

@@ -1,3 +1,4 @@
+import type { PolicySpec } from "../crds/types.ts";
 import type { CompiledAuthority } from "./authority.ts";
 import type { PolicyAdvice } from "./compile/compiling.ts";
 import type { PolicyFault } from "./compile/faults.ts";
@@ -25,6 +26,8 @@ export interface CompiledPolicy extends CompiledRules {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
+  /** What it was compiled from, with the schema's defaults, and without what could not be read. */
+  readonly spec: PolicySpec;
   /**
    * Hash of the specification, of every key, certificate and root it resolved to, and of `lookAgain`: equal keys judge
    * equally.

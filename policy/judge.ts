@@ -271,10 +271,10 @@ function toFinding(
 }
 
 /**
- * Whoever reads a finding learns that it may come from a policy that is not as it was meant: it pins nothing, and lacks
- * keys.
+ * What every message of a policy that is not Ready ends with: whoever reads it learns that the policy is not as it was
+ * meant, pins nothing, and lacks keys. Empty for others.
  */
-function notReady({ name, faults }: CompiledPolicy): string {
+export function notReady({ name, faults }: CompiledPolicy): string {
   return faults.length === 0 ? "" : ` (the policy is not Ready: kubectl get isp ${name} -o wide)`;
 }
 

@@ -4,6 +4,7 @@ import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 import { conditionsOf, type ConditionNow } from "./condition.ts";
 import { timestamp } from "../../kube/timestamp.ts";
+import { enforcedByApiServer, type Layer } from "./enforcedByApiServer.ts";
 import { enforcedCondition } from "./enforced.ts";
 
 /** What the audit counted under one policy. */
@@ -24,6 +25,8 @@ export interface StatusSources {
   readonly fingerprints?: Fingerprints;
   /** Whether admission asks the webhook; absent: nobody has looked. */
   readonly guard?: GuardState;
+  /** How the policy stands in the API server itself; absent: nobody keeps it there. */
+  readonly layer?: Layer;
 }
 
 /** A status as a merge patch: `null` takes a field away. */
@@ -40,7 +43,7 @@ export function policyStatus(
   counts: PolicyCounts,
   before: PolicyStatus,
   now: number,
-  { fingerprints = literalFingerprints, guard = { status: "unknown" } }: StatusSources = {},
+  { fingerprints = literalFingerprints, guard = { status: "unknown" }, layer }: StatusSources = { layer: "off" },
 ): StatusPatch {
   const { audited, generation } = policy;
   const counted = audited && counts.auditedAt !== undefined;
@@ -49,7 +52,11 @@ export function policyStatus(
   return {
     observedGeneration: generation,
     conditions: conditionsOf(
-      [...conditions(policy), ...enforcedCondition(policy, guard, before.conditions ?? [])],
+      [
+        ...conditions(policy),
+        ...enforcedCondition(policy, guard, before.conditions ?? []),
+        ...enforcedByApiServer(layer, before.conditions ?? []),
+      ],
       before.conditions ?? [],
       generation,
       timestamp(now),

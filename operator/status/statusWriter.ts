@@ -10,6 +10,7 @@ import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecor
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 import type { Store } from "../../kube/cache/store.ts";
 import { conditionChange } from "./condition.ts";
+import type { Layer } from "./enforcedByApiServer.ts";
 import { WorkQueue } from "../../kube/workQueue/workQueue.ts";
 import { exceptionStatus, expiryNews } from "./exceptionStatus.ts";
 import {
@@ -44,6 +45,8 @@ export interface StatusWriterOptions {
   readonly onReadyChanged: (policy: PolicyRecord, ready: boolean, message: string) => void;
   /** Whether admission asks the webhook; absent: nobody looks. */
   readonly guard?: () => GuardState;
+  /** How a policy stands in the API server itself; absent: nobody keeps it there. */
+  readonly layer?: (policy: string) => Layer;
   readonly onEnforcedChanged: (policy: PolicyRecord, enforced: boolean, message: string) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -116,14 +119,21 @@ export class StatusWriter {
 
   async #writePolicy(name: string, signal: AbortSignal): Promise<void> {
     const { policies, compiled, counts, fingerprints = literalFingerprints, now } = this.#options;
-    const { guard = () => ({ status: "unknown" }), onTrustChanged, onReadyChanged, onEnforcedChanged } = this.#options;
+    const {
+      guard = () => ({ status: "unknown" }),
+      layer = () => "off",
+      onTrustChanged,
+      onReadyChanged,
+      onEnforcedChanged,
+    } = this.#options;
     const record = policies.get(name);
     const policy = compiled(name);
     // One that is not compiled yet, or in an older version, is looked at again when it is.
     if (record === undefined || policy === undefined) return;
     if (policy.uid !== record.uid || policy.generation !== record.generation) return;
     const before: PolicyStatus = record.policy.status ?? {};
-    const wanted = policyStatus(policy, counts(policy), before, now(), { fingerprints, guard: guard() });
+    const sources = { fingerprints, guard: guard(), layer: layer(name) };
+    const wanted = policyStatus(policy, counts(policy), before, now(), sources);
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecuritypolicies/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);

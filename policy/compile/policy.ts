@@ -72,6 +72,7 @@ export function compilePolicy(object: ImageSecurityPolicy, resolve: Resolve): Co
     name: metadata.name,
     uid: metadata.uid ?? "",
     generation: metadata.generation ?? 0,
+    spec,
     key: createHash("sha256")
       .update(canonicalJson([spec, resolved, ...(lookAgain === undefined ? [] : [lookAgain])]))
       .digest("hex"),

@@ -50,7 +50,12 @@ export function compileException(
     return Object.freeze<CompiledException>({ ...identity, ...NOTHING, refused: { reason: "InvalidSpec", message } });
   }
   const refused = refusalOf(spec, compiled.expires, created ?? now, maxDuration);
-  return Object.freeze<CompiledException>({ ...identity, ...compiled, ...(refused === undefined ? {} : { refused }) });
+  return Object.freeze<CompiledException>({
+    ...identity,
+    spec,
+    ...compiled,
+    ...(refused === undefined ? {} : { refused }),
+  });
 }
 
 type Covered = Omit<CompiledException, "name" | "uid" | "generation" | "key" | "refused">;

@@ -1,3 +1,4 @@
+import type { ExceptionSpec } from "../../crds/types.ts";
 import type { ImagePattern } from "../image/pattern.ts";
 import type { RuleName } from "../finding/finding.ts";
 import type { ImageUse, Subject } from "../subject/subject.ts";
@@ -10,6 +11,8 @@ export interface CompiledException {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
+  /** What it was compiled from; absent where that could not be read. */
+  readonly spec?: ExceptionSpec;
   /** Equal keys silence the same for as long. */
   readonly key: string;
   /** Milliseconds since the epoch: from then on it silences nothing. */

@@ -1,6 +1,16 @@
 import { compileGlob } from "./glob.ts";
 import { HUB, HUB_ALIASES, isPort } from "./host.ts";
 
+/** A host with wildcards, part by part. */
+export interface HostGlob {
+  /** Lower-case, each a glob. */
+  readonly labels: readonly string[];
+  /** Empty: a host without one. */
+  readonly port: string;
+  /** It fits one of Docker Hub's names, and so docker.io. */
+  readonly fitsHub: boolean;
+}
+
 /**
  * A host with wildcards: `*` within one label. Ports are literal; a glob without one means hosts without one. A glob
  * that fits any of Docker Hub's names fits docker.io, so that `*.docker.io` in a deny list means what it says.
@@ -8,7 +18,7 @@ import { HUB, HUB_ALIASES, isPort } from "./host.ts";
 export function compileHostGlob(
   written: string,
 ):
-  | { readonly status: "ok"; readonly matches: (registry: string) => boolean }
+  | { readonly status: "ok"; readonly form: HostGlob; readonly matches: (registry: string) => boolean }
   | { readonly status: "fault"; readonly message: string } {
   const colon = written.indexOf(":");
   const port = colon < 0 ? "" : written.slice(colon + 1);
@@ -29,7 +39,8 @@ export function compileHostGlob(
     return parts.length === globs.length && globs.every((matches, index) => matches(parts[index] ?? ""));
   };
   const fitsHub = [HUB, ...HUB_ALIASES].some(fits);
-  return { status: "ok", matches: (registry) => (registry === HUB ? fitsHub : fits(registry)) };
+  const form = { labels, port: wantedPort, fitsHub };
+  return { status: "ok", form, matches: (registry) => (registry === HUB ? fitsHub : fits(registry)) };
 }
 
 function fault(message: string): { readonly status: "fault"; readonly message: string } {

@@ -1,5 +1,5 @@
 import { compileGlob } from "./glob.ts";
-import { compileHostGlob } from "./hostGlob.ts";
+import { compileHostGlob, type HostGlob } from "./hostGlob.ts";
 import { HUB, isHostLike, isPort, parseHost } from "./host.ts";
 import { compilePath } from "./pathGlob.ts";
 import type { Reference } from "./reference.ts";
@@ -13,7 +13,20 @@ export interface ImagePattern {
   readonly literalHost?: string;
   /** The host may be any: the pattern names no registry in particular. */
   readonly everyHost: boolean;
+  readonly form: PatternForm;
   readonly matches: (reference: Reference) => boolean;
+}
+
+/** What a pattern says, part by part, for whoever has to say it in another language. */
+export interface PatternForm {
+  readonly host:
+    | { readonly type: "any" }
+    | { readonly type: "literal"; readonly host: string }
+    | ({ readonly type: "glob" } & HostGlob);
+  /** The segments of the repository, with `library/` where a pattern for Docker Hub implies it; absent: any. */
+  readonly path?: readonly string[];
+  /** A glob over the tag; absent: any, and none. */
+  readonly tag?: string;
 }
 
 export type ParsedPattern =
@@ -21,6 +34,7 @@ export type ParsedPattern =
   | { readonly status: "fault"; readonly message: string };
 
 interface HostPart {
+  readonly form: PatternForm["host"];
   readonly literalHost?: string;
   readonly everyHost: boolean;
   readonly matches: (registry: string) => boolean;
@@ -29,7 +43,7 @@ interface HostPart {
 type Part<T> = { readonly status: "ok"; readonly value: T } | { readonly status: "fault"; readonly message: string };
 
 const MAX_WRITTEN = 512;
-const EVERY_HOST: HostPart = { everyHost: true, matches: () => true };
+const EVERY_HOST: HostPart = { form: { type: "any" }, everyHost: true, matches: () => true };
 
 /**
  * Compiles an image pattern. It is normalised as a reference is and anchored at both ends; `*` stays within one segment
@@ -51,18 +65,28 @@ export function parsePattern(text: string): ParsedPattern {
     text,
     everyHost: host.everyHost,
     ...(host.literalHost === undefined ? {} : { literalHost: host.literalHost }),
+    form: {
+      host: host.form,
+      ...(path === undefined ? {} : { path: path.segments }),
+      ...(tag === undefined ? {} : { tag: tag.glob }),
+    },
     matches: (reference) =>
       host.matches(reference.registry) &&
-      (path === undefined || pathMatches(path, host, reference)) &&
-      (tag === undefined || tagMatches(tag, reference)),
+      (path === undefined || pathMatches(path.matches, host, reference)) &&
+      (tag === undefined || tagMatches(tag.matches, reference)),
   };
   return { status: "ok", pattern: Object.freeze(pattern) };
 }
 
 interface Parts {
   readonly host: HostPart;
-  readonly path?: (repository: string) => boolean;
-  readonly tag?: (tag: string) => boolean;
+  readonly path?: { readonly segments: readonly string[]; readonly matches: (repository: string) => boolean };
+  readonly tag?: TagPart;
+}
+
+interface TagPart {
+  readonly glob: string;
+  readonly matches: (tag: string) => boolean;
 }
 
 /** No slash: a whole registry, or everything. */
@@ -103,11 +127,15 @@ function hostAndPath(text: string, slash: number): Part<Parts> {
   // `**` as the first part is a host and any number of segments behind it.
   const segments = first === "**" ? ["**", ...written.split("/")] : written.split("/");
   // Docker Hub implies library/ for a repository of one part, in a pattern as in a reference.
-  const path = compilePath(
-    host.value.literalHost === HUB && segments.length === 1 && written !== "**" ? ["library", ...segments] : segments,
-  );
+  const implied = host.value.literalHost === HUB && segments.length === 1 && written !== "**";
+  const whole = implied ? ["library", ...segments] : segments;
+  const path = compilePath(whole);
   if (path.status === "fault") return path;
-  return ok({ host: host.value, path: path.matches, ...(tag === undefined ? {} : { tag: tag.value }) });
+  return ok({
+    host: host.value,
+    path: { segments: whole, matches: path.matches },
+    ...(tag === undefined ? {} : { tag: tag.value }),
+  });
 }
 
 function compileHost(written: string): Part<HostPart> {
@@ -115,16 +143,18 @@ function compileHost(written: string): Part<HostPart> {
     const parsed = parseHost(written);
     if (parsed.status === "fault") return parsed;
     const { host } = parsed;
-    return ok({ literalHost: host, everyHost: false, matches: (registry) => registry === host });
+    const form = { type: "literal", host } as const;
+    return ok({ form, literalHost: host, everyHost: false, matches: (registry) => registry === host });
   }
   const glob = compileHostGlob(written);
-  return glob.status === "fault" ? glob : ok({ everyHost: false, matches: glob.matches });
+  if (glob.status === "fault") return glob;
+  return ok({ form: { type: "glob", ...glob.form }, everyHost: false, matches: glob.matches });
 }
 
-function compileTag(glob: string): Part<(tag: string) => boolean> {
+function compileTag(glob: string): Part<TagPart> {
   if (!/^[A-Za-z0-9_*][A-Za-z0-9_.*-]{0,127}$/.test(glob))
     return fault(`${JSON.stringify(glob)} is not a tag, nor a glob over tags`);
-  return ok(compileGlob(glob));
+  return ok({ glob, matches: compileGlob(glob) });
 }
 
 /**

@@ -72,7 +72,8 @@ function lookalikesOf(list: PatternList): (registry: string) => Lookalike | unde
   return fresh;
 }
 
-function allowedText({ patterns }: PatternList): string {
+/** What a list allows, in words. */
+export function allowedText({ patterns }: PatternList): string {
   return patterns.length === 0 ? "no registry is allowed" : `allowed: ${listed(patterns.map(({ text }) => text))}`;
 }
 

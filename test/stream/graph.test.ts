@@ -44,6 +44,7 @@ const NO_EFFECTS: Effects = {
   reportWatch: () => undefined,
   serving: () => undefined,
   statuses: () => undefined,
+  keepAdmissionPolicies: () => undefined,
   judgeAgain: () => undefined,
   audit: () => undefined,
   stepDown: () => undefined,

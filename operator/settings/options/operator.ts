@@ -60,6 +60,14 @@ export const manageWebhooks: Setting<boolean> = toggle("--manage-webhooks", {
   description: "Write the webhook configurations. With false someone else writes them.",
 });
 
+export const admissionPolicies: Setting<"Off" | "Registries"> = choice("--admission-policies", {
+  fallback: "Off",
+  values: ["Off", "Registries"],
+  description:
+    "Registries: keep a ValidatingAdmissionPolicy for each policy that denies, over registries and the form of digests. " +
+    "It holds without the webhook; docs/without-the-webhook.md.",
+});
+
 export const metricsHost: Setting<string> = text("--metrics-host <TEXT>", {
   fallback: "0.0.0.0",
   description: "Address the metrics listen on.",

@@ -1,0 +1,76 @@
+import type { V1ValidatingAdmissionPolicy, V1ValidatingAdmissionPolicyBinding } from "@kubernetes/client-node";
+import type { AdmissionRules } from "../../policy/admissionPolicies/compile.ts";
+import { SHAPES } from "../../webhook/configurations/shapes.ts";
+
+/** A ValidatingAdmissionPolicy and its binding, of one name. */
+export interface AdmissionPolicyPair {
+  readonly policy: V1ValidatingAdmissionPolicy;
+  readonly binding: V1ValidatingAdmissionPolicyBinding;
+}
+
+export interface PairOptions {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Names of the namespaces that the webhook leaves out, too. */
+  readonly excludeNamespaces: readonly string[];
+  /** What it goes with; absent in files. */
+  readonly owner?: { readonly kind: string; readonly name: string; readonly uid: string };
+}
+
+export const API_VERSION = "admissionregistration.k8s.io/v1";
+export const POLICY_KIND = "ValidatingAdmissionPolicy";
+export const BINDING_KIND = "ValidatingAdmissionPolicyBinding";
+
+/**
+ * The objects for what was said in CEL. `failurePolicy: Ignore`: where an expression fails, such as by its cost, the
+ * answer is the webhook's, and nothing is refused that it would admit.
+ */
+export function pairOf(
+  rules: AdmissionRules,
+  { name, labels, excludeNamespaces, owner }: PairOptions,
+): AdmissionPolicyPair {
+  const metadata = {
+    name,
+    labels: { ...labels },
+    ...(owner === undefined
+      ? {}
+      : {
+          ownerReferences: [
+            { apiVersion: "imagesecurity.dev/v1", ...owner, controller: true, blockOwnerDeletion: false },
+          ],
+        }),
+  };
+  const { expression, messageExpression, message } = rules.validation;
+  return {
+    policy: {
+      apiVersion: API_VERSION,
+      kind: POLICY_KIND,
+      metadata,
+      spec: {
+        failurePolicy: "Ignore",
+        matchConstraints: {
+          matchPolicy: "Equivalent",
+          namespaceSelector: {
+            matchExpressions: [
+              {
+                key: "kubernetes.io/metadata.name",
+                operator: "NotIn",
+                values: [...new Set(excludeNamespaces)].toSorted(),
+              },
+            ],
+          },
+          resourceRules: SHAPES.flatMap((shape) => shape.rules.map((rule) => ({ ...rule }))),
+        },
+        matchConditions: rules.matchConditions.map((condition) => ({ ...condition })),
+        variables: rules.variables.map((variable) => ({ ...variable })),
+        validations: [{ expression, messageExpression, message, reason: "Forbidden" }],
+      },
+    },
+    binding: {
+      apiVersion: API_VERSION,
+      kind: BINDING_KIND,
+      metadata,
+      spec: { policyName: name, validationActions: ["Deny"] },
+    },
+  };
+}

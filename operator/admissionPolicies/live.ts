@@ -1,0 +1,82 @@
+import { fieldsOf, listOf, type JsonObject } from "../../json/fields.ts";
+import { Reflector } from "../../kube/cache/reflector.ts";
+import type { KubeClient } from "../../kube/kubeClient.ts";
+import type { Log } from "../../kube/log.ts";
+import { labelsOf, metadataOf } from "../../kube/object.ts";
+import type { PingSource } from "../graph.ts";
+import { API_VERSION, BINDING_KIND, POLICY_KIND } from "./generate.ts";
+import { MANAGED_BY } from "./wanted.ts";
+
+export type LiveKind = typeof POLICY_KIND | typeof BINDING_KIND;
+
+/** An object as it stands in the API server. Of those of others only the name is kept. */
+export interface LiveObject {
+  readonly resourceVersion: string;
+  /** It has our label, or is owned by a policy of ours. */
+  readonly ours: boolean;
+  readonly metadata: JsonObject;
+  readonly spec: unknown;
+}
+
+/** The ValidatingAdmissionPolicies and bindings of the cluster. */
+export interface LiveObjects extends PingSource {
+  readonly get: (kind: LiveKind, name: string) => LiveObject | undefined;
+  /** Names of those that are ours. */
+  readonly ours: (kind: LiveKind) => readonly string[];
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+}
+
+export const collectionOf = (kind: LiveKind): string =>
+  `/apis/${API_VERSION}/${kind === POLICY_KIND ? "validatingadmissionpolicies" : "validatingadmissionpolicybindings"}`;
+
+/** Watches all of them: RBAC and field selectors cannot tell those of one label. */
+export function createLiveObjects(options: {
+  readonly client: KubeClient;
+  readonly log: Log;
+  readonly onAlive: (resource: string, now: number) => void;
+}): LiveObjects {
+  const watch = (kind: LiveKind): Reflector<LiveObject> => {
+    const resource = collectionOf(kind).slice(collectionOf(kind).lastIndexOf("/") + 1);
+    return new Reflector<LiveObject>({
+      resource,
+      client: options.client,
+      log: options.log,
+      onAlive: (now) => options.onAlive(resource, now),
+      path: collectionOf(kind),
+      pageSize: 50,
+      project: liveObject,
+    });
+  };
+  const watches = { [POLICY_KIND]: watch(POLICY_KIND), [BINDING_KIND]: watch(BINDING_KIND) };
+  const all = Object.values(watches);
+  return {
+    get: (kind, name) => watches[kind].store.get(name),
+    ours: (kind) => [...watches[kind].store.entries()].filter(([, { ours }]) => ours).map(([name]) => name),
+    synced: () => all.every((one) => one.synced()),
+    onPing: (listener) => {
+      const forget = all.map((one) => one.onPing(listener));
+      return () => forget.forEach((one) => one());
+    },
+    start: () => all.forEach((one) => one.start()),
+    stop: async () => {
+      await Promise.all(all.map((one) => one.stop()));
+    },
+  };
+}
+
+export function liveObject(object: unknown): LiveObject {
+  const { resourceVersion } = metadataOf(object);
+  const metadata = fieldsOf(fieldsOf(object)["metadata"]);
+  const [[label, value] = ["", ""]] = Object.entries(MANAGED_BY);
+  // Who takes the label away does not free the object.
+  const ours = labelsOf(metadata["labels"])[label] === value || listOf(metadata["ownerReferences"]).some(isPolicy);
+  return ours ? { resourceVersion, ours, metadata, spec: fieldsOf(object)["spec"] } : { ...OTHERS, resourceVersion };
+}
+
+const OTHERS = { ours: false, metadata: {}, spec: undefined } as const;
+
+function isPolicy(reference: unknown): boolean {
+  const { apiVersion, kind } = fieldsOf(reference);
+  return apiVersion === "imagesecurity.dev/v1" && kind === "ImageSecurityPolicy";
+}

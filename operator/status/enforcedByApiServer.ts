@@ -1,0 +1,20 @@
+import type { Condition } from "../../crds/types.ts";
+import type { Kept } from "../admissionPolicies/keeper.ts";
+import type { ConditionNow } from "./condition.ts";
+
+const TYPE = "EnforcedByAPIServer";
+
+/** How a policy stands in the API server itself; `off`: nobody keeps it there. */
+export type Layer = "off" | Kept | undefined;
+
+/**
+ * The condition that says what holds when the webhook is gone, and what does not. While it is not known, what was said
+ * before stays.
+ */
+export function enforcedByApiServer(layer: Layer, before: readonly Condition[]): readonly ConditionNow[] {
+  if (layer === "off") return [];
+  if (layer === undefined) return before.filter(({ type }) => type === TYPE);
+  if (layer.status === "none") return [{ type: TYPE, status: "False", reason: layer.reason, message: layer.message }];
+  const message = `ValidatingAdmissionPolicy ${layer.name} holds without the webhook; left to the webhook: ${layer.left.join("; ")}`;
+  return [{ type: TYPE, status: "True", reason: "Kept", message }];
+}

@@ -1,0 +1,46 @@
+import type { ImagePattern } from "../image/pattern.ts";
+import { anyOf, grouped, text, type Variable } from "./cel.ts";
+import { matches, matchesAny } from "./patterns.ts";
+
+/** What a list of patterns became: variables, and a condition over the image `i` that asks them. */
+export interface Said {
+  readonly variables: readonly Variable[];
+  readonly condition: string;
+}
+
+/** A CEL expression per pattern is at most about this much longer than the pattern itself. */
+const AROUND = 120;
+
+/**
+ * The images that one of the patterns matches, in a variable; several where the list is long.
+ *
+ * @param where CEL: whether the list counts at all.
+ */
+export function listVariables(name: string, patterns: readonly ImagePattern[], where = "true"): Said {
+  if (patterns.length === 0) return { variables: [], condition: "false" };
+  const variables = grouped(patterns, lengthOf).map((group, index) => {
+    const images = `variables.readable.filter(i, ${matchesAny(group)}).map(i, i.image)`;
+    return { name: nameOf(name, index), expression: where === "true" ? images : `${where} ? ${images} : []` };
+  });
+  return { variables, condition: anyOf(variables.map((one) => `i.image in variables.${one.name}`)) };
+}
+
+/** The texts of the patterns that match the first refused image, in the order of the policy, in one variable. */
+export function textVariables(name: string, patterns: readonly ImagePattern[]): readonly Variable[] {
+  const parts = grouped(patterns, (pattern) => lengthOf(pattern) + pattern.text.length).map((group, index) => ({
+    name: nameOf(`${name}Part`, index),
+    expression: `variables.first.map(i, [${group.map((one) => `${matches(one)} ? ${text(one.text)} : ""`).join(", ")}])[0]`,
+  }));
+  if (parts.length === 0) return [];
+  const joined = parts.map((part) => `variables.${part.name}`).join(" + ");
+  return [...parts, { name, expression: `(${joined}).filter(found, found != "")` }];
+}
+
+/** Regular expressions escape dots, and say twice what a star is. */
+function lengthOf({ text }: ImagePattern): number {
+  return AROUND + 2 * text.length;
+}
+
+function nameOf(name: string, index: number): string {
+  return index === 0 ? name : `${name}${index + 1}`;
+}
