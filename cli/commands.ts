@@ -18,6 +18,10 @@ export const COMMANDS: Readonly<Record<string, LazyCommand>> = {
     about: "write digests in place of tags, in manifests, kustomizations and the values of charts",
     load: async () => (await import("./migrate/command.ts")).migrateCommand(),
   },
+  export: {
+    about: "write what policies refuse for an API server to enforce by itself",
+    load: async () => (await import("./export/command.ts")).exportCommand(),
+  },
   completion: {
     about: "print what a shell reads to complete commands and flags",
     load: async () => (await import("./completion.ts")).completionCommand(COMMANDS),

@@ -422,7 +422,7 @@ export interface Audit {
 export interface PolicyStatus {
   /** The generation of the policy that this status is about. */
   readonly observedGeneration?: number;
-  /** Ready: everything that the policy refers to could be read and understood. Enforced: admission asks the operator about every image; where it does not, the message says why and what to do. ForgeableSource, ScanAfterAdmission: what the policy's author should know. */
+  /** Ready: everything that the policy refers to could be read and understood. Enforced: admission asks the operator about every image; where it does not, the message says why and what to do. EnforcedByAPIServer (with --admission-policies=Registries): what the API server itself refuses, also when the operator is gone, and what not. ForgeableSource, ScanAfterAdmission: what the policy's author should know. */
   readonly conditions?: readonly Condition[];
   /** What is trusted right now. The Event TrustChanged tells of changes. */
   readonly authorities?: readonly AuthorityStatus[];

@@ -21,6 +21,7 @@ import type { Settings } from "./settings/settings.ts";
 import type { GuardState } from "../webhook/guard/guardState.ts";
 import type { EventReason } from "./status/eventReasons.ts";
 import type { Fingerprints } from "./status/policyStatus.ts";
+import type { Layer } from "./status/enforcedByApiServer.ts";
 import { StatusWriter } from "./status/statusWriter.ts";
 import { ViolationKeeper } from "./violations/violationKeeper.ts";
 import { within } from "../async/signals.ts";
@@ -35,6 +36,8 @@ export interface ReconcilerOptions {
   readonly fingerprints?: Fingerprints;
   /** Whether admission asks the webhook, as it was seen last; absent: nobody looks. */
   readonly guard?: () => GuardState;
+  /** How a policy stands in the API server itself; absent: nobody keeps it there. */
+  readonly layer?: (policy: string) => Layer;
   readonly leadership: Leadership;
   /** Resolves when the evidence that is kept in caches is known; audits wait a few seconds for it. */
   readonly prepared: () => Promise<void>;
@@ -124,6 +127,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }),
     ...(options.fingerprints && { fingerprints: options.fingerprints }),
     ...(options.guard && { guard: options.guard }),
+    ...(options.layer && { layer: options.layer }),
     exception: (name) => options.policies()?.exceptions.find((exception) => exception.name === name),
     silencedBy: (exception) => auditor.silencedBy(exception),
     onExpiring: ({ name, uid }, message) =>

@@ -6,6 +6,7 @@ import { RecentlyClean } from "../engine/recentlyClean.ts";
 import { createReview } from "../engine/review.ts";
 import type { CompiledPolicy } from "../policy/compiledPolicy.ts";
 import { namespacesLeftOut, startAdmission } from "./admission.ts";
+import { keepAdmissionPolicies, watchAdmissionPolicies } from "./admissionPolicies/start.ts";
 import { startDenialSink } from "./denials/startDenialSink.ts";
 import { createExposure } from "./audit/exposure.ts";
 import { createScanAges } from "./audit/scanAges.ts";
@@ -100,6 +101,8 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   stack.defer(() => references.stop());
   const { policies, exceptions, violations, namespaces, pods } = caches;
   const namespaceNames = { has: (name: string) => namespaces.store.get(name) !== undefined };
+  const admissionPolicies = watchAdmissionPolicies(settings, { client, log, onAlive: metrics.watchAlive });
+  stack.defer(() => admissionPolicies?.stop());
   const graph = createGraph({
     policies,
     references,
@@ -107,6 +110,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     violations,
     namespaces,
     pods,
+    ...(admissionPolicies === undefined ? {} : { admissionPolicies }),
     compile: createPolicyCompiler({
       policies: () => policies.store.values(),
       exceptions: createExceptionCompiler({
@@ -207,6 +211,15 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     log,
   });
   const leftOut = new Set(namespacesLeftOut(settings));
+  const layer = keepAdmissionPolicies(admissionPolicies, {
+    client,
+    policies: graph.policies,
+    excludeNamespaces: namespacesLeftOut(settings),
+    leadership: elector,
+    onChange: graph.layer,
+    now,
+    log,
+  });
   const reconciler = createReconciler({
     client,
     caches,
@@ -215,6 +228,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     leadership: elector,
     fingerprints: evidence.fingerprints,
     guard: admission.guard,
+    layer: layer.layer,
     prepared: reports.untilKnown,
     onVerdict: graph.verdict,
     onProgress: graph.progress,
@@ -255,17 +269,21 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
         .catch((error: unknown) => log.error("VulnerabilityReports", { error: messageOf(error) })),
     serving: admission.servingChanged,
     statuses: reconciler.refreshStatuses,
+    keepAdmissionPolicies: layer.refresh,
     judgeAgain: (changed) => reconciler.concern((pod) => changed === "all" || podRuns(pod, changed)),
     audit: consumer.push,
-    stepDown: () =>
-      void reconciler.reset().catch((error: unknown) => log.error("stepping down failed", { error: messageOf(error) })),
+    stepDown: () => {
+      layer.reset();
+      void reconciler.reset().catch((error: unknown) => log.error("stepping down failed", { error: messageOf(error) }));
+    },
     keepViolations: reconciler.keepViolations,
   });
   // In this order at the end: no new requests, no new writes, the lease given back, then all that they need.
   stack.defer(async () => {
-    await Promise.all([admission.stop(), reconciler.stop().then(() => elector.stop())]);
+    await Promise.all([admission.stop(), Promise.all([reconciler.stop(), layer.stop()]).then(() => elector.stop())]);
   });
   caches.start();
+  admissionPolicies?.start();
   serviceRanges.start();
   elector.start();
 

@@ -43,7 +43,7 @@ export function policyStatus(
   counts: PolicyCounts,
   before: PolicyStatus,
   now: number,
-  { fingerprints = literalFingerprints, guard = { status: "unknown" }, layer }: StatusSources = { layer: "off" },
+  { fingerprints = literalFingerprints, guard = { status: "unknown" }, layer = "off" }: StatusSources = {},
 ): StatusPatch {
   const { audited, generation } = policy;
   const counted = audited && counts.auditedAt !== undefined;

@@ -244,6 +244,7 @@ describe("settings", () => {
       leaseRetry: "1s",
       logLevel: "warn",
       logFormat: "text",
+      admissionPolicies: "Registries",
       registryMirror: "a.io=http://x",
       registryPlainHttp: "a.io",
       registryCa: "x",
