@@ -78,8 +78,7 @@ const withoutKeys = (policy: CompiledPolicy): CompiledPolicy => ({
   faults: policy.faults.filter(({ reason }) => reason !== "ReferenceNotFound" && reason !== "NamespaceNotTrusted"),
 });
 
-const fileOf = ({ policy }: AdmissionPolicyPair): string =>
-  `${(policy.metadata?.name ?? "").slice(0, -SUFFIX.length)}.yaml`;
+const fileOf = ({ policy }: AdmissionPolicyPair): string => `${policy.metadata.name.slice(0, -SUFFIX.length)}.yaml`;
 
 /** One file for both: neither is ever read without the other. */
 const contentOf = ({ policy, binding }: AdmissionPolicyPair): string =>

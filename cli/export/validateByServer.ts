@@ -11,10 +11,10 @@ const COLLECTION = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpol
  */
 export const validateByServer = async (client: KubeClient, pairs: readonly AdmissionPolicyPair[]): Promise<void> => {
   for (const { policy, binding } of pairs) {
-    const name = `export-${(policy.metadata?.name ?? "").replace(/\.static\.k8s\.io$/, "")}`;
+    const name = `export-${policy.metadata.name.replace(/\.static\.k8s\.io$/, "")}`;
     const objects = [
       ["ies", { ...policy, metadata: { name } }],
-      ["ybindings", { ...binding, metadata: { name }, spec: { ...binding.spec, policyName: name } }],
+      ["ybindings", { ...binding, metadata: { name }, spec: { policyName: name, validationActions: ["Deny"] } }],
     ] as const;
     for (const [rest, body] of objects) {
       const { status, body: answer } = await client
@@ -27,7 +27,7 @@ export const validateByServer = async (client: KubeClient, pairs: readonly Admis
       throw new UsageError(
         status === 403
           ? `what would be written is validated as a dry run, and the kubeconfig's user may not do that: ${message}`
-          : `the API server would not take ${policy.metadata?.name ?? ""}, and nothing is written: ${message}`,
+          : `the API server would not take ${policy.metadata.name}, and nothing is written: ${message}`,
       );
     }
   }

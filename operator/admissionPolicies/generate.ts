@@ -1,11 +1,22 @@
-import type { V1ValidatingAdmissionPolicy, V1ValidatingAdmissionPolicyBinding } from "@kubernetes/client-node";
+import type { V1ValidatingAdmissionPolicyBindingSpec, V1ValidatingAdmissionPolicySpec } from "@kubernetes/client-node";
 import type { AdmissionRules } from "../../policy/admissionPolicies/compile.ts";
 import { SHAPES } from "../../webhook/configurations/shapes.ts";
 
 /** A ValidatingAdmissionPolicy and its binding, of one name. */
 export interface AdmissionPolicyPair {
-  readonly policy: V1ValidatingAdmissionPolicy;
-  readonly binding: V1ValidatingAdmissionPolicyBinding;
+  readonly policy: GeneratedObject<V1ValidatingAdmissionPolicySpec>;
+  readonly binding: GeneratedObject<V1ValidatingAdmissionPolicyBindingSpec>;
+}
+
+export interface GeneratedObject<Spec> {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly object[];
+  };
+  readonly spec: Spec;
 }
 
 export interface PairOptions {
@@ -59,7 +70,7 @@ export function pairOf(
               },
             ],
           },
-          resourceRules: SHAPES.flatMap((shape) => shape.rules.map((rule) => ({ ...rule }))),
+          resourceRules: SHAPES.flatMap(({ rules: own }) => [...own]),
         },
         matchConditions: rules.matchConditions.map((condition) => ({ ...condition })),
         variables: rules.variables.map((variable) => ({ ...variable })),

@@ -70,7 +70,7 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
 
   /** Why the object cannot stand; undefined: it does. Rejects where it is to be tried again. */
   const put = async (kind: LiveKind, object: Object, signal: AbortSignal): Promise<Kept | undefined> => {
-    const name = object.metadata?.name ?? "";
+    const name = object.metadata.name;
     const before = live.get(kind, name);
     if (before !== undefined && !before.ours)
       return none("NameTaken", `${kind} ${name} is somebody else's: remove it, so that the operator's own can stand`);
@@ -163,8 +163,8 @@ function isAsWanted({ metadata, spec }: LiveObject, { metadata: own, spec: wante
   const labels = labelsOf(metadata["labels"]);
   return (
     isSame(spec, wanted) &&
-    Object.entries(own?.labels ?? {}).every(([name, value]) => labels[name] === value) &&
-    isSame(metadata["ownerReferences"], own?.ownerReferences)
+    Object.entries(own.labels ?? {}).every(([name, value]) => labels[name] === value) &&
+    isSame(metadata["ownerReferences"], own.ownerReferences)
   );
 }
 
@@ -175,7 +175,7 @@ function withVersion(object: Object, { metadata, resourceVersion }: LiveObject):
       ...object.metadata,
       resourceVersion,
       annotations: metadata["annotations"],
-      labels: { ...labelsOf(metadata["labels"]), ...object.metadata?.labels },
+      labels: { ...labelsOf(metadata["labels"]), ...object.metadata.labels },
     },
   };
 }

@@ -21,10 +21,13 @@ export const MOST_PLACES = 64;
 
 /** CEL, without variables: the object names few enough images. */
 export const HAS_FEW_IMAGES: string = `[${podOf("object")}].all(pod, ${[
-  ...["containers", "initContainers", "ephemeralContainers", "volumes"].map(
-    (list) => `pod.?spec.?${list}.orValue([]).size()`,
-  ),
-].join(" + ")} <= ${MOST_PLACES})`;
+  "containers",
+  "initContainers",
+  "ephemeralContainers",
+  "volumes",
+]
+  .map((list) => `pod.?spec.?${list}.orValue([]).size()`)
+  .join(" + ")} <= ${MOST_PLACES})`;
 
 const MIRROR = text("kubernetes.io/config.mirror");
 

@@ -41,7 +41,14 @@ export const generated = (
   const namespaceSelector = { matchLabels: { "kubernetes.io/metadata.name": namespace } };
   return {
     ...pair,
-    binding: { ...pair.binding, spec: { ...pair.binding.spec, matchResources: { namespaceSelector } } },
+    binding: {
+      ...pair.binding,
+      spec: {
+        policyName: pair.policy.metadata.name,
+        validationActions: ["Deny"],
+        matchResources: { namespaceSelector },
+      },
+    },
   };
 };
 
@@ -68,8 +75,8 @@ export const install = async (
   );
   return async () => {
     for (const { policy, binding } of all) {
-      await client.request("DELETE", `${COLLECTION}ies/${policy.metadata?.name ?? ""}`);
-      await client.request("DELETE", `${COLLECTION}ybindings/${binding.metadata?.name ?? ""}`);
+      await client.request("DELETE", `${COLLECTION}ies/${policy.metadata.name}`);
+      await client.request("DELETE", `${COLLECTION}ybindings/${binding.metadata.name}`);
     }
     await eventually(
       async () =>
