@@ -21,7 +21,7 @@ import type { Settings } from "./settings/settings.ts";
 import type { GuardState } from "../webhook/guard/guardState.ts";
 import type { EventReason } from "./status/eventReasons.ts";
 import type { Fingerprints } from "./status/policyStatus.ts";
-import type { Layer } from "./status/enforcedByApiServer.ts";
+import type { Layer } from "./admissionPolicies/layer.ts";
 import { StatusWriter } from "./status/statusWriter.ts";
 import { ViolationKeeper } from "./violations/violationKeeper.ts";
 import { within } from "../async/signals.ts";

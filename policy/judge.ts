@@ -4,7 +4,7 @@ import { settledBy, withAdvice } from "./facts/unavailable.ts";
 import type { Exempt } from "./exceptions/exempt.ts";
 import type { ImageFacts } from "./facts/facts.ts";
 import type { EnforcementAction, Finding, FindingAction, RuleFinding, RuleName } from "./finding/finding.ts";
-import { message } from "./finding/message.ts";
+import { message, notReady } from "./finding/message.ts";
 import { digestAdvice } from "./image/digestAdvice.ts";
 import type { Reference } from "./image/reference.ts";
 import { contentReason } from "./rules/digest.ts";
@@ -268,14 +268,6 @@ function toFinding(
     action: actionOf(policy, action, found),
     message: `${message(policy.name, image, found.reason, found.detail)}${notReady(policy)}`,
   };
-}
-
-/**
- * What every message of a policy that is not Ready ends with: whoever reads it learns that the policy is not as it was
- * meant, pins nothing, and lacks keys. Empty for others.
- */
-export function notReady({ name, faults }: CompiledPolicy): string {
-  return faults.length === 0 ? "" : ` (the policy is not Ready: kubectl get isp ${name} -o wide)`;
 }
 
 /**

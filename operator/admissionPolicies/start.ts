@@ -3,7 +3,7 @@ import type { Leadership } from "../../kube/leaderElection/leadership.ts";
 import type { Log } from "../../kube/log.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Layer } from "../status/enforcedByApiServer.ts";
+import type { Layer } from "./layer.ts";
 import { createKeeper } from "./keeper.ts";
 import { createLiveObjects, type LiveObjects } from "./live.ts";
 import { createWanted } from "./wanted.ts";

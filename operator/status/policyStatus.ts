@@ -4,7 +4,7 @@ import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 import { conditionsOf, type ConditionNow } from "./condition.ts";
 import { timestamp } from "../../kube/timestamp.ts";
-import { enforcedByApiServer, type Layer } from "./enforcedByApiServer.ts";
+import { enforcedByApiServer, type Layer } from "../admissionPolicies/layer.ts";
 import { enforcedCondition } from "./enforced.ts";
 
 /** What the audit counted under one policy. */

@@ -10,7 +10,7 @@ import { projectException, projectPolicy, type ExceptionRecord, type PolicyRecor
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 import type { Store } from "../../kube/cache/store.ts";
 import { conditionChange } from "./condition.ts";
-import type { Layer } from "./enforcedByApiServer.ts";
+import type { Layer } from "../admissionPolicies/layer.ts";
 import { WorkQueue } from "../../kube/workQueue/workQueue.ts";
 import { exceptionStatus, expiryNews } from "./exceptionStatus.ts";
 import {

@@ -47,7 +47,7 @@ export function isOneOf(value: string, values: readonly string[]): string {
   return values.length === 1 ? `${value} == ${text(only)}` : `${value} in ${texts(values)}`;
 }
 
-/** CEL takes 100,000 characters of one expression (cel-go, ExpressionSizeCodePointLimit); what is around them is short. */
+/** CEL takes 100,000 characters of one expression (cel-go, ExpressionSizeCodePointLimit). */
 const LONGEST = 24_000;
 
 /** Splits what stands in a list into groups, none of which is too long for one expression. */

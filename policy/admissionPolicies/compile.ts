@@ -2,7 +2,7 @@ import type { CompiledPolicy } from "../compiledPolicy.ts";
 import type { PatternList } from "../compile/patterns.ts";
 import type { CompiledException } from "../exceptions/compiledException.ts";
 import type { RuleName } from "../finding/finding.ts";
-import { notReady } from "../judge.ts";
+import { notReady } from "../finding/message.ts";
 import { allowedText } from "../rules/registries.ts";
 import { allOf, anyOf, not, text, type Variable } from "./cel.ts";
 import { sayExceptions } from "./exceptions.ts";

@@ -32,15 +32,6 @@ const HOSTED = regex(String.raw`^(?:localhost|\[[^/@]*|[^/@]*[.:][^/@]*)/`);
 /** `:443` is dropped where the host would be one without it. */
 const DEFAULT_PORT = regex(String.raw`^(?:[^:]*\.[^:]*|localhost|\[.*\]):443$`);
 
-/** A step from one list of images to the next: fields that are kept, and new ones. */
-function step(from: string, name: string, kept: readonly string[], added: Readonly<Record<string, string>>): Variable {
-  const fields = [
-    kept.map((field) => `"${field}": i.${field}`).join(", "),
-    ...Object.entries(added).map(([field, expression]) => `"${field}": ${expression}`),
-  ];
-  return { name, expression: `variables.${from}.map(i, {\n  ${fields.join(",\n  ")}\n})` };
-}
-
 const PLACE = ["container", "place", "image"];
 const CUT = [...PLACE, "host", "at", "digest"];
 const PARTS = [...CUT, "hostName", "port", "path", "rest", "tag"];
@@ -122,4 +113,13 @@ export function readImages(brackets: "readable" | "other"): readonly Variable[] 
         `i.image.matches(${GRAMMAR.printable})${brackets === "other" ? ` && !${IN_BRACKETS}` : ""} ? "readable" : "other"`,
     }),
   ];
+}
+
+/** A step from one list of images to the next: fields that are kept, and new ones. */
+function step(from: string, name: string, kept: readonly string[], added: Readonly<Record<string, string>>): Variable {
+  const fields = [
+    kept.map((field) => `"${field}": i.${field}`).join(", "),
+    ...Object.entries(added).map(([field, expression]) => `"${field}": ${expression}`),
+  ];
+  return { name, expression: `variables.${from}.map(i, {\n  ${fields.join(",\n  ")}\n})` };
 }

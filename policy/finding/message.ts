@@ -12,6 +12,14 @@ export function message(policy: string, { container, field, image }: ImageUse, r
   return `[${policy}] ${place} "${shown(container)}", image "${shown(image)}": ${reason}: ${oneLine(detail)}`;
 }
 
+/**
+ * What every message of a policy that is not Ready ends with, and none of others: whoever reads it learns that the
+ * policy is not as it was meant, pins nothing, and lacks keys.
+ */
+export function notReady({ name, faults }: { readonly name: string; readonly faults: readonly unknown[] }): string {
+  return faults.length === 0 ? "" : ` (the policy is not Ready: kubectl get isp ${name} -o wide)`;
+}
+
 /** Text of a stranger on one line, with nothing that hides or reorders what stands around it. */
 export function shown(text: string): string {
   const cut = text.length > MAX_IMAGE ? `${text.slice(0, MAX_IMAGE)}...` : text;

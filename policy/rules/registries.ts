@@ -42,6 +42,11 @@ export function judgeRegistries(rule: RegistriesRule, namespace: string, referen
   return refusals;
 }
 
+/** What a list allows, in words. */
+export function allowedText({ patterns }: PatternList): string {
+  return patterns.length === 0 ? "no registry is allowed" : `allowed: ${listed(patterns.map(({ text }) => text))}`;
+}
+
 /** A registry that the policy allows for other images or namespaces imitates none. */
 function isNamed({ allow, namespaces }: RegistriesRule, registry: string): boolean {
   const lists = [allow, ...namespaces.map((entry) => entry.allow)];
@@ -70,11 +75,6 @@ function lookalikesOf(list: PatternList): (registry: string) => Lookalike | unde
   const fresh = compileLookalikes(hosts);
   compiled.set(list, fresh);
   return fresh;
-}
-
-/** What a list allows, in words. */
-export function allowedText({ patterns }: PatternList): string {
-  return patterns.length === 0 ? "no registry is allowed" : `allowed: ${listed(patterns.map(({ text }) => text))}`;
 }
 
 function unreadable(field: string, message: string): RuleFinding {

@@ -1,6 +1,6 @@
 import type { Condition } from "../../crds/types.ts";
-import type { Kept } from "../admissionPolicies/keeper.ts";
-import type { ConditionNow } from "./condition.ts";
+import type { Kept } from "./keeper.ts";
+import type { ConditionNow } from "../status/condition.ts";
 
 const TYPE = "EnforcedByAPIServer";
 
