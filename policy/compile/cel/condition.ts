@@ -3,6 +3,7 @@ import { Budget, checkMaps, meter, own, OWN, re2Matches, redirectCalls } from ".
 import { stringFunctions } from "./celStrings.ts";
 import { CelJson, unmarshal } from "./celJson.ts";
 import { celValue } from "./celValue.ts";
+import { registerOptMap } from "./optMap.ts";
 
 /** A CEL condition, parsed. `check` gives undefined where it holds, else why not; it never throws. */
 export interface CompiledCondition {
@@ -53,6 +54,7 @@ const environment = new Environment({
   .registerFunction(`${own("matches")}(string, string): bool`, (text: string, expression: string) =>
     re2Matches(text, expression, budget),
   );
+registerOptMap(environment);
 
 for (const [name, run] of stringFunctions)
   environment.registerFunction(`string.${own(name)}(): string`, (text: string) => {

@@ -57,6 +57,14 @@ describe("conditions", () => {
     "has(predicate.nested) && !has(predicate.missing)",
     '!("z" in predicate.nested)',
     "predicate.?missing.orValue(true)",
+    "predicate.?n.optMap(x, x + 1.0 == 2.0).orValue(false)",
+    "!predicate.?missing.optMap(x, x + 1.0).hasValue()",
+    "predicate.?nested.optMap(o, o.a).optMap(a, a.b).value()",
+    "predicate.?nested.optFlatMap(o, o.?a).optFlatMap(a, a.?b).value()",
+    "!predicate.?nested.optFlatMap(o, o.?missing).optMap(x, x.y).hasValue()",
+    "predicate.list.all(n, predicate.?n.optMap(x, x + n > n).value())",
+    "predicate.list.map(n, optional.of(n).optMap(x, optional.of(x).optMap(y, x + y + n).value()).value()) == [3, 6, 9]",
+    "optional.of(1).optMap(predicate, predicate + 1).value() == 2 && predicate.n == 1",
     'predicate.nested["a"].b',
     "statement.predicate.n == predicate.n",
     'image.digest == "sha256:x" && image.registry == "r" && image.repository == "p" && image.name == "r/p" && image.tag == ""',
@@ -88,6 +96,9 @@ describe("conditions", () => {
     ["predicate.missing == 1", /the expression failed: No such key: missing/],
     ["predicate.n.deeper == 1", /the expression failed/],
     ["predicate.s > 1", /the expression failed/],
+    ["predicate.?n.optMap(x, x.y.z).orValue(true)", /the expression failed/],
+    ["predicate.?n.optFlatMap(x, x).orValue(true)", /the expression failed: .*must give an optional/],
+    ["predicate.n.optMap(x, true).orValue(true)", /the expression failed/],
     ["predicate.n", /the expression gave no boolean/],
     ["predicate.s", /the expression gave no boolean/],
     ["predicate.missing || predicate.missing", /the expression failed/],
@@ -149,6 +160,9 @@ describe("conditions", () => {
     ['"a"', /gives a string/],
     ["predicate.n == 1 ? 1 : 2", /gives a/],
     ["nothing()", /nothing/],
+    ["predicate.?n.optMap(x, true).value() && x", /Unknown variable: x/],
+    ["predicate.?n.optMap(1, true).value()", /name of a variable/],
+    ["predicate.?n.optMap(x, nowhere).value()", /Unknown variable: nowhere/],
     // The library drops such keys: the expression would hold for an empty map.
     ['predicate.nested == {"constructor": 1}', /key "constructor" cannot be written/],
     ['predicate.nested == {"a": {"__proto__": 1}}', /key "__proto__" cannot be written/],
@@ -187,6 +201,8 @@ describe("conditions", () => {
       'predicate.big.exists(x, predicate.long.matches("c"))',
       "predicate.big.all(x, predicate.objects == statement.predicate.objects)",
       "predicate.big.all(x, predicate.objects in [predicate.objects])",
+      "predicate.?big.optMap(b, b.all(x, b.all(y, b.all(z, true)))).value()",
+      "predicate.big.all(x, predicate.?big.optMap(b, b.map(y, y)).value().size() > 0)",
     ];
     for (const expression of endless)
       it(`by their work: ${expression}`, () => assert.match(check(expression) ?? "holds", /takes too much work/));
