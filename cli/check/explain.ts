@@ -155,11 +155,18 @@ const coverageOf = ({ platform, reports }: ScanCoverage): readonly Explained[] =
     const counts = SEVERITIES.map(
       (severity) => `${vulnerabilities.filter((one) => one.severity === severity).length} ${severity}`,
     );
-    if (suppressed.length > 0) counts.push(`${suppressed.length} suppressed by whoever scanned`);
+    if (suppressed.length > 0) counts.push(suppressedText(suppressed));
     return leaf(
       `${platform === undefined ? "" : `${platform}: `}${scanner}${scannedAt === undefined ? "" : ` at ${scannedAt}`}: ${counts.join(", ")}`,
     );
   });
+
+/** The worst that whoever scanned took off the count. */
+const suppressedText = (suppressed: NonNullable<ScanCoverage["reports"][number]["suppressed"]>): string => {
+  const named = suppressed.slice(0, 10).map(({ id, severity }) => `${id} ${severity}`);
+  const more = suppressed.length > named.length ? [...named, "..."] : named;
+  return `${suppressed.length} suppressed by whoever scanned (${more.join(", ")})`;
+};
 
 /** Each authority of the policies that apply, under the names that they have there. */
 const authoritiesOf = (

@@ -29,6 +29,8 @@ export interface VexStatement {
   readonly subcomponents: Subcomponents;
   /** `fixed`, or `not_affected` with a reason. */
   readonly excuses: boolean;
+  /** For messages: its status, and what it lacks. */
+  readonly said: string;
   /** Milliseconds since the epoch; NaN where none can be read. */
   readonly time: number;
 }
@@ -53,6 +55,7 @@ export function vexStatements(document: unknown): VexStatement[] {
       products: products === undefined ? undefined : listOf(products).map(product),
       subcomponents: subcomponentsOf(statement),
       excuses: excuses(statement),
+      said: said(statement),
       time: parseRfc3339(time ?? "") ?? Number.NaN,
     };
   });
@@ -94,6 +97,13 @@ function excuses(statement: unknown): boolean {
     default:
       return false;
   }
+}
+
+function said(statement: unknown): string {
+  const status = text(field(statement, "status"))[0] ?? "no status";
+  return status === "not_affected" && !excuses(statement)
+    ? "not_affected without a justification or an impact statement"
+    : status;
 }
 
 function text(value: unknown): string[] {

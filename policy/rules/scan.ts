@@ -4,10 +4,10 @@ import type { ImageFacts, ScanCoverage } from "../facts/facts.ts";
 import { settledBy, withAdvice } from "../facts/unavailable.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
 import type { ScanReport } from "../facts/scanReport.ts";
-import { assessScan, type Excused, type ScanAssessment } from "./scanAssessment.ts";
+import { assessScan, type Vex, type ScanAssessment } from "./scanAssessment.ts";
 import { authorityName, faultsOf } from "./quorum.ts";
 import { defineRule, type JudgingContext, type Rule } from "./rule.ts";
-import { excusedByVex } from "./vex.ts";
+import { excusedByVex, type VexFacts } from "./vex.ts";
 
 /** Whether the image is known to be exploitable. */
 export const scan: Rule<"scan", ScanRule> = defineRule({
@@ -41,7 +41,7 @@ const SKEW = 5 * 60_000;
 export type ScanContext = Pick<JudgingContext, "mode" | "template" | "reference" | "now" | "createdAt">;
 
 interface Assessed {
-  readonly excused: Excused | undefined;
+  readonly vex: Vex | undefined;
   /** Between two expiries of allowances, in milliseconds since the epoch: `since` up to but not including `until`. */
   readonly since: number;
   readonly until: number;
@@ -141,19 +141,18 @@ function onlyReports({ sources }: ScanRule): boolean {
   return sources.every(({ type }) => type === "vulnerabilityReport");
 }
 
-function assess(report: ScanReport, rule: ScanRule, excused: Excused | undefined, now: number): ScanAssessment {
+function assess(report: ScanReport, rule: ScanRule, vex: Vex | undefined, now: number): ScanAssessment {
   const byRule = assessments.get(report) ?? new WeakMap<ScanRule, Assessed>();
   const known = byRule.get(rule);
-  if (known !== undefined && known.excused === excused && known.since <= now && now < known.until)
-    return known.assessment;
-  const assessment = assessScan(report, rule, excused, now);
+  if (known !== undefined && known.vex === vex && known.since <= now && now < known.until) return known.assessment;
+  const assessment = assessScan(report, rule, vex, now);
   let [since, until] = [-Infinity, Infinity];
   for (const { expires } of rule.allowCVEs.values()) {
     if (expires === undefined) continue;
     if (expires > now) until = Math.min(until, expires);
     else since = Math.max(since, expires);
   }
-  assessments.set(report, byRule.set(rule, { excused, since, until, assessment }));
+  assessments.set(report, byRule.set(rule, { vex, since, until, assessment }));
   return assessment;
 }
 
@@ -181,20 +180,19 @@ function dateFinding({ reports }: ScanCoverage, rule: ScanRule, now: number, par
     : undefined;
 }
 
-function judgeCoverage(
-  coverage: ScanCoverage,
-  rule: ScanRule,
-  excused: Excused | undefined,
-  now: number,
-): RuleFinding[] {
+function judgeCoverage(coverage: ScanCoverage, rule: ScanRule, { vex, trouble }: VexFacts, now: number): RuleFinding[] {
   const part = coverage.platform === undefined ? "" : `${coverage.platform}: `;
-  const found = coverage.reports.map((report) => assess(report, rule, excused, now));
+  const found = coverage.reports.map((report) => assess(report, rule, vex, now));
   const findings: RuleFinding[] = [];
   const date = dateFinding(coverage, rule, now, part);
   if (date !== undefined) findings.push(date);
   const vulnerable = [...new Set(found.flatMap((assessment) => assessment.vulnerable))];
   if (vulnerable.length > 0) {
-    findings.push(finding("ScanVulnerable", `${part}${vulnerable.join("; ")}; update the packages or the base image`));
+    const unexcused =
+      trouble === undefined ? [...new Set(found.flatMap((assessment) => assessment.unexcused))] : [trouble];
+    const beside = unexcused.length === 0 ? "" : `; OpenVEX takes nothing off: ${unexcused.join(", ")}`;
+    const detail = `${part}${vulnerable.join("; ")}${beside}; update the packages or the base image`;
+    findings.push(finding("ScanVulnerable", detail));
   }
   const score = Math.min(...found.map((assessment) => assessment.score));
   if (rule.minScore !== undefined && score < rule.minScore) {
@@ -212,8 +210,8 @@ function judgeReports(
 ): RuleFinding[] {
   const { vex } = rule;
   const findings = coverage.flatMap((part) => {
-    const excused = vex === undefined ? undefined : excusedByVex(vex, facts, context.reference, part.digest);
-    return judgeCoverage(part, rule, excused, context.now);
+    const said = vex === undefined ? {} : excusedByVex(vex, facts, context.reference, part.digest);
+    return judgeCoverage(part, rule, said, context.now);
   });
   const soften = rule.runningImages === "Warn" && context.mode === "admission" && facts.runsAlready === true;
   return soften

@@ -17,10 +17,19 @@ export interface ScanAssessment {
   readonly vulnerable: readonly string[];
   /** 0 to 100. */
   readonly score: number;
+  /** Of those that `vulnerable` names: why VEX did not take them off. */
+  readonly unexcused: readonly string[];
 }
 
-/** Says whether VEX statements take a vulnerability off the count. */
+/** Whether VEX statements take a vulnerability off the count. */
 export type Excused = (vulnerability: Vulnerability) => boolean;
+
+/** What VEX statements say of the vulnerabilities of one image, or of one platform of it. */
+export interface Vex {
+  readonly excuses: Excused;
+  /** Why what is said about a vulnerability does not take it off the count; undefined: nothing is said. */
+  readonly objection: (vulnerability: Vulnerability) => string | undefined;
+}
 
 /**
  * The ids by which something may take a vulnerability off the count: one id of every list. Its names are as good as
@@ -36,12 +45,12 @@ export function excusableBy(v: Vulnerability): readonly (readonly string[])[] {
 /**
  * Counts what a report finds against a rule's limits. `now` decides which allowances still hold.
  * denyCVEs is stronger than everything that takes a vulnerability off the count, the report's own suppressions too.
- * @param excused absent: no VEX statement says anything.
+ * @param vex absent: no statement says anything.
  */
 export function assessScan(
   { vulnerabilities, suppressed = [] }: ScanReport,
   rule: ScanRule,
-  excused: Excused | undefined,
+  vex: Vex | undefined,
   now: number,
 ): ScanAssessment {
   const inForce = new Set(
@@ -53,12 +62,13 @@ export function assessScan(
   const isDenied = (v: Vulnerability): boolean =>
     rule.denyCVEs.size > 0 && idsOf(v).some((id) => rule.denyCVEs.has(id));
   const counts = (v: Vulnerability): boolean =>
-    isDenied(v) || ((!rule.onlyFixable || v.fixedVersion !== undefined) && !isAllowed(v) && excused?.(v) !== true);
+    isDenied(v) || ((!rule.onlyFixable || v.fixedVersion !== undefined) && !isAllowed(v) && vex?.excuses(v) !== true);
   const deniedAnyway = suppressed.filter(isDenied);
   const denied = [...vulnerabilities.filter(isDenied), ...deniedAnyway];
   const counted = [...vulnerabilities.filter(counts), ...deniedAnyway];
 
-  const naming = createNaming();
+  const named = new Set<Vulnerability>();
+  const naming = createNaming(named);
   const vulnerable: string[] = [];
   if (denied.length > 0) {
     const names = naming(denied, (v) => namesOf(v).find((id) => rule.denyCVEs.has(id.toUpperCase())) ?? v.id);
@@ -69,7 +79,10 @@ export function assessScan(
     const limit = rule.maxVulnerabilities[severity];
     if (limit === undefined) continue;
     const found = counted.filter((v) => v.severity === severity);
-    if (found.length > limit) vulnerable.push(`${found.length} ${severity}${naming(found)}, at most ${limit} allowed`);
+    if (found.length <= limit) continue;
+    const beside = suppressed.filter((v) => v.severity === severity && !isDenied(v)).length;
+    const hidden = beside === 0 ? "" : ` (${beside} more suppressed in the report)`;
+    vulnerable.push(`${found.length} ${severity}${naming(found)}, at most ${limit} allowed${hidden}`);
   }
   const { maxCVSS } = rule;
   if (maxCVSS !== undefined) {
@@ -80,7 +93,18 @@ export function assessScan(
     0,
     counted.reduce((rest, v) => rest - POINTS[v.severity], 100),
   );
-  return { vulnerable, score };
+  return { vulnerable, score, unexcused: vex === undefined ? [] : objections(vex, named) };
+}
+
+/** Objections that one message tells; the first of each text. */
+const MOST_OBJECTIONS = 2;
+
+function objections(vex: Vex, named: ReadonlySet<Vulnerability>): readonly string[] {
+  const texts = [...named].flatMap((v) => {
+    const why = vex.objection(v);
+    return why === undefined ? [] : [`${shown(v.id.slice(0, LONGEST_NAME))}: ${why}`];
+  });
+  return [...new Set(texts)].slice(0, MOST_OBJECTIONS);
 }
 
 /** Its own id first, then its aliases. */
@@ -112,9 +136,10 @@ function named(v: Vulnerability, id: string): string {
     .join(" ");
 }
 
-/** Lists vulnerabilities behind their counts, so many different ones in all. */
-function createNaming(): (vulnerabilities: readonly Vulnerability[], idOf?: (v: Vulnerability) => string) => string {
-  const known = new Set<Vulnerability>();
+/** Lists vulnerabilities behind their counts, so many different ones in all; `known` takes them up. */
+function createNaming(
+  known: Set<Vulnerability>,
+): (vulnerabilities: readonly Vulnerability[], idOf?: (v: Vulnerability) => string) => string {
   return (vulnerabilities, idOf = publicId) => {
     const names: string[] = [];
     for (const v of vulnerabilities) {

@@ -6,7 +6,8 @@ import { lackingAmong } from "../facts/buried.ts";
 import { imageOfPackageUrl, parsePackageUrl, samePackage } from "../image/packageUrl.ts";
 import { parseReference, type Reference } from "../image/reference.ts";
 import { vexStatements, type VexComponent, type VexProduct, type VexStatement } from "./openVex.ts";
-import { excusableBy, type Excused } from "./scanAssessment.ts";
+import { shown } from "../finding/message.ts";
+import { excusableBy, type Vex } from "./scanAssessment.ts";
 
 /**
  * Predicate types under which OpenVEX documents are attested: cosign's `--type openvex`, and the versioned contexts.
@@ -33,7 +34,15 @@ type Match = boolean | undefined;
 
 interface Read extends Image {
   readonly outcomes: readonly AttestationOutcome[];
-  readonly excused: Excused;
+  readonly vex: Vex;
+}
+
+/** What there is of VEX for one part of an image. */
+export interface VexFacts {
+  /** The same object for the same evidence; absent: nothing is excused. */
+  readonly vex?: Vex;
+  /** Why what there is cannot be used, or does not count. */
+  readonly trouble?: string;
 }
 
 /** What was read, by the part that it is about, is good for as long as the attestations are the very same. */
@@ -44,15 +53,14 @@ const read = new WeakMap<AuthoritySet, WeakMap<AttestationOutcome, Map<string, R
  * decides, so a later `affected` puts it back; of two at the same time the one that does not excuse.
  * @param platform the digest of the platform child that a report is about; absent: it is about all of the image, and
  * what was said of one platform excuses nothing in it.
- * @returns the same function for the same evidence; undefined where there is none.
  */
 export function excusedByVex(
   authorities: AuthoritySet,
   { digest, allAttested, platforms }: ImageFacts,
   reference: Reference,
   platform?: string,
-): Excused | undefined {
-  if (digest?.status !== "verified") return undefined;
+): VexFacts {
+  if (digest?.status !== "verified") return {};
   const ofPlatform =
     platform === undefined
       ? undefined
@@ -62,15 +70,19 @@ export function excusedByVex(
   const keys = authorities.trusted.flatMap(({ id }) => OPENVEX_PREDICATES.map((type) => attestationKey(type, id)));
   const said = keys.map((key) => ofPlatform?.attested.get(key));
   // What takes an excuse back may be said of the platform alone.
-  if (platform !== undefined && said.includes(undefined)) return undefined;
+  if (platform !== undefined && said.includes(undefined))
+    return { trouble: platforms !== undefined && "message" in platforms ? platforms.message : "it was not asked for" };
   const all = [...keys.map((key) => allAttested?.get(key)), ...said];
   const there = all.filter((outcome) => outcome !== undefined);
   // What takes an excuse back may be under it, or where nobody could look; or its author's key is not at hand.
-  if (lackingAmong(there) !== undefined || there.some(({ status }) => status === "unavailable")) return undefined;
-  if (authorities.faulty.length > 0) return undefined;
+  const trouble = lackingAmong(there) ?? there.find((outcome) => outcome.status === "unavailable")?.message;
+  if (trouble !== undefined) return { trouble };
+  const [faulty] = authorities.faulty;
+  if (faulty !== undefined) return { trouble: `authority ${faulty.name}: ${faulty.message}` };
   const outcomes = there.filter((outcome) => outcome.status === "verified");
   const [first] = outcomes;
-  if (first === undefined) return undefined;
+  const refused = there.find((outcome) => outcome.status === "invalid")?.message;
+  if (first === undefined) return refused === undefined ? {} : { trouble: refused };
   const byFirst = read.get(authorities) ?? new WeakMap<AttestationOutcome, Map<string, Read>>();
   read.set(authorities, byFirst);
   const kept = byFirst.get(first) ?? new Map<string, Read>();
@@ -83,12 +95,12 @@ export function excusedByVex(
     known.outcomes.length === outcomes.length &&
     known.outcomes.every((outcome, index) => outcome === outcomes[index])
   )
-    return known.excused;
+    return { vex: known.vex };
   const statements = outcomes.flatMap(({ value }) => value.flatMap(({ predicate }) => vexStatements(predicate)));
   const image = { digests, reference };
-  const excused = excusedBy(statements, image);
-  kept.set(part, { ...image, outcomes, excused });
-  return excused;
+  const vex = vexOf(statements, image);
+  kept.set(part, { ...image, outcomes, vex });
+  return { vex };
 }
 
 function anyOf(matches: readonly Match[]): Match {
@@ -137,6 +149,10 @@ function isPackage({ id, url }: VexComponent, vulnerable: PackageURL | undefined
  * excuse.
  */
 function concerns(statement: VexStatement, vulnerable: PackageURL | undefined, image: Image): boolean {
+  return isAbout(statement, vulnerable, image) ?? !statement.excuses;
+}
+
+function isAbout(statement: VexStatement, vulnerable: PackageURL | undefined, image: Image): Match {
   const among = (...named: readonly VexProduct["subcomponents"][]): Match => {
     const lists = named.filter((list) => list !== undefined);
     if (lists.length === 0) return true;
@@ -144,31 +160,30 @@ function concerns(statement: VexStatement, vulnerable: PackageURL | undefined, i
       lists.flatMap((list) => (list.length === 0 ? [undefined] : list.map((one) => isPackage(one, vulnerable)))),
     );
   };
-  const isAbout = ({ names, subcomponents }: VexProduct): Match => {
+  const isProduct = ({ names, subcomponents }: VexProduct): Match => {
     const named = names.length === 0 ? undefined : anyOf(names.map((name) => isImage(name, image)));
     const parts = named === false ? false : among(subcomponents, statement.subcomponents);
     if (named === true) return parts;
     return anyOf([parts === false ? false : named, ...names.map((name) => isPackage(name, vulnerable))]);
   };
   const { products } = statement;
-  const match =
-    products === undefined
-      ? among(statement.subcomponents)
-      : products.length === 0
-        ? undefined
-        : anyOf(products.map(isAbout));
-  return match ?? !statement.excuses;
+  if (products === undefined) return among(statement.subcomponents);
+  return products.length === 0 ? undefined : anyOf(products.map(isProduct));
+}
+
+function isWeighed({ time, excuses }: VexStatement): boolean {
+  return !Number.isNaN(time) || !excuses;
 }
 
 /** Newest first. A statement without a time excuses nothing, and takes back what others excuse. */
 function newestFirst(statements: readonly VexStatement[]): VexStatement[] {
   const timeOf = ({ time }: VexStatement): number => (Number.isNaN(time) ? Infinity : time);
   return statements
-    .filter(({ time, excuses }) => !Number.isNaN(time) || !excuses)
+    .filter(isWeighed)
     .toSorted((a, b) => timeOf(b) - timeOf(a) || Number(a.excuses) - Number(b.excuses));
 }
 
-function excusedBy(statements: readonly VexStatement[], image: Image): Excused {
+function vexOf(statements: readonly VexStatement[], image: Image): Vex {
   const byId = new Map<string, VexStatement[]>();
   const rank = new Map<VexStatement, number>();
   for (const statement of newestFirst(statements)) {
@@ -180,18 +195,37 @@ function excusedBy(statements: readonly VexStatement[], image: Image): Excused {
     }
   }
   const rankOf = (statement: VexStatement): number => rank.get(statement) ?? 0;
+  const decision = (about: readonly VexStatement[], url: PackageURL | undefined): VexStatement | undefined =>
+    about
+      .filter((statement) => concerns(statement, url, image))
+      .reduce<VexStatement | undefined>((a, b) => (a === undefined || rankOf(b) < rankOf(a) ? b : a), undefined);
   const isExcused = (ids: readonly string[], url: PackageURL | undefined): boolean => {
     const about = ids.flatMap((id) => byId.get(id) ?? []);
     if (about.length === 0 || about.length > MOST_ABOUT_ONE) return false;
-    const decides = about
-      .filter((statement) => concerns(statement, url, image))
-      .reduce<VexStatement | undefined>((a, b) => (a === undefined || rankOf(b) < rankOf(a) ? b : a), undefined);
-    return decides?.excuses ?? false;
+    return decision(about, url)?.excuses ?? false;
   };
-  return (vulnerability) => {
-    const named = excusableBy(vulnerability);
-    if (named.every((ids) => ids.every((id) => !byId.has(id)))) return false;
-    const url = parsePackageUrl(vulnerability.purl ?? "");
-    return named.every((ids) => isExcused(ids, url));
+  return {
+    excuses: (vulnerability) => {
+      const named = excusableBy(vulnerability);
+      if (named.every((ids) => ids.every((id) => !byId.has(id)))) return false;
+      const url = parsePackageUrl(vulnerability.purl ?? "");
+      return named.every((ids) => isExcused(ids, url));
+    },
+    objection: (vulnerability) => {
+      const url = parsePackageUrl(vulnerability.purl ?? "");
+      const ids = excusableBy(vulnerability).find((names) => !isExcused(names, url)) ?? [];
+      const about = statements.filter(({ vulnerabilities }) => ids.some((id) => vulnerabilities.has(id)));
+      const [first] = about;
+      if (first === undefined) return undefined;
+      if (about.length > MOST_ABOUT_ONE) return `more than ${MOST_ABOUT_ONE} statements are about it`;
+      const decides = decision(about.filter(isWeighed), url);
+      if (decides !== undefined && !decides.excuses)
+        return `the newest statement says ${shown(decides.said.slice(0, 80))}`;
+      const other = about.find((statement) => isAbout(statement, url, image) !== true);
+      if (other === undefined) return "the statement has no time";
+      const what = isAbout(other, url, image) === false ? "is about something else" : "does not tell what it is about";
+      const product = other.products?.[0]?.names[0]?.id ?? other.subcomponents?.[0]?.id;
+      return `the statement ${what}${product === undefined ? "" : ` (${shown(product.slice(0, 120))})`}`;
+    },
   };
 }

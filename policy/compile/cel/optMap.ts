@@ -1,6 +1,9 @@
 import { Optional, type Environment } from "@marcbachmann/cel-js";
 
-/** As far as the library's own macros use them (`cel.bind`); version 8 has no `optMap`, and its documentation names no variables of macros. */
+/**
+ * As far as the library's own macros use them (`cel.bind`): version 8 has no `optMap`, and its documentation is silent
+ * about variables of macros.
+ */
 interface Scope {
   readonly forkWithVariable: (name: string, type: unknown) => Scope;
   readonly reuse: (parent: Scope) => Scope;
@@ -32,8 +35,8 @@ interface OptMap {
 }
 
 /**
- * `optional.optMap(x, f)` and `optFlatMap` of cel-go's optional library, which Kubernetes' CEL has as well: f of the value, where there is
- * one; of the latter f gives an optional itself.
+ * `optional.optMap(x, f)` and `optFlatMap` of cel-go's optional library, which Kubernetes' CEL has as well: f of the
+ * value, where there is one; of the latter f gives an optional itself.
  */
 export function registerOptMap(environment: Environment): Environment {
   return environment

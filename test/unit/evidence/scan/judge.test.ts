@@ -212,6 +212,14 @@ describe("scan rule", () => {
     assert.deepEqual(reasons(judge(spec, [covering(report([ghsa]))])), ["ScanVulnerable"]);
   });
 
+  it("tells how many are suppressed in the report, beside a limit that is passed without them", () => {
+    const hidden = orderVulnerabilities([vulnerability("CVE-2024-9", "high"), vulnerability("CVE-2024-8", "low")]);
+    const suppressing = covering({ ...report([vulnerability("CVE-2024-2", "high")]), suppressed: hidden });
+    const [found] = judge({ maxVulnerabilities: { high: 0 } }, [suppressing]);
+    assert.match(found?.detail ?? "", /^1 high \(.*\), at most 0 allowed \(1 more suppressed in the report\); update/);
+    assert.deepEqual(judge({ maxVulnerabilities: { high: 1 } }, [suppressing]), []);
+  });
+
   it("lets denyCVEs, and nothing else, count what the report itself lists as suppressed", () => {
     const hidden = [LOG4SHELL, vulnerability("CVE-2024-1", "critical")];
     const suppressing = covering({ ...report([vulnerability("CVE-2024-2", "low")]), suppressed: hidden });
@@ -873,6 +881,47 @@ describe("scan rule", () => {
           reasons(judge(spec, [scanned], { allAttested: new Map([...allAttested, [other, outcome]]) })),
           ["ScanVulnerable"],
         );
+    });
+    const told: readonly (readonly [why: string, said: object, told: RegExp | undefined])[] = [
+      ["nothing", statement({ vulnerability: { name: "CVE-1" } }), undefined],
+      ["affected", statement({ status: "affected" }), /CVE-2021-44228: the newest statement says affected; update/],
+      [
+        "no reason",
+        statement({ justification: undefined }),
+        /the newest statement says not_affected without a justification or an impact statement;/,
+      ],
+      [
+        "another image",
+        statement({ products: [{ "@id": "pkg:oci/other" }] }),
+        /the statement is about something else \(pkg:oci\/other\);/,
+      ],
+      [
+        "a name of its author's own",
+        statement({ products: [{ "@id": "our web\u001b[2J" }] }),
+        /the statement does not tell what it is about \(our web\\u\{1b\}\[2J\);/,
+      ],
+      ["no time", statement({ timestamp: "yesterday" }), /the statement has no time;/],
+    ];
+    for (const [why, one, expected] of told) {
+      it(`is told where it did not help: ${why}`, () => {
+        const [found] = judge(spec, [scanned], said(document(one)));
+        assert.equal(found?.reason, "ScanVulnerable");
+        if (expected === undefined) assert.doesNotMatch(found.detail, /OpenVEX/);
+        else assert.match(found.detail, expected);
+        assert.deepEqual(judge({ ...spec, maxVulnerabilities: { critical: 1 } }, [scanned], said(document(one))), []);
+      });
+    }
+    it("is told where it cannot be used, or does not count", () => {
+      const key = attestationKey("https://openvex.dev/ns", "ci-id");
+      const outcomes: readonly AttestationOutcome[] = [
+        { status: "invalid", reason: "AttestationUntrusted", message: "another key" },
+        { status: "unavailable", cause: "network", message: "another key" },
+        { status: "invalid", reason: "AttestationInvalid", message: "another key", buried: true },
+      ];
+      for (const outcome of outcomes) {
+        const [found] = judge(spec, [scanned], { allAttested: new Map([[key, outcome]]) });
+        assert.match(found?.detail ?? "", /; OpenVEX takes nothing off: another key; update/);
+      }
     });
     it("without vex in the policy nothing is excused", () =>
       assert.deepEqual(
