@@ -5,8 +5,8 @@ import { celOperand } from "./celValue.ts";
 /**
  * What @marcbachmann/cel-js leaves open: its loops and strings have no limit, its `matches` is a backtracking
  * JavaScript expression, some functions of strings are not CEL's, and it converts and compares more than CEL does. All
- * of it is closed on the parsed tree. The library's version is pinned, and the tests of `condition.test.ts` fail where a
- * new one no longer goes through here.
+ * of it is closed on the parsed tree. The library's version is pinned, and the tests of `condition.test.ts` fail where
+ * a new one no longer goes through here.
  */
 
 /** Units of work of one evaluation; a visited node is one, and costs about 0.2 us. */
