@@ -1,4 +1,3 @@
-import { createIdentities } from "../../async/identities.ts";
 import { LAYERS, uncoveredLayers, type Layer } from "../../policy/layers.ts";
 import type { PodContent } from "../cluster/pods.ts";
 import type { PolicySet } from "../policies/policySet.ts";
@@ -37,21 +36,17 @@ export interface Coverage {
 
 /** @param leftOut names the namespaces that admission leaves out: what policies say of them only audits see. */
 export function createCoverage(leftOut: ReadonlySet<string>): Coverage {
-  const identityOf = createIdentities();
   let memo = new WeakMap<PodContent, Map<string, Gaps>>();
   let memoSet: PolicySet | undefined;
   const cluster = new DistinctImages();
   const namespaces = new Map<string, DistinctImages>();
 
   return {
-    gapsOf: ({ pod: { content, namespace }, subject, matching, set }) => {
+    gapsOf: ({ pod: { content, namespace }, subject, matching, set, key }) => {
       if (set !== memoSet) {
         memo = new WeakMap();
         memoSet = set;
       }
-      const labels = subject.namespaceLabels;
-      let key = `${labels === undefined ? 0 : identityOf(labels)} ${namespace}`;
-      for (const policy of matching) key += ` ${identityOf(policy)}`;
       const ofContent = memo.get(content) ?? new Map<string, Gaps>();
       const known = ofContent.get(key);
       if (known !== undefined) return known;

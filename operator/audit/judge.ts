@@ -24,12 +24,19 @@ export interface PodCase {
   /** Those too that only admission asks. */
   readonly matching: readonly CompiledPolicy[];
   readonly set: PolicySet;
+  /** Pods of the same content and key are of the same kind to every policy of the set. */
+  readonly key: string;
 }
+
+const identityOf = createIdentities();
 
 /** @param labels its namespace's; undefined where these are not known. */
 export function podCase(pod: PodRecord, labels: Subject["namespaceLabels"], set: PolicySet): PodCase {
   const subject = podSubject(pod, labels);
-  return { pod, subject, matching: set.policies.filter((policy) => policy.matchesSubject(subject)), set };
+  const matching = set.policies.filter((policy) => policy.matchesSubject(subject));
+  let key = `${labels === undefined ? 0 : identityOf(labels)}|${pod.namespace}`;
+  for (const policy of matching) key += `,${identityOf(policy)}`;
+  return { pod, subject, matching, set, key };
 }
 
 /** Judges pods, each distinct one once: what only differs in name, or in labels that no policy asks for, shares its judgement. */
@@ -51,7 +58,6 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
   let memo = new Map<string, Judgement | Promise<Judgement>>();
   let memoSet: PolicySet | undefined;
   let memoUntil = 0;
-  const identityOf = createIdentities();
   let deadline: { readonly signal: AbortSignal; readonly until: number } | undefined;
 
   /** One timer a second, not one a pod. */
@@ -93,7 +99,7 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
     forget,
     judge: (pod) => {
       const { subject, matching, set } = pod;
-      const { content, namespace, createdAt } = pod.pod;
+      const { content, createdAt } = pod.pod;
       const time = performance.now();
       if (set !== memoSet || time > memoUntil || memo.size > MOST_MEMOS) {
         forget();
@@ -102,9 +108,7 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
       }
       const audited = matching.filter((policy) => policy.audited);
       if (audited.length === 0) return CLEAN;
-      const labels = subject.namespaceLabels;
-      let key = `${identityOf(content)}|${labels === undefined ? 0 : identityOf(labels)}|${namespace}`;
-      for (const policy of matching) key += `,${identityOf(policy)}`;
+      let key = `${identityOf(content)}|${pod.key}`;
       if (audited.some(looksAtAge)) key += `|${createdAt}`;
       const exceptions: CompiledException[] = [];
       const at = now();
