@@ -8,4 +8,5 @@ export interface AdmissionMetrics {
 }
 
 /** Why a review was not taken: the bound that it met. */
-export type TurnedAway = "reviews" | "namespace" | "address" | "bytes" | "slow";
+export const TURNED_AWAY = ["reviews", "namespace", "address", "bytes", "slow"] as const;
+export type TurnedAway = (typeof TURNED_AWAY)[number];

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { TurnedAway } from "../../webhook/metrics.ts";
+import { TURNED_AWAY, type TurnedAway } from "../../webhook/metrics.ts";
 
 /** Whether the webhook has room: what it has in hand, and what it did not take. Gives what counts the latter. */
 export function addReviewMetrics(registers: Registry[], inHand: () => number | undefined): (why: TurnedAway) => void {
@@ -15,5 +15,6 @@ export function addReviewMetrics(registers: Registry[], inHand: () => number | u
     labelNames: ["why"],
     registers,
   });
+  for (const why of TURNED_AWAY) turnedAway.inc({ why }, 0);
   return (why) => turnedAway.inc({ why });
 }

@@ -97,7 +97,14 @@ describe("config/", function () {
       assert.ok(objects.some(({ kind, metadata }) => kind === "Namespace" && metadata.name === "elsewhere"));
     });
 
-    for (const component of ["pull-secrets", "network-policy", "service-monitor", "alerts", "existing-namespace"])
+    for (const component of [
+      "pull-secrets",
+      "network-policy",
+      "service-monitor",
+      "pod-monitor",
+      "alerts",
+      "existing-namespace",
+    ])
       it(`take the component ${component}`, async () => {
         await using overlay = await Overlay.over(["default"], {
           namespace: "elsewhere",

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { parse } from "yaml";
 import { createMetrics } from "../../../operator/metrics/metrics.ts";
 import { CallerRecord } from "../../../webhook/callers/callerRecord.ts";
-import { configFolder } from "./kustomize.ts";
+import { configFolder } from "../config/kustomize.ts";
 import { findPrometheus } from "./prometheus.ts";
 
 interface Rule {

@@ -46,7 +46,15 @@ export interface Scraping {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** A real Prometheus on 127.0.0.1 that scrapes one address every second. */
+/** What is scraped. */
+export interface Target extends Scraping {
+  /** Of its metrics. */
+  readonly url: string;
+  /** Paths of files, as Prometheus calls them; absent: it is not asked over TLS. */
+  readonly tls?: { readonly ca_file: string; readonly cert_file: string; readonly key_file: string };
+}
+
+/** A real Prometheus on 127.0.0.1 that scrapes every second. */
 export class Prometheus {
   readonly #url: string;
   readonly #folder: string;
@@ -60,19 +68,18 @@ export class Prometheus {
     this.#guard = guard;
   }
 
-  static async start(path: string, target: string, { honorLabels, labels }: Scraping): Promise<Prometheus> {
+  static async start(path: string, targets: readonly Target[]): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), "image-security-prometheus-"));
-    const { host, pathname } = new URL(target);
     const config = {
       global: { scrape_interval: "1s", scrape_timeout: "1s" },
-      scrape_configs: [
-        {
-          job_name: "image-security",
-          metrics_path: pathname,
-          honor_labels: honorLabels,
-          static_configs: [{ targets: [host], labels }],
-        },
-      ],
+      scrape_configs: targets.map(({ url, honorLabels, labels, tls }, index) => ({
+        job_name: `target-${index}`,
+        scheme: new URL(url).protocol.slice(0, -1),
+        metrics_path: new URL(url).pathname,
+        honor_labels: honorLabels,
+        static_configs: [{ targets: [new URL(url).host], labels }],
+        ...(tls === undefined ? {} : { tls_config: tls }),
+      })),
     };
     // JSON is YAML.
     await writeFile(join(folder, "prometheus.yml"), JSON.stringify(config));
@@ -100,10 +107,11 @@ export class Prometheus {
     return this.#ask("query", { query });
   }
 
-  /** What a query gives over the last half minute. */
-  range(query: string): Promise<readonly Series[]> {
+  /** What a query gives over the last so many seconds, in so many steps. */
+  range(query: string, seconds = 30, steps = 30): Promise<readonly Series[]> {
     const end = Date.now() / 1_000;
-    return this.#ask("query_range", { query, start: String(end - 30), end: String(end), step: "1" });
+    const step = String(seconds / steps);
+    return this.#ask("query_range", { query, start: String(end - seconds), end: String(end), step });
   }
 
   /** The values of a label among the series that match. */
