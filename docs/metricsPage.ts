@@ -1,19 +1,22 @@
-import { createMetrics } from "../operator/metrics/metrics.ts";
+import { createMetrics, type MetricDescription } from "../operator/metrics/metrics.ts";
 
-/** The text of `docs/metrics.md`. */
-export function metricsPage(): string {
+/** Every metric of ours. */
+export function everyMetric(): readonly MetricDescription[] {
   const metrics = createMetrics();
   // Those that come with their first value.
   metrics.buildInfo("");
   metrics.certificateExpiry(0);
   metrics.observeCallers({ counts: () => [], expiries: () => [] });
   metrics.observeSink(() => ({ sent: 0, refused: 0, dropped: 0, waiting: 0 }));
-  const rows = metrics
-    .describe()
-    .map(
-      ({ name, type, labels, help }) =>
-        `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${help} |\n`,
-    );
+  return metrics.describe();
+}
+
+/** The text of `docs/metrics.md`. */
+export function metricsPage(): string {
+  const rows = everyMetric().map(
+    ({ name, type, labels, help }) =>
+      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(", ")} | ${help} |\n`,
+  );
   return `${HEAD}\n| metric | type | labels | what |\n| --- | --- | --- | --- |\n${rows.join("")}`;
 }
 

@@ -240,6 +240,25 @@ export const operations: Dashboard = dashboardOf({
         },
       ),
     ],
+    "Denials for the collector": [
+      lines(
+        "Denials sent",
+        { "{{result}}": `sum by (result) (${rate("image_security_denial_sink_events_total")})` },
+        {
+          about: "With --denial-sink: what the collector took, would not take, or what there was no room or time for.",
+          width: 12,
+          unit: "cps",
+        },
+      ),
+      lines(
+        "Denials that wait",
+        { "{{instance}}": 'image_security_denial_sink_waiting{job=~"$job"}' },
+        {
+          about: "The queue is bounded: what does not fit is dropped, and stays in the log.",
+          width: 12,
+        },
+      ),
+    ],
     "Audits and watches": [
       lines(
         "Time of a complete audit",

@@ -190,4 +190,4 @@ export const table = (
   return panel;
 };
 
-const refIdOf = (index: number): string => String.fromCodePoint("A".codePointAt(0)! + index);
+const refIdOf = (index: number): string => "ABCDEFGHIJKLMNOPQRSTUVWXYZ".charAt(index);

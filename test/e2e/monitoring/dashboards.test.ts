@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { DASHBOARDS, textOf } from "../../../config/grafana/dashboards.ts";
-import { createMetrics } from "../../../operator/metrics/metrics.ts";
+import { everyMetric } from "../../../docs/metricsPage.ts";
 import { configFolder } from "../config/kustomize.ts";
 import { clusterTimeout } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -11,14 +11,6 @@ import { dashboards, filled, shownBy, type Panel } from "./panels.ts";
 import type { Prometheus } from "./prometheus.ts";
 import { startUnderLoad, type UnderLoad } from "./underLoad.ts";
 
-/** Every metric of ours, those too that come with their first value. */
-const metricNames = (): ReadonlySet<string> => {
-  const metrics = createMetrics();
-  metrics.buildInfo("");
-  metrics.certificateExpiry(0);
-  metrics.observeCallers({ counts: () => [], expiries: () => [] });
-  return new Set(metrics.describe().map(({ name }) => name));
-};
 const metricsIn = (panels: readonly Panel[]): ReadonlySet<string> =>
   new Set(
     panels.flatMap(({ targets = [] }) =>
@@ -61,7 +53,7 @@ describe("the Grafana dashboards", () => {
   it("ask for every metric that the operator has, and for no other", () => {
     assert.deepEqual(
       [...metricsIn(Object.values(dashboards).flatMap(shownBy))].toSorted(),
-      [...metricNames()].toSorted(),
+      everyMetric().map(({ name }) => name),
     );
   });
 
@@ -69,7 +61,7 @@ describe("the Grafana dashboards", () => {
     it(`${file} is as Grafana has them: an address, a source to choose, panels that do not overlap and say what they are`, () => {
       assert.match(dashboard.uid, /^[a-z-]{1,40}$/);
       assert.ok(dashboard.schemaVersion >= 36);
-      const variables = dashboard.templating.list.map(({ name }) => name);
+      const variables = new Set(dashboard.templating.list.map(({ name }) => name));
       assert.equal(dashboard.templating.list[0]?.type, "datasource");
       assert.equal(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length);
       const taken = new Set<string>();
@@ -88,7 +80,7 @@ describe("the Grafana dashboards", () => {
           assert.equal(source?.uid, "${datasource}", title);
         for (const { expr } of targets)
           for (const [, name = ""] of expr.matchAll(/\$(?!__)([a-z]\w*)/g))
-            assert.ok(variables.includes(name), `${title}: there is no variable ${name}`);
+            assert.ok(variables.has(name), `${title}: there is no variable ${name}`);
       }
     });
 

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,12 +37,18 @@ export const startUnderLoad = async (): Promise<UnderLoad | undefined> => {
   const folder = await mkdtemp(join(tmpdir(), "image-security-under-load-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const ending = new AbortController();
+  const collector = createServer((request, response) => {
+    request.resume().on("end", () => response.writeHead(202).end());
+  });
+  collector.listen(0, "127.0.0.1");
+  await once(collector, "listening");
+  stack.defer(() => void collector.close());
   const sandbox = await startSandbox({
     folder,
     empty: true,
     port: 0,
     report: () => undefined,
-    operatorFlags: ["--audit-interval=2s", "--log-level=error"],
+    operatorFlags: ["--audit-interval=2s", "--log-level=error", `--denial-sink=http://127.0.0.1:${portOf(collector)}/`],
     signal: ending.signal,
   });
   stack.defer(() => sandbox.stop());
@@ -63,6 +72,9 @@ export const startUnderLoad = async (): Promise<UnderLoad | undefined> => {
   const running = stack.move();
   return { prometheus, stop: () => running.disposeAsync() };
 };
+
+/** It listens on a host and port. */
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
 /** The operator as the ServiceMonitor has it scraped, and the API server as its own monitors do, with the admin's certificate. */
 const targetsOf = async ({ ready, kubectl = "" }: Sandbox, folder: string): Promise<readonly Target[]> => {
