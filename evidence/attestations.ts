@@ -12,9 +12,10 @@ export interface AttestationWant {
 /**
  * How new an answer must be. `kept`: some seconds old, of what was there and of what was not: good for a verdict that
  * passes, which a newer attestation overturns within a minute. `fresh`: as if it were asked for the first
- * time, for a verdict that does not: somebody may have attested a newer scan just now.
+ * time, for a verdict that does not: somebody may have attested a newer scan just now. `audited`: as old as audits let it grow where very
+ * many digests run (`sigstore/auditPace.ts`).
  */
-export type AnswerAge = "kept" | "fresh";
+export type AnswerAge = "kept" | "fresh" | "audited";
 
 /**
  * Finds and proves the in-toto statements about `digest`, which is the judged one or, for an index, one of its children;

@@ -32,7 +32,8 @@ export interface AdmissionOptions {
   readonly resolveDigest: ResolveDigest;
   readonly policies: () => PolicySet | undefined;
   readonly namespaces: { readonly get: (name: string) => NamespaceRecord | undefined };
-  readonly ready: () => boolean;
+  /** What this replica still waits for before it is ready. */
+  readonly waitsFor: () => readonly string[];
   /** Told what was seen of the webhook configurations whenever it is another state than before. */
   readonly onGuard: (state: GuardState) => void;
   /** Told of every denial besides the log. */
@@ -58,12 +59,6 @@ export interface Admission {
   readonly stop: () => Promise<void>;
 }
 
-/**
- * Milliseconds that Endpoints, or a load balancer behind a URL that was given, take to leave this replica out, and that API servers get to
- * give up their connections. Nobody but us stands behind our own address.
- */
-const LEAVE_MS = 3_000;
-
 /** Starts the admission server and has it installed. Rejects where its address or the file of client authorities cannot be had. */
 export async function startAdmission(options: AdmissionOptions): Promise<Admission> {
   const { settings, client, metrics, log, now } = options;
@@ -74,6 +69,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   if (callers !== undefined) metrics.observeCallers(callers.record);
   else if (!settings.acceptAnyWebhookCaller)
     log.warn("whoever reaches the webhook can ask it about images: see --webhook-client-ca and --webhook-callers");
+  const ready = (): boolean => options.waitsFor().length === 0;
   let guard: GuardState = { status: "unknown" };
   const logDenial = createDenialLog(log);
   const server = new AdmissionServer({
@@ -100,7 +96,8 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
       resolveDigest: options.resolveDigest,
       logger: log,
     }),
-    ready: options.ready,
+    ready,
+    unreadyText: () => `waits for ${options.waitsFor().join(", ")}`,
     readyText: () => (guard.status === "gap" ? `ok, but admission is not enforced: ${guard.message}` : "ok"),
     logger: log,
     deadline: settings.admissionDeadline,
@@ -124,7 +121,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     client,
     manage: settings.manageWebhooks,
     pins: () => pins(options.policies()),
-    serves: options.ready,
+    serves: ready,
     leaving: () => isLeaving(client, settings.namespace),
     probe: createReachProbe(client, settings.namespace),
     onGuard: (state) => {
@@ -146,20 +143,20 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     onChange: () => installation.poke(),
   });
   watch.start();
-  let before = { pins: pins(options.policies()), ready: options.ready() };
+  let before = { pins: pins(options.policies()), ready: ready() };
   return {
     url,
     installed: installation.ready,
     guard: () => guard,
     inHand: () => server.inHand,
     servingChanged: () => {
-      const current = { pins: pins(options.policies()), ready: options.ready() };
+      const current = { pins: pins(options.policies()), ready: ready() };
       if (!isDeepStrictEqual(current, before)) installation.poke();
       before = current;
     },
     stop: async () => {
       // Unready before anything else: nothing that hangs may keep requests coming.
-      const drained = server.drain(leaveTime(settings.webhookAddress));
+      const drained = server.drain(leaveTime(settings));
       await Promise.all([watch.stop(), installation.stop(), drained]);
       callers?.close();
     },
@@ -188,9 +185,15 @@ export const namespacesLeftOut = ({ namespace, excludeNamespaces }: Settings): r
   ...new Set([namespace, ...excludeNamespaces]),
 ];
 
-/** Milliseconds for which a replica that is going away still takes requests. */
-export const leaveTime = (address: Settings["webhookAddress"]): number =>
-  address.type === "url" && address.url === undefined ? 0 : LEAVE_MS;
+/**
+ * Milliseconds for which a replica that is going away still takes requests: what EndpointSlices, or a load balancer behind a URL that was
+ * given, take to leave it out, and API servers to give up their connections. Nobody but us stands behind our own address.
+ */
+export const leaveTime = ({
+  webhookAddress,
+  shutdownDelay,
+}: Pick<Settings, "webhookAddress" | "shutdownDelay">): number =>
+  webhookAddress.type === "url" && webhookAddress.url === undefined ? 0 : shutdownDelay;
 
 /** Whether a Ready policy pins; undefined while that is not known. */
 const pins = (set: PolicySet | undefined): boolean | undefined =>

@@ -60,6 +60,8 @@ export type ReportChange = ReadonlySet<string> | "all";
 export interface Effects {
   /** A policy set has come into force. */
   readonly inForce: (set: PolicySet) => void;
+  /** With the first policy set, the evidence of what runs is fetched before this replica is ready. */
+  readonly warmUp: (set: PolicySet) => void;
   /** Whether reports are to be watched may have changed with it. */
   readonly reportWatch: (set: PolicySet) => void;
   /** Whether this replica serves, and whether a policy pins, may have changed. */
@@ -91,6 +93,8 @@ export interface Graph {
   readonly guard: () => void;
   /** What stands of a policy in the API server itself has changed. */
   readonly layer: () => void;
+  /** Something that this replica's readiness waits for has come. */
+  readonly gates: () => void;
   readonly reports: (changed: ReportChange) => void;
   readonly verdict: (change: VerdictChange) => void;
   /** Totals of the audit may have changed. */
@@ -156,6 +160,7 @@ export function createGraph(sources: GraphSources): Graph {
   const trust$ = stream<null>(guarded("trust"));
   const guard$ = stream<null>(guarded("guard"));
   const layer$ = stream<null>(guarded("layer"));
+  const gates$ = stream<null>(guarded("gates"));
   const reports$ = stream<ReportChange>(guarded("reports"));
   const verdicts$ = stream<VerdictChange>(guarded("verdicts"));
   const progress$ = stream<null>(guarded("progress"));
@@ -177,7 +182,7 @@ export function createGraph(sources: GraphSources): Graph {
     guarded("policySet"),
   );
   const policySets$ = policies$.map(() => null, guarded("policySetChanges"));
-  const serving$ = merge<null, null>({ src: [policySets$, caches.namespaces], ...guarded("servingChanges") });
+  const serving$ = merge<null, null>({ src: [policySets$, caches.namespaces, gates$], ...guarded("servingChanges") });
   const statuses$ = merge<null, null>({
     src: [policySets$, trust$, guard$, layer$, progress$],
     ...guarded("statusChanges"),
@@ -214,7 +219,7 @@ export function createGraph(sources: GraphSources): Graph {
 
   const streams: Graph["streams"][number][] = [
     Object.values(caches),
-    [leading$, trust$, guard$, layer$, reports$, verdicts$, progress$, tick$, clock$, settle$, extra$],
+    [leading$, trust$, guard$, layer$, gates$, reports$, verdicts$, progress$, tick$, clock$, settle$, extra$],
     [policyChanges$, policies$, policySets$, serving$, statuses$, leadingChanges$, clockTicks$, layers$],
     [notLeading$, due$, settled$, snapshot$],
   ].flat();
@@ -231,12 +236,14 @@ export function createGraph(sources: GraphSources): Graph {
     trust: () => trust$.next(null),
     guard: () => guard$.next(null),
     layer: () => layer$.next(null),
+    gates: () => gates$.next(null),
     reports: (changed) => reports$.next(changed),
     verdict: (change) => verdicts$.next(change),
     progress: () => progress$.next(null),
     connect: (effects) => {
       effect(policies$, "inForce", effects.inForce);
       effect(policies$, "reportWatch", effects.reportWatch);
+      effect(policies$, "warmUp", effects.warmUp);
       effect(serving$, "serving", effects.serving);
       effect(statuses$, "statuses", effects.statuses);
       effect(layers$, "keepAdmissionPolicies", effects.keepAdmissionPolicies);

@@ -80,6 +80,7 @@ function unusedGraph(): Graph {
   graph.connect({
     inForce: none,
     reportWatch: none,
+    warmUp: none,
     serving: none,
     statuses: none,
     keepAdmissionPolicies: none,

@@ -10,6 +10,8 @@ import { keepAdmissionPolicies, watchAdmissionPolicies } from "./admissionPolici
 import { startDenialSink } from "./denials/startDenialSink.ts";
 import { createExposure } from "./audit/exposure.ts";
 import { createScanAges } from "./audit/scanAges.ts";
+import { createJudge } from "./audit/judge.ts";
+import { createWarmUp } from "./audit/warmUp.ts";
 import { createCaches } from "./cluster/caches.ts";
 import { startEvidence } from "./evidence.ts";
 import { createGraph } from "./graph.ts";
@@ -26,6 +28,7 @@ import { createMetrics } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics/metricsServer.ts";
 import { createExceptionCompiler } from "./policies/exceptionCompiler.ts";
 import { createPolicyCompiler } from "./policies/policyCompiler.ts";
+import { waitsFor, type Gate } from "./readiness.ts";
 import { createReconciler } from "./reconcile.ts";
 import { createClusterReads } from "./cluster/clusterReads.ts";
 import { createReferences } from "./policies/references.ts";
@@ -42,8 +45,8 @@ export interface RunningOperator {
   /** The whole URL of the metrics, such as `http://127.0.0.1:8080/metrics`; absent without a metrics server. */
   readonly metricsUrl?: string;
   /**
-   * Resolves when the caches are synced, the first policy set is compiled and the webhook configurations are written:
-   * from then on admission is judged. Never rejects; it waits for as long as the API server is away.
+   * Resolves when the caches are synced, the first policy set is compiled, the evidence of what runs is at hand or its time over, and the
+   * webhook configurations are written: from then on admission is judged. Never rejects; it waits for as long as the API server is away.
    */
   readonly ready: Promise<void>;
   /** Stops cleanly: readyz false, requests drained, lease released, watches and servers closed. Idempotent. */
@@ -183,6 +186,23 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   const sink = await startDenialSink(settings, { now, log });
   stack.defer(() => sink?.close());
   if (sink !== undefined) metrics.observeSink(sink.counts);
+  const warmUp = createWarmUp({
+    pods,
+    namespaces: namespaces.store,
+    judge: createJudge({ review, now, timeout: settings.warmUp }),
+    prepared: () => Promise.all([pods.untilSynced(), namespaces.untilSynced(), reports.untilKnown()]),
+    limit: settings.warmUp,
+    log,
+    onOver: graph.gates,
+  });
+  stack.defer(() => warmUp.stop());
+  const gates: readonly Gate[] = [
+    { name: "policies", open: () => graph.policies() !== undefined },
+    { name: "namespaces", open: () => namespaces.synced() },
+    { name: "pods", open: () => pods.synced() || graph.policies()?.policies.some(asksWhatRuns) !== true },
+    { name: "the evidence of what runs", open: () => warmUp.over() },
+  ];
+  void pods.untilSynced().then(graph.gates);
   const admission = await startAdmission({
     settings,
     client,
@@ -190,7 +210,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     resolveDigest: evidence.resolveDigest,
     policies: graph.policies,
     namespaces: namespaces.store,
-    ready: () => graph.policies() !== undefined && namespaces.synced(),
+    waitsFor: () => waitsFor(gates),
     onGuard: graph.guard,
     ...(sink === undefined ? {} : { onDenied: sink.push }),
     metrics: { ...metrics, admission: telling(metrics.admission, refusals) },
@@ -261,13 +281,17 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   graph.connect({
     inForce: (set) => {
       sayPolicies(set.policies);
-      ready.resolve();
     },
     reportWatch: (set) =>
       void reports
         .want(set.policies.some(asksForReports))
         .catch((error: unknown) => log.error("VulnerabilityReports", { error: messageOf(error) })),
-    serving: admission.servingChanged,
+    // After the reports' watch has begun, which it waits for.
+    warmUp: warmUp.begin,
+    serving: () => {
+      admission.servingChanged();
+      if (waitsFor(gates).length === 0) ready.resolve();
+    },
     statuses: reconciler.refreshStatuses,
     keepAdmissionPolicies: layer.refresh,
     judgeAgain: (changed) => reconciler.concern((pod) => changed === "all" || podRuns(pod, changed)),
@@ -292,7 +316,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   return {
     webhookUrl: admission.url,
     ...(metricsServer === undefined ? {} : { metricsUrl: metricsServer.url }),
-    ready: Promise.all([ready.promise, admission.installed, namespaces.untilSynced()]).then(() => undefined),
+    ready: Promise.all([ready.promise, admission.installed]).then(() => undefined),
     stop: () => (stopped ??= running.disposeAsync()),
   };
 }
@@ -305,6 +329,9 @@ const telling = (metrics: AdmissionMetrics, refusals: Pick<RefusalEvents, "note"
     refusals.note(found, namespace);
   },
 });
+
+/** What runs already is only warned about: whoever does not know the pods would refuse a node drain. */
+const asksWhatRuns = ({ scan }: CompiledPolicy): boolean => scan?.runningImages === "Warn";
 
 const asksForReports = ({ scan }: CompiledPolicy): boolean =>
   scan?.sources.some(({ type }) => type === "vulnerabilityReport") === true;

@@ -3,6 +3,7 @@ import { SingleFlight, type Flight } from "../../async/singleFlight.ts";
 import { untilEnough } from "../../async/untilEnough.ts";
 import type { FactContext, FactProvider } from "../provider.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
+import { AuditPace } from "./auditPace.ts";
 import type { CandidateVerifier } from "./verify/candidateVerifier.ts";
 import { resolveQuery, keyOf, type ResolvedQuery, type OpenQuery } from "./resolvedQuery.ts";
 import { ReadBudget } from "./find/readBudget.ts";
@@ -58,6 +59,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   const { clock, metrics, examiner } = tools;
   const outcomes = new Outcomes({ ...OUTCOME_TIMES, ...tools.times }, clock, metrics);
   const lookup = new Lookup(examiner);
+  const pace = new AuditPace(clock);
   const flights = new SingleFlight<GatheredOutcomes>();
   /** Of the searches under way, by their flight's key. */
   const efforts = new Map<string, ReadBudget>();
@@ -111,6 +113,23 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     return new GatheredOutcomes().add(answers);
   };
 
+  /** What an audit makes do with, where so much runs that it is not yet time to look again. */
+  const untilItsTurn = (
+    all: readonly ResolvedQuery[],
+    open: readonly OpenQuery[],
+    context: FactContext,
+    { age }: Inquiry,
+  ): GatheredOutcomes | undefined => {
+    if (age === undefined || context.request.mode !== "audit" || open.length === 0) return undefined;
+    const old = recall(all, context.since ?? -Infinity, context.standing, "audited");
+    if (old.open.length > 0) return undefined;
+    const oldest = Map.groupBy(open, ({ place }) => place)
+      .entries()
+      .map(([place, group]) => [place, Math.min(...group.map((one) => outcomes.lookedAt(one) ?? -Infinity))] as const);
+    // Each is asked: what is looked at is paid for everywhere.
+    return [...oldest].map(([place, at]) => pace.mayLook(place, at)).includes(true) ? undefined : old.answers;
+  };
+
   const find = (
     all: readonly ResolvedQuery[],
     inquiry: Inquiry,
@@ -122,6 +141,8 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     const known = open.length === 0 || inquiry.enough(answers);
     if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
     if (known) return answers;
+    const old = untilItsTurn(all, open, context, inquiry);
+    if (old !== undefined) return old;
     // All of them: answers that are known already are shared with whoever joins.
     const key = [inquiry.purpose(), String(since), ...all.map(sharedKey)].join("\n\n");
     return flights.run(

@@ -11,11 +11,19 @@ export interface OutcomeTimes {
   readonly negative: number;
   /** What all that was attested amounts to: lists are read again after that, so that a newer scan is noticed. */
   readonly whole: number;
+  /** The same for audits, where so much runs that not all of it can be looked at again so often. */
+  readonly audited: number;
   /** How much longer a proof survives while nobody can be asked again. */
   readonly stale: number;
 }
 
-export const OUTCOME_TIMES: OutcomeTimes = { verified: 600_000, negative: 500, whole: 20_000, stale: 86_400_000 };
+export const OUTCOME_TIMES: OutcomeTimes = {
+  verified: 600_000,
+  negative: 500,
+  whole: 20_000,
+  audited: 3_600_000,
+  stale: 86_400_000,
+};
 
 /** A digest in a set. */
 const NAME_BYTES = 150;
@@ -73,9 +81,14 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
 
   /** Milliseconds since the epoch: until then the answer of `fresh`, or of `within` this age, stays. */
   until({ outcome, at }: Pick<Kept<T>, "outcome" | "at">, age?: AnswerAge): number {
-    const { verified, negative, whole } = this.#times;
-    if (age !== undefined) return at + (age === "kept" ? whole : negative);
+    const { verified, negative, whole, audited } = this.#times;
+    if (age !== undefined) return at + { kept: whole, fresh: negative, audited }[age];
     return at + (outcome.status === "verified" ? verified : negative);
+  }
+
+  /** When its lists were looked through last, in milliseconds since the epoch. */
+  lookedAt(key: string): number | undefined {
+    return this.#kept.get(key)?.at;
   }
 
   /**

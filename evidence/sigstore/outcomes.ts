@@ -119,6 +119,11 @@ export class Outcomes {
     put(answers, want, stale ?? outcome);
   }
 
+  /** When was looked through last, for all that was attested, what is beside it; undefined: never. */
+  lookedAt(open: OpenQuery): number | undefined {
+    return this.#wholes.lookedAt(keyOf(open, open.signer));
+  }
+
   /** Whether what these lists name was looked through for this a while ago. */
   isOfLists(open: OpenQuery, lists: string, since: number): boolean {
     return this.#wholes.ofLists(keyOf(open, open.signer), lists, since) !== undefined;

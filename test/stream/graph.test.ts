@@ -42,6 +42,7 @@ class FakeCache implements PingSource {
 const NO_EFFECTS: Effects = {
   inForce: () => undefined,
   reportWatch: () => undefined,
+  warmUp: () => undefined,
   serving: () => undefined,
   statuses: () => undefined,
   keepAdmissionPolicies: () => undefined,
@@ -103,6 +104,7 @@ describe("the graph of streams", () => {
     graph.connect({
       inForce: ({ key }) => sets.push(key),
       reportWatch: () => effects.push("reportWatch"),
+      warmUp: () => effects.push("warmUp"),
       serving: () => effects.push("serving"),
       statuses: () => effects.push("statuses"),
       keepAdmissionPolicies: () => effects.push("keepAdmissionPolicies"),
@@ -212,6 +214,7 @@ describe("the graph of streams", () => {
     graph.connect({
       inForce: broken,
       reportWatch: broken,
+      warmUp: broken,
       serving: broken,
       statuses: broken,
       keepAdmissionPolicies: broken,
@@ -259,11 +262,13 @@ describe("the graph of streams", () => {
     assert.deepEqual(await after(graph.progress), ["statuses"]);
     assert.deepEqual(await after(() => namespaces.ping()), ["serving"]);
     compiled = () => setOf("2");
+    assert.deepEqual(await after(graph.gates), ["serving"]);
     assert.deepEqual(await after(() => policies.ping()), [
       "keepAdmissionPolicies",
       "reportWatch",
       "serving",
       "statuses",
+      "warmUp",
     ]);
     assert.deepEqual(await after(() => graph.reports(new Set(["sha256:1"]))), []);
     assert.deepEqual(reported, [new Set(["sha256:1"])]);

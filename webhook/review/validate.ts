@@ -1,4 +1,5 @@
-import type { Review } from "../../engine/review.ts";
+import { overdueDecision } from "../../engine/overdue.ts";
+import type { Review, ReviewRequest } from "../../engine/review.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import type { Decision } from "../../policy/finding/decision.ts";
@@ -9,13 +10,13 @@ import { subjectOf } from "../../policy/subject/subjectOf.ts";
 import { classifyRequest } from "./admissionKinds.ts";
 import { allowed, unjudgeable } from "./admissionResponse.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
-import { untilOverdue } from "../server/deadline.ts";
 import type { Handler } from "./handler.ts";
 import { chain } from "../../async/maybe.ts";
+import { within } from "../../async/signals.ts";
 import { isMirrorPod } from "./mirrorPod.ts";
 import { readLabels, type NamespaceLabels } from "./namespaceLabels.ts";
 import { NotReadyError } from "./notReady.ts";
-import { isDenial, respond, type Listeners } from "./respond.ts";
+import { isDenial, place, respond, type Listeners } from "./respond.ts";
 import { sameToPolicies } from "./sameToPolicies.ts";
 
 export interface ValidateOptions extends Listeners {
@@ -29,7 +30,7 @@ export interface ValidateOptions extends Listeners {
   readonly now: () => number;
 }
 
-/** Milliseconds after the deadline in which a review has to turn what it lacks into `unavailable`. */
+/** Milliseconds after the deadline in which a review has to turn what it lacks into `unavailable`; then it is answered without it. */
 const GRACE = 500;
 
 /**
@@ -52,7 +53,7 @@ export const createValidate =
 
     const exceptions = options.exceptions?.() ?? [];
     const judge = (subject: Subject): Decision | Promise<Decision> => {
-      const decision = options.review({
+      const asked: ReviewRequest = {
         policies,
         exceptions,
         subject,
@@ -60,14 +61,21 @@ export const createValidate =
         signal,
         now: options.now(),
         dryRun: request.dryRun,
-      });
-      return decision instanceof Promise ? untilOverdue(decision, signal, GRACE).then(sound) : sound(decision);
+      };
+      const overdue = (): Decision => {
+        options.logger.warn("a review was not done by its deadline", place(request));
+        return overdueDecision(asked);
+      };
+      const decision = options.review(asked);
+      return decision instanceof Promise
+        ? within(decision, { signal, milliseconds: GRACE }, overdue).then(sound)
+        : sound(decision);
     };
 
     return chain(labelsOf(options, request, signal), (namespaceLabels) => {
-      const place = { kind: request.kind.kind, namespace: request.namespace, namespaceLabels };
-      const subject = subjectOf(found.object, place);
-      const before = found.oldObject && subjectOf(found.oldObject, place);
+      const where = { kind: request.kind.kind, namespace: request.namespace, namespaceLabels };
+      const subject = subjectOf(found.object, where);
+      const before = found.oldObject && subjectOf(found.oldObject, where);
       // Nothing that a policy can see has changed: nothing can be new, and no registry has to be there to say so.
       if (before !== undefined && sameToPolicies(before, subject)) return allowed(request.uid);
 

@@ -22,6 +22,8 @@ export interface AdmissionServerOptions {
   readonly ready: () => boolean;
   /** What `/readyz` says of a replica that is ready; "ok" by default. A webhook that is not asked is ready all the same. */
   readonly readyText?: () => string;
+  /** What it says of one that is not ready yet. */
+  readonly unreadyText?: () => string;
   readonly logger: Log;
   /** Milliseconds that a review may take; below the configuration's `timeoutSeconds`. */
   readonly deadline: number;
@@ -76,7 +78,7 @@ export class AdmissionServer {
   #closed: Promise<void> | undefined;
 
   constructor(options: AdmissionServerOptions) {
-    const { logger, deadline, ready, readyText = () => "ok", callers } = options;
+    const { logger, deadline, ready, readyText = () => "ok", unreadyText, callers } = options;
     this.#deadline = deadline;
     this.#callers = callers;
     const { maxBytes = 64 * 1024 * 1024, maxReviews = 1_000, maxConnections = 2_048 } = options;
@@ -116,7 +118,14 @@ export class AdmissionServer {
       ["/mutate", reviews(options.mutate)],
       ["/probe", reviews(answerProbe)],
       ["/healthz", probe(() => true)],
-      ["/readyz", probe(() => !this.#draining && ready(), readyText)],
+      [
+        "/readyz",
+        probe(
+          () => !this.#draining && ready(),
+          readyText,
+          () => (this.#draining ? undefined : unreadyText?.()),
+        ),
+      ],
     ]);
     this.#server = createServer(
       {
@@ -211,12 +220,12 @@ export class AdmissionServer {
 type Route = (request: IncomingMessage, response: ServerResponse) => void;
 
 const probe =
-  (healthy: () => boolean, text: () => string = () => "ok") =>
+  (healthy: () => boolean, text: () => string = () => "ok", why: () => string | undefined = () => undefined) =>
   (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method !== "GET" && request.method !== "HEAD")
       send(response, 405, "a probe is a GET", { allow: "GET, HEAD" });
     else if (healthy()) send(response, 200, text());
-    else send(response, 503, "not ready");
+    else send(response, 503, ["not ready", why() ?? []].flat().join(": "));
   };
 
 const pathOf = (url: string): string => {

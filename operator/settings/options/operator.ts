@@ -111,6 +111,22 @@ export const auditConcurrency: Setting<number> = integer("--audit-concurrency <N
   description: "Pods judged at once while the audit waits for evidence.",
 });
 
+export const shutdownDelay: Setting<number> = duration("--shutdown-delay <DURATION>", {
+  fallback: "3s",
+  least: "0s",
+  most: "1m",
+  description:
+    "A replica that ends is unready at once, and takes reviews for so long, until every node has left it out of the Service.",
+});
+
+export const warmUp: Setting<number> = duration("--warm-up <DURATION>", {
+  fallback: "10s",
+  least: "0s",
+  most: "2m",
+  description:
+    "A new replica fetches the evidence of what runs before it is ready, for so long at most; 0s: it does not.",
+});
+
 export const leaseName: Setting<string> = text("--lease-name <NAME>", {
   fallback: "image-security",
   check: objectName,

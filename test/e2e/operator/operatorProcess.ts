@@ -16,24 +16,32 @@ export interface OperatorProcess {
   readonly gone: () => Promise<number | null>;
 }
 
+/** Times that make tests short; a flag that is given replaces the one here. */
+const DEFAULTS = [
+  `--namespace=${OPERATOR_NAMESPACE}`,
+  "--webhook-host=127.0.0.1",
+  "--webhook-port=0",
+  "--metrics-host=127.0.0.1",
+  "--metrics-port=off",
+  "--manage-webhooks=false",
+  "--audit-interval=2s",
+  "--lease-duration=3s",
+  "--lease-renew-deadline=2s",
+  "--lease-retry=1s",
+  "--log-format=text",
+] as const;
+
+const nameOf = (flag: string): string => flag.split("=")[0] ?? flag;
+
 export function spawnOperator(cluster: Cluster, ...flags: readonly string[]): OperatorProcess {
+  const given = new Set(flags.map(nameOf));
   const child = spawn(
     process.execPath,
     [
       MAIN,
       "operator",
       `--kubeconfig=${cluster.kubeconfig}`,
-      `--namespace=${OPERATOR_NAMESPACE}`,
-      "--webhook-host=127.0.0.1",
-      "--webhook-port=0",
-      "--metrics-host=127.0.0.1",
-      "--metrics-port=off",
-      "--manage-webhooks=false",
-      "--audit-interval=2s",
-      "--lease-duration=3s",
-      "--lease-renew-deadline=2s",
-      "--lease-retry=1s",
-      "--log-format=text",
+      ...DEFAULTS.filter((flag) => !given.has(nameOf(flag))),
       ...flags,
     ],
     { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"] } },

@@ -238,6 +238,8 @@ describe("settings", () => {
       maxViolations: "1",
       maxExceptionDuration: "1d",
       auditConcurrency: "1",
+      warmUp: "0s",
+      shutdownDelay: "5s",
       leaseName: "x",
       leaseDuration: "20s",
       leaseRenewDeadline: "12s",

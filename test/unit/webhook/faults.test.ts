@@ -38,7 +38,6 @@ describe("faults on the way of a validation never allow", () => {
     ["throws", () => assert.fail()],
     ["rejects", () => Promise.reject(new Error("defect"))],
     ["rejects with nothing", () => Promise.reject(garbage(undefined))],
-    ["never answers", never],
     ["answers nothing", () => garbage(undefined)],
     ["promises nothing", () => Promise.resolve(garbage(undefined))],
     ["answers null", () => garbage(null)],
@@ -57,6 +56,18 @@ describe("faults on the way of a validation never allow", () => {
       assert.equal(await outcome({ review }, true), "error");
     });
   }
+
+  for (const update of [false, true]) {
+    it(`the engine never answers about ${update ? "an update" : "a new object"}: its deadline is ours to keep`, async () => {
+      assert.equal(await outcome({ review: never }, update), false);
+    });
+  }
+
+  it("the engine never answers about the old object alone", async () => {
+    const review: Review = ({ subject }) =>
+      subject.images[0]?.image === "nginx" ? decision(finding()) : never<Decision>();
+    assert.equal(await outcome({ review }, true), false);
+  });
 
   it("the engine fails on the old object alone", async () => {
     for (const [why, faulty] of broken) {

@@ -52,6 +52,38 @@ describe("createValidate", () => {
     assert.deepEqual(response, { uid: "7f0b2a5e-uid", allowed: true });
   });
 
+  it("answers at the deadline what policies make of it that nobody could judge in time, and logs it", async () => {
+    const warning = policy("warning", { enforcementAction: "warn", digest: {} });
+    const silent = policy("silent", { enforcementAction: "dryrun", digest: {} });
+    const elsewhere = policy("elsewhere", { match: { images: ["quay.io/**"] }, digest: {} });
+    const lenient = policy("lenient", { onUnavailable: "allow", digest: {} });
+    const never: Review = () => new Promise(() => undefined);
+    const overdue = async (...policies: readonly CompiledPolicy[]): Promise<Answered> => {
+      const metrics = recordMetrics();
+      const logger = recordLogger();
+      const validate = createValidate({
+        policies: () => policies,
+        review: never,
+        namespaceLabels: () => ({}),
+        metrics,
+        logger,
+        now: () => 0,
+      });
+      return { response: await validate(request("Pod", pod([good])), AbortSignal.timeout(20)), metrics, logger };
+    };
+    const { response, logger } = await overdue(elsewhere, lenient, silent, warning);
+    assert.equal(response.allowed, false, "onUnavailable does not soften it");
+    assert.equal(response.status?.code, 403);
+    assert.match(response.status?.message ?? "", /^\[lenient\] container "c0".*could not be judged in time/);
+    assert.deepEqual(response.warnings?.length, 1);
+    assert.equal(logger.lines.filter(([level]) => level === "warn").length, 1);
+
+    const mild = await overdue(silent, warning, elsewhere);
+    assert.equal(mild.response.allowed, true);
+    assert.match(mild.response.warnings?.[0] ?? "", /could not be judged in time/);
+    assert.deepEqual((await overdue(elsewhere)).response, { uid: "7f0b2a5e-uid", allowed: true });
+  });
+
   it("refuses with 403 Forbidden and every finding, by container, where it comes from before what it is, below the API server's words", async () => {
     const object = pod(["nginx", good], { initContainers: ["quay.io/x:1"], volumes: ["ghcr.io/data:2"] });
     const { response } = await ask([ours, pinned], request("Pod", object));
