@@ -7,7 +7,7 @@ import type { Log } from "../../kube/log.ts";
 import type { NamespaceRecord } from "../cluster/namespaces.ts";
 import type { PodContent, PodRecord } from "../cluster/pods.ts";
 import type { PolicySet } from "../policies/policySet.ts";
-import type { Judge } from "./judge.ts";
+import { podCase, type Judge } from "./judge.ts";
 import { inSlices } from "./slices.ts";
 
 export interface WarmUpOptions {
@@ -85,7 +85,7 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
 
   const judgeQuietly = (pod: PodRecord, set: PolicySet): Promise<void> | undefined => {
     try {
-      const judged = options.judge.judge(pod, options.namespaces.get(pod.namespace), set);
+      const judged = options.judge.judge(podCase(pod, options.namespaces.get(pod.namespace), set));
       // A defect is the audit's to tell of, which judges the same pod.
       return judged instanceof Promise
         ? judged.then(
@@ -111,7 +111,7 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
         if (!over) log.info("the time for the evidence of what runs is over", { milliseconds: limit });
         end();
       }, limit);
-      void run({ ...set, audited })
+      void run({ ...set, policies: audited, audited })
         .catch((error: unknown) => log.error("the warm-up failed", { error: String(error) }))
         .finally(() => {
           clearTimeout(timer);
