@@ -116,7 +116,8 @@ describe("faults on the way of a validation never allow", () => {
   it("metrics or the log throw", async () => {
     const metrics = { ...recordMetrics(), findings: () => assert.fail() };
     assert.equal(await outcome({ metrics }), "error");
-    assert.equal(await outcome({ logger: { ...recordLogger(), info: () => assert.fail() } }), "error");
+    const broken = { info: () => assert.fail(), debug: () => assert.fail() };
+    assert.equal(await outcome({ logger: { ...recordLogger(), ...broken } }), "error");
   });
 });
 
