@@ -90,7 +90,7 @@ export function guardPair({ name, groups, serviceAccount }: GuardOptions): Admis
             expression: "variables.member || variables.operator || variables.collector",
             messageExpression:
               `"[guard] " + request.resource.resource + " " + ${NAME} + " is part of image-security, which only members of ` +
-              `${groups.map(quoted).join(", ")} may change; on every API server it is what the file of ${quoted(name)} says"`,
+              `${groups.map(quoted).join(", ")} may change"`,
             message: "[guard] part of image-security, which only members of some groups may change",
             reason: "Forbidden",
           },

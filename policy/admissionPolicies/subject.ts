@@ -21,12 +21,10 @@ export const MOST_PLACES = 64;
 
 /** CEL, without variables: the object names few enough images. */
 export const HAS_FEW_IMAGES: string = `[${podOf("object")}].all(pod, ${[
-  "containers",
-  "initContainers",
-  "ephemeralContainers",
-  "volumes",
+  ...["containers", "initContainers", "ephemeralContainers"].map((list) => `pod.?spec.?${list}.orValue([])`),
+  "pod.?spec.?volumes.orValue([]).filter(v, has(v.image))",
 ]
-  .map((list) => `pod.?spec.?${list}.orValue([]).size()`)
+  .map((list) => `${list}.size()`)
   .join(" + ")} <= ${MOST_PLACES})`;
 
 const MIRROR = text("kubernetes.io/config.mirror");

@@ -54,6 +54,11 @@ export const PLAN: readonly (readonly [file: string, first: string, how: How])[]
   ["docs/command-line.md", "image-security audit", { by: "test/e2e/cli/audit.test.ts" }],
   ["docs/command-line.md", "image-security where", { by: "test/e2e/cli/audit.test.ts" }],
   ["docs/command-line.md", "image-security migrate", { by: "test/e2e/cli/migrate.test.ts" }],
+  [
+    "docs/without-the-webhook.md",
+    "image-security export static-manifests",
+    { by: "test/e2e/admissionPolicies/staticManifests.test.ts" },
+  ],
   ["docs/exceptions.md", "kubectl get ise", EXCEPTIONS],
   ["docs/exceptions.md", "kubectl get violations -A -l imagesecurity.dev/exempted=true", EXCEPTIONS],
 ];

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { setTimeout as wait } from "node:timers/promises";
+import type { ExceptionSpec, PolicySpec } from "../../../crds/types.ts";
+import type { KubeClient } from "../../../kube/kubeClient.ts";
+import type { CompiledException } from "../../../policy/exceptions/compiledException.ts";
+import { compileException } from "../../../policy/exceptions/compileException.ts";
+import { clusterTimeout, startCluster, type Cluster } from "../harness/cluster.ts";
+import type { KubectlResult } from "../harness/kubectl.ts";
+import { pod } from "../operator/operatorUnderTest.ts";
+import { clientOf, compiled, create, generated, install } from "./rounds.ts";
+
+const GOOD = `registry.company.com/app@sha256:${"a".repeat(64)}`;
+const STRICT: PolicySpec = { registries: { allow: ["registry.company.com"] }, digest: { required: true } };
+
+describe("what a generated ValidatingAdmissionPolicy leaves alone", function () {
+  this.timeout(120_000);
+  let cluster: Cluster;
+  let client: KubeClient;
+  let namespace: string;
+  let uninstall: () => Promise<void> = () => Promise.resolve();
+
+  before(async function () {
+    this.timeout(clusterTimeout);
+    cluster = await startCluster();
+    client = clientOf(cluster);
+  });
+  beforeEach(async () => {
+    namespace = await cluster.newNamespace("behaves");
+  });
+  afterEach(() => uninstall());
+  after(() => client?.close());
+
+  const enforce = async (
+    specs: readonly PolicySpec[],
+    exceptions: readonly CompiledException[] = [],
+  ): Promise<void> => {
+    const policies = specs.map((spec, index) => compiled(`behaves-${index}`, spec));
+    const pairs = policies.flatMap((policy) => generated(policy, namespace, policies, exceptions) ?? []);
+    uninstall = await install(client, pairs);
+  };
+  const exception = (spec: Omit<ExceptionSpec, "reason" | "policies">): CompiledException =>
+    compileException(
+      {
+        apiVersion: "imagesecurity.dev/v1",
+        kind: "ImageSecurityException",
+        metadata: { name: "e" },
+        spec: { policies: ["*"], reason: "a test", ...spec },
+      },
+      { maxDuration: 86_400_000, now: Date.now() },
+    );
+  const refused = async (images: readonly string[], more: object = {}): Promise<string | undefined> => {
+    const containers = images.map((image, index) => ({ name: `c${index}`, image }));
+    return (
+      await create(client, namespace, "Pod", {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "x" },
+        spec: { containers, ...more },
+      })
+    ).refused;
+  };
+  const accepted = async (run: Promise<KubectlResult>): Promise<void> => {
+    const { code, stderr } = await run;
+    assert.equal(code, 0, stderr);
+  };
+
+  it("images that an updated object had before, ephemeral containers among the new ones", async () => {
+    await accepted(cluster.kubectl("create", "-f", "-", pod(namespace, "old", "nginx:1.21")));
+    await enforce([STRICT]);
+    const patch = (value: object, ...more: readonly string[]): Promise<KubectlResult> =>
+      cluster.kubectl("patch", "pod", "old", "-n", namespace, ...more, "-p", JSON.stringify(value));
+    await accepted(cluster.kubectl("label", "pod", "old", "-n", namespace, "a=b"));
+    const image = (name: string, of: string): object => ({ spec: { containers: [{ name, image: of }] } });
+    await accepted(patch(image("main", GOOD)));
+    assert.match((await patch(image("main", "nginx:1.22"))).stderr, /RegistryNotAllowed/);
+    const debug = (of: string): object => ({ spec: { ephemeralContainers: [{ name: "debug", image: of }] } });
+    assert.match((await patch(debug("busybox"), "--subresource=ephemeralcontainers")).stderr, /container "debug"/);
+    await accepted(patch(debug(GOOD), "--subresource=ephemeralcontainers"));
+  });
+
+  it("mirror pods of the node that they name, and nobody else's", async () => {
+    await enforce([STRICT]);
+    const mirror = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { namespace, name: "static-n1", annotations: { "kubernetes.io/config.mirror": "x" } },
+      spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] },
+    };
+    const as = async (user: string, ...groups: readonly string[]): Promise<KubectlResult> =>
+      (await cluster.kubectlAs(user, ["system:masters", ...groups]))("create", "--dry-run=server", "-f", "-", {
+        input: JSON.stringify(mirror),
+      });
+    await accepted(as("system:node:n1", "system:nodes"));
+    for (const [user, ...groups] of [
+      ["system:node:n2", "system:nodes"],
+      ["system:node:n1"],
+      ["eve", "system:nodes"],
+    ] as const)
+      assert.match((await as(user, ...groups)).stderr, /RegistryNotAllowed/, user);
+  });
+
+  it("objects with more than 64 images, and none with 64", async () => {
+    await enforce([STRICT]);
+    const longest = `${"a".repeat(60)}.company.com/${"b/".repeat(80)}c:v1`;
+    const images = Array.from({ length: 64 }, (_, index) => `${longest}${index}`);
+    assert.match((await refused(images)) ?? "", /^\[behaves-0\] container "c0", .*RegistryNotAllowed/);
+    assert.equal(await refused([...images, GOOD]), undefined);
+    // Initial containers and image volumes count as well.
+    assert.equal(
+      await refused(images.slice(1), {
+        initContainers: [{ name: "i", image: GOOD }],
+        volumes: [{ name: "v", image: { reference: GOOD } }],
+      }),
+      undefined,
+    );
+  });
+
+  it("nothing of 64 images under lists as long as a policy may have", async () => {
+    const list = (host: string): readonly string[] =>
+      Array.from({ length: 128 }, (_, index) => `${host}${index}.company.com/team/app-${index}/**`);
+    await enforce([{ registries: { allow: list("allowed"), deny: list("denied") }, digest: {} }]);
+    const images = Array.from(
+      { length: 64 },
+      (_, index) => `allowed${index}.company.com/team/app-${index}/x@sha256:${"a".repeat(64)}`,
+    );
+    assert.equal(await refused(images), undefined);
+    assert.match(
+      (await refused([...images.slice(1), "denied127.company.com/team/app-127/x:v1"])) ?? "",
+      /RegistryDenied: .* is denied by "denied127\.company\.com\/team\/app-127\/\*\*"; allowed: /,
+    );
+  });
+
+  it("tags of what another policy pins, but not where they come from", async () => {
+    await enforce([
+      STRICT,
+      { enforcementAction: "warn", match: { images: ["registry.company.com/pinned/**"] }, digest: { pin: "Pods" } },
+    ]);
+    assert.equal(await refused(["registry.company.com/pinned/app:1"]), undefined);
+    assert.match((await refused(["registry.company.com/app:1"])) ?? "", /DigestRequired/);
+    assert.match((await refused(["docker.io/pinned/app:1"])) ?? "", /RegistryNotAllowed/);
+  });
+
+  it("what an exception is about, until it expires, on the API server's own clock", async () => {
+    const expires = new Date(Date.now() + 12_000).toISOString();
+    await enforce([STRICT], [exception({ rules: ["All"], match: { images: ["docker.io/library/nginx"] }, expires })]);
+    assert.equal(await refused(["nginx"]), undefined);
+    assert.match((await refused(["redis"])) ?? "", /RegistryNotAllowed/);
+    await wait(Math.max(0, Date.parse(expires) + 1_500 - Date.now()));
+    assert.match((await refused(["nginx"])) ?? "", /RegistryNotAllowed/);
+  });
+
+  it("updates of what an exception is about", async () => {
+    await accepted(cluster.kubectl("create", "-f", "-", pod(namespace, "old", GOOD)));
+    const expires = new Date(Date.now() + 3_600_000).toISOString();
+    await enforce(
+      [STRICT],
+      [
+        exception({
+          rules: ["All"],
+          match: { images: ["docker.io/library/nginx"], objectSelector: { matchLabels: { a: "b" } } },
+          expires,
+        }),
+      ],
+    );
+    const set = (image: string): Promise<KubectlResult> =>
+      cluster.kubectl("set", "image", "pod/old", `main=${image}`, "-n", namespace);
+    assert.match((await set("nginx")).stderr, /RegistryNotAllowed/);
+    await accepted(cluster.kubectl("label", "pod", "old", "-n", namespace, "a=b"));
+    await accepted(set("nginx"));
+  });
+});
