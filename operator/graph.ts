@@ -78,6 +78,8 @@ export interface Effects {
   readonly stepDown: () => void;
   /** A pod was judged, or is judged no longer: its Violations are to follow. Called before `verdict` returns. */
   readonly keepViolations: (change: VerdictChange) => void;
+  /** As before: its Report is to follow. */
+  readonly keepReports: (change: VerdictChange) => void;
 }
 
 export interface Graph {
@@ -251,6 +253,7 @@ export function createGraph(sources: GraphSources): Graph {
       effect(snapshot$, "audit", effects.audit);
       effect(notLeading$, "stepDown", effects.stepDown);
       effect(verdicts$, "keepViolations", effects.keepViolations);
+      effect(verdicts$, "keepReports", effects.keepReports);
     },
     stop: () => {
       for (const cancel of cancels) cancel();

@@ -88,6 +88,7 @@ function unusedGraph(): Graph {
     audit: none,
     stepDown: none,
     keepViolations: none,
+    keepReports: none,
   });
   return graph;
 }

@@ -22,6 +22,7 @@ import type { GuardState } from "../webhook/guard/guardState.ts";
 import type { EventReason } from "./status/eventReasons.ts";
 import type { Fingerprints } from "./status/policyStatus.ts";
 import type { Layer } from "./admissionPolicies/layer.ts";
+import { ReportKeeper } from "./reports/reportKeeper.ts";
 import { StatusWriter } from "./status/statusWriter.ts";
 import { ViolationKeeper } from "./violations/violationKeeper.ts";
 import { within } from "../async/signals.ts";
@@ -45,7 +46,9 @@ export interface ReconcilerOptions {
   readonly onVerdict: (change: VerdictChange) => void;
   /** Told when totals may have changed; leads to `refreshStatuses`. */
   readonly onProgress: () => void;
-  readonly settings: Pick<Settings, "maxViolations" | "auditConcurrency">;
+  /** A watch gave a sign of life. */
+  readonly onAlive: (resource: string, now: number) => void;
+  readonly settings: Pick<Settings, "maxViolations" | "auditConcurrency" | "openReports">;
   /** Namespaces that admission leaves out. */
   readonly leftOut: ReadonlySet<string>;
   /** The name of this operator among others. */
@@ -65,6 +68,8 @@ export interface Reconciler {
   readonly refreshStatuses: () => void;
   /** Has the Violations of a pod follow its verdict. */
   readonly keepViolations: (change: VerdictChange) => void;
+  /** Has the Report of a pod follow it, where Reports are wanted. */
+  readonly keepReports: (change: VerdictChange) => void;
   /** Pods that evidence from elsewhere is about are judged again. */
   readonly concern: (about: (pod: PodRecord) => boolean) => void;
   readonly tally: ViolationCounts;
@@ -101,6 +106,19 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     onCreated: (pod, judgement) => events.record({ involved: podOf(pod), ...violationNote(judgement) }),
     log,
   });
+  const reports = !settings.openReports
+    ? undefined
+    : new ReportKeeper({
+        client,
+        pods: caches.pods.store,
+        verdicts,
+        limit: settings.maxViolations,
+        leadership,
+        now,
+        log,
+        onAlive: (at) => options.onAlive("reports", at),
+      });
+  reports?.start();
   const auditor = new Auditor({
     pods: caches.pods.store,
     namespaces: caches.namespaces.store,
@@ -109,7 +127,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     coverage,
     verdicts,
     onVerdict: options.onVerdict,
-    sweep: () => keeper.sweep(),
+    *sweep() {
+      yield* keeper.sweep();
+      if (reports !== undefined) yield* reports.sweep();
+    },
     concurrency: settings.auditConcurrency,
     onProgress: options.onProgress,
     now,
@@ -169,17 +190,20 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       if (stopping || !leadership.mayWrite()) return;
       auditor.begin();
       keeper.begin();
+      reports?.begin();
       statuses.begin();
       await auditor.observe(snapshot);
     },
     reset: async () => {
       keeper.reset();
+      reports?.reset();
       statuses.reset();
       events.reset();
       await auditor.reset();
     },
     refreshStatuses: () => statuses.refresh(),
     keepViolations: ({ podKey, before, after }) => keeper.apply(podKey, before, after),
+    keepReports: (change) => reports?.apply(change),
     concern: (about) =>
       void auditor
         .concern(about)
@@ -189,7 +213,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     report: () => auditor.report,
     stop: async () => {
       stopping = true;
-      const written = Promise.all([auditor.reset(), keeper.close(), statuses.close()]);
+      const written = Promise.all([auditor.reset(), keeper.close(), reports?.close(), statuses.close()]);
       // Last, for what was written a moment ago is told of as well.
       const told = written.then(() => events.close());
       await within(told, { milliseconds: STOP_PATIENCE_MS }, () => undefined);

@@ -252,6 +252,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     prepared: reports.untilKnown,
     onVerdict: graph.verdict,
     onProgress: graph.progress,
+    onAlive: metrics.watchAlive,
     settings,
     leftOut,
     instance: hostname(),
@@ -301,6 +302,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
       void reconciler.reset().catch((error: unknown) => log.error("stepping down failed", { error: messageOf(error) }));
     },
     keepViolations: reconciler.keepViolations,
+    keepReports: reconciler.keepReports,
   });
   // In this order at the end: no new requests, no new writes, the lease given back, then all that they need.
   stack.defer(async () => {

@@ -8,6 +8,7 @@ export interface ListRequest {
   /** Collection, such as `/api/v1/pods`. */
   readonly path: string;
   readonly fieldSelector: string | undefined;
+  readonly labelSelector?: string | undefined;
   /** Objects in a page at most. */
   readonly pageSize: number;
   /** Milliseconds for one page. */
@@ -68,13 +69,13 @@ const SMALLER = 8;
 
 /** undefined: the page is too large, and has to hold fewer objects. */
 async function pageOf(
-  { client, path, fieldSelector, timeout, signal }: ListRequest,
+  { client, path, fieldSelector, labelSelector, timeout, signal }: ListRequest,
   limit: number,
   next: string | undefined,
 ): Promise<KubeResponse | undefined> {
   try {
     return await client.request("GET", path, {
-      query: { limit: String(limit), continue: next, fieldSelector },
+      query: { limit: String(limit), continue: next, fieldSelector, labelSelector },
       signal,
       timeout,
       mostBytes: limit === 1 ? LARGEST_OBJECT : MOST_PAGE_BYTES,

@@ -18,6 +18,7 @@ export interface ReflectorOptions<T> {
   /** Collection, such as `/api/v1/pods`. */
   readonly path: string;
   readonly fieldSelector?: string;
+  readonly labelSelector?: string;
   /** Objects in a page of a list: fewer for large ones. Default 500. */
   readonly pageSize?: number;
   /** What is kept of an object. Runs on arrival, so that whole objects never pile up. `known` is what was kept of it before. */
@@ -57,6 +58,7 @@ export class Reflector<T> {
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #synced = false;
+  #absent = false;
   /** Ends the watch that is open, for a fresh list. */
   #relist: (() => void) | undefined;
   #refreshing: (() => void)[] = [];
@@ -81,6 +83,11 @@ export class Reflector<T> {
   /** Whether one complete list has been read since the start. Stays true: the last known state remains in force. */
   synced(): boolean {
     return this.#synced;
+  }
+
+  /** Whether the last list found that the type is not there. */
+  absent(): boolean {
+    return this.#absent;
   }
 
   /** What went wrong last, while it is still wrong. */
@@ -157,7 +164,7 @@ export class Reflector<T> {
    * deleted at the end. Gives the version to watch from; undefined where the type is absent.
    */
   async #list(signal: AbortSignal): Promise<string | undefined> {
-    const { client, path, fieldSelector, absent, log, resource, pageSize = PAGE_SIZE } = this.#options;
+    const { client, path, fieldSelector, labelSelector, absent, log, resource, pageSize = PAGE_SIZE } = this.#options;
     this.counts.lists += 1;
     // Whoever asks from here on waits for the next list: the first pages of this one may be read already.
     const waiting = this.#refreshing.length;
@@ -166,6 +173,7 @@ export class Reflector<T> {
       client,
       path,
       fieldSelector,
+      labelSelector,
       pageSize,
       timeout: this.#timing.page,
       onItem: (item, version) => seen.add(this.#put(item, version)),
@@ -180,7 +188,8 @@ export class Reflector<T> {
       if (absent === undefined || !(await absent(signal))) throw result.error;
       if (!this.#synced) log.info(`${resource} do not exist on this cluster yet`, { path });
       seen.clear();
-    }
+    } else if (this.#absent) log.info(`${resource} exist now`, { path });
+    this.#absent = result.status === "absent";
     const version = result.status === "ok" ? result.version : undefined;
     for (const key of this.store.keys()) if (!seen.has(key)) this.store.delete(key, version);
     this.#synced = true;
@@ -221,7 +230,7 @@ export class Reflector<T> {
   }
 
   async #watch(position: { version: string }, signal: AbortSignal): Promise<WatchEnd> {
-    const { client, path, fieldSelector } = this.#options;
+    const { client, path, fieldSelector, labelSelector } = this.#options;
     this.counts.watches += 1;
     let spoke = false;
     const relist = new AbortController();
@@ -230,6 +239,7 @@ export class Reflector<T> {
       client,
       path,
       fieldSelector,
+      labelSelector,
       version: position.version,
       // Jittered, so that the watches of replicas do not end together.
       seconds: Math.max(1, Math.round((this.#timing.watch * (0.8 + 0.4 * this.#random())) / 1_000)),

@@ -8,6 +8,7 @@ export interface WatchRequest {
   /** Collection, such as `/api/v1/pods`. */
   readonly path: string;
   readonly fieldSelector: string | undefined;
+  readonly labelSelector?: string | undefined;
   /** Where the list or the last event left off. */
   readonly version: string;
   /** Seconds that the API server is asked to keep the watch. */
@@ -29,7 +30,7 @@ export type WatchEnd = "ended" | "stalled" | "expired";
 
 /** One watch, from its opening to its end. Rejects with KubeError for a connection that breaks and for what is no event. */
 export async function watchOnce(request: WatchRequest): Promise<WatchEnd> {
-  const { client, path, fieldSelector, version, seconds, stall, onOpen, onEvent, signal } = request;
+  const { client, path, fieldSelector, labelSelector, version, seconds, stall, onOpen, onEvent, signal } = request;
   const over = new AbortController();
   let stalled = false;
   const timer = setTimeout(() => {
@@ -43,6 +44,7 @@ export async function watchOnce(request: WatchRequest): Promise<WatchEnd> {
       resourceVersion: version,
       timeoutSeconds: String(seconds),
       ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
     };
     const stream = await client.open(path, query, AbortSignal.any([signal, over.signal]));
     if (stream.status !== 200) {

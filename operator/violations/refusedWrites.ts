@@ -7,13 +7,16 @@ import type { KubeError } from "../../kube/kubeError.ts";
  */
 export class RefusedWrites {
   readonly #log: Log;
+  readonly #what: string;
   /** Hash of the refused content by Violation key. */
   readonly #hashes = new Map<string, string>();
   /** Namespaces that the log has told, each once until `clear`. */
   readonly #told = new Set<string>();
 
-  constructor(log: Log) {
+  /** `what`: for the log. */
+  constructor(log: Log, what = "Violation") {
     this.#log = log;
+    this.#what = what;
   }
 
   /** `hash` is asked for only where something was refused under the key. */
@@ -28,8 +31,8 @@ export class RefusedWrites {
     if (this.#told.has(namespace)) return;
     this.#told.add(namespace);
     if (refusal === "namespaceGone")
-      this.#log.info("Violations of a namespace that goes away are not written", { namespace });
-    else this.#log.warn("the API server refuses a Violation", { key, error: message });
+      this.#log.info(`${this.#what}s of a namespace that goes away are not written`, { namespace });
+    else this.#log.warn(`the API server refuses a ${this.#what}`, { key, error: message });
   }
 
   forget(key: string): void {

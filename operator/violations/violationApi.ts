@@ -1,4 +1,3 @@
-import type { Violation } from "../../crds/types.ts";
 import { expectStatus, getObject } from "../../kube/expectStatus.ts";
 import type { KubeClient, KubeMethod } from "../../kube/kubeClient.ts";
 import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../../kube/leaderElection/leadership.ts";
@@ -12,19 +11,37 @@ export interface Basis {
   readonly resourceVersion: string;
 }
 
-/** The writes of Violations. Each rejects where this operator may not write, and with KubeError for what has to be tried again. */
+/** A collection of namespaced objects that the operator alone writes, such as `/apis/imagesecurity.dev/v1` and `violations`. */
+export interface OwnCollection {
+  readonly api: string;
+  readonly resource: string;
+}
+
+interface Named {
+  readonly metadata: { readonly namespace?: string; readonly name?: string };
+}
+
+/** The writes of Violations, and of what else follows from verdicts. Each rejects where this operator may not write, and with KubeError for what has to be tried again. */
 export interface ViolationApi {
-  readonly create: (body: Violation, signal: AbortSignal) => Promise<WriteResult>;
-  readonly replace: (key: string, body: Violation, basis: Basis, signal: AbortSignal) => Promise<WriteResult>;
+  readonly create: (body: Named, signal: AbortSignal) => Promise<WriteResult>;
+  readonly replace: (key: string, body: Named, basis: Basis, signal: AbortSignal) => Promise<WriteResult>;
   /** Nothing, where it is gone already. */
   readonly remove: (key: string, basis: Basis, signal: AbortSignal) => Promise<WriteResult>;
   /** undefined: there is none. */
   readonly read: (key: string, signal: AbortSignal) => Promise<unknown>;
 }
 
-const API = "/apis/imagesecurity.dev/v1";
+const VIOLATIONS: OwnCollection = { api: "/apis/imagesecurity.dev/v1", resource: "violations" };
 
-export function createViolationApi(client: KubeClient, leadership: Leadership): ViolationApi {
+export function createViolationApi(
+  client: KubeClient,
+  leadership: Leadership,
+  { api, resource }: OwnCollection = VIOLATIONS,
+): ViolationApi {
+  const pathOf = (key: string): string => {
+    const [namespace, name] = key.split("/");
+    return `${api}/namespaces/${namespace}/${resource}/${name}`;
+  };
   const send = async (
     method: KubeMethod,
     path: string,
@@ -41,7 +58,7 @@ export function createViolationApi(client: KubeClient, leadership: Leadership): 
 
   return {
     create: (body, signal) =>
-      send("POST", `${API}/namespaces/${body.metadata.namespace}/violations`, body, signal, [409], [201]),
+      send("POST", `${api}/namespaces/${body.metadata.namespace}/${resource}`, body, signal, [409], [201]),
     replace: (key, body, { uid, resourceVersion }, signal) => {
       const whole = { ...body, metadata: { ...body.metadata, uid, resourceVersion } };
       return send("PUT", pathOf(key), whole, signal, [409, 404], [200]);
@@ -52,9 +69,4 @@ export function createViolationApi(client: KubeClient, leadership: Leadership): 
     },
     read: (key, signal) => getObject(client, pathOf(key), { signal, timeout: WRITE_TIMEOUT }),
   };
-}
-
-function pathOf(key: string): string {
-  const [namespace, name] = key.split("/");
-  return `${API}/namespaces/${namespace}/violations/${name}`;
 }

@@ -50,6 +50,7 @@ const NO_EFFECTS: Effects = {
   audit: () => undefined,
   stepDown: () => undefined,
   keepViolations: () => undefined,
+  keepReports: () => undefined,
 };
 
 const setOf = (key: string): PolicySet => ({ policies: [], audited: [], exceptions: [], key });
@@ -112,6 +113,7 @@ describe("the graph of streams", () => {
       audit: (snapshot) => snapshots.push(snapshot),
       stepDown: () => effects.push("stepDown"),
       keepViolations: ({ podKey }) => effects.push(podKey),
+      keepReports: ({ podKey }) => effects.push(`${podKey}'s report`),
     });
   });
   afterEach(() => graph.stop());
@@ -222,6 +224,7 @@ describe("the graph of streams", () => {
       audit: broken,
       stepDown: broken,
       keepViolations: broken,
+      keepReports: broken,
     });
     await synced();
     compiled = () => setOf("2");
@@ -282,7 +285,7 @@ describe("the graph of streams", () => {
     graph.leading(false);
     assert.deepEqual(effects.toSorted(), ["keepAdmissionPolicies", "stepDown"]);
     graph.verdict({ podKey: "default/a", before: undefined, after: undefined });
-    assert.equal(effects.at(-1), "default/a");
+    assert.deepEqual(effects.slice(2).toSorted(), ["default/a", "default/a's report"]);
   });
 
   it("ticks by itself", async () => {

@@ -1,5 +1,5 @@
 import { baseUrl } from "../checks.ts";
-import { text } from "../kinds.ts";
+import { text, toggle } from "../kinds.ts";
 import type { Setting } from "../setting.ts";
 
 /** Who else is told of what the operator sees. */
@@ -27,4 +27,10 @@ export const denialSinkHeadersFile: Setting<string | undefined> = text("--denial
 export const denialSinkCa: Setting<string | undefined> = text("--denial-sink-ca <PATH>", {
   fallback: undefined,
   description: "PEM file of the authorities of its certificate; default: those that Node.js knows.",
+});
+
+export const openReports: Setting<boolean> = toggle("--open-reports", {
+  fallback: false,
+  description:
+    "Write violations as Reports of openreports.io/v1alpha1 too, where its CRDs are; at most --max-violations.",
 });

@@ -16,14 +16,14 @@ export interface Installed {
   readonly start: (logged: string[], ...flags: readonly string[]) => Promise<RunningOperator>;
 }
 
-/** Applies `config/default`, as an administrator would, and makes a token for the operator's ServiceAccount. */
-export async function install(cluster: Cluster): Promise<Installed> {
+/** Applies `config/default` or an overlay of it, as an administrator would, and makes a token for the operator's ServiceAccount. */
+export async function install(cluster: Cluster, folder: string = configFolder("default")): Promise<Installed> {
   const kubectl = async (...args: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await cluster.kubectl(...args);
     assert.equal(code, 0, stderr);
     return stdout;
   };
-  await kubectl("apply", "-k", configFolder("default"));
+  await kubectl("apply", "-k", folder);
   await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
   const kubeconfig = join(cluster.controlPlane.directory, "kubeconfig-service-account");
   await writeFile(kubeconfig, withToken(cluster, await kubectl("create", "token", "image-security", "-n", OWN)));

@@ -138,6 +138,11 @@ export class FakeApiServer {
     this.#collection(path).items.delete(key);
   }
 
+  /** All that a collection holds now. */
+  items(path: string): readonly FakeObject[] {
+    return [...(this.#collections.get(path)?.items.values() ?? [])];
+  }
+
   get(path: string, key: string): FakeObject | undefined {
     return this.#collections.get(path)?.items.get(key);
   }

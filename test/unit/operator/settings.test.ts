@@ -274,6 +274,7 @@ describe("settings", () => {
       denialSink: "https://x",
       denialSinkHeadersFile: "/x",
       denialSinkCa: "/x",
+      openReports: "true",
     };
     // Some say nothing by themselves.
     const besides: Partial<Record<keyof typeof OPTIONS, readonly string[]>> = {
