@@ -24,6 +24,8 @@ export interface Cluster {
   readonly newNamespace: (prefix?: string, labels?: Readonly<Record<string, string>>) => Promise<string>;
   /** Applies every CRD of `crds/` and waits until they are served. Idempotent. */
   readonly installCrds: () => Promise<void>;
+  /** Whether a pod may have image volumes: by default from Kubernetes 1.35 on. */
+  readonly hasImageVolumes: () => Promise<boolean>;
   /** Kills it. Only for a cluster of your own. */
   readonly stop: () => Promise<void>;
 }
@@ -70,6 +72,13 @@ export const startOwnCluster = async (
     },
     installCrds: async () => {
       await (crds ??= installCrds(admin));
+    },
+    hasImageVolumes: async () => {
+      const spec = { containers: [{ name: "c", image: "c" }], volumes: [{ name: "v", image: { reference: "v" } }] };
+      const input = JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "volume" }, spec });
+      // Where nobody asks a webhook.
+      const made = await kubectl("create", "-n", "kube-system", "--dry-run=server", "-f", "-", { input });
+      return made.code === 0;
     },
     stop: () => controlPlane.stop(),
   };

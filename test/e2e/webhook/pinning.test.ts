@@ -69,19 +69,16 @@ describe("pinning, asked by a real API server", function () {
     assert.equal(await imageOf("pod/web"), IMAGE);
   });
 
-  it("pins init containers, image volumes and what kubectl debug adds", async () => {
-    passes(
-      await apply({
-        ...manifest,
-        spec: {
-          ...manifest.spec,
-          initContainers: [{ name: "i", image: IMAGE }],
-          volumes: [{ name: "v", image: { reference: IMAGE } }],
-        },
-      }),
-    );
-    assert.equal(await imageOf("pod/web", "{.spec.initContainers[0].image}"), `${IMAGE}@${V1}`);
+  it("pins image volumes", async function () {
+    if (!(await cluster.hasImageVolumes())) this.skip();
+    const volumes = [{ name: "v", image: { reference: IMAGE } }];
+    passes(await apply({ ...manifest, spec: { ...manifest.spec, volumes } }));
     assert.equal(await imageOf("pod/web", "{.spec.volumes[0].image.reference}"), `${IMAGE}@${V1}`);
+  });
+
+  it("pins init containers and what kubectl debug adds", async () => {
+    passes(await apply({ ...manifest, spec: { ...manifest.spec, initContainers: [{ name: "i", image: IMAGE }] } }));
+    assert.equal(await imageOf("pod/web", "{.spec.initContainers[0].image}"), `${IMAGE}@${V1}`);
     passes(await kubectl("debug", "web", `--image=${IMAGE}`, "--attach=false"));
     assert.equal(await imageOf("pod/web", "{.spec.ephemeralContainers[0].image}"), `${IMAGE}@${V1}`);
   });
