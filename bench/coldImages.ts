@@ -9,7 +9,7 @@ import { issueAuthority, issueServing } from "../webhook/certificates/issue.ts";
 import { Agent } from "node:https";
 import { imageEnvironment } from "./image/environment.ts";
 import { provedImage, publicKey } from "./warm/images.ts";
-import { post } from "./warm/load.ts";
+import { post } from "./load/load.ts";
 import { podReviews } from "./warm/reviews.ts";
 import { startUnderTest } from "./warm/underTest.ts";
 

@@ -8,7 +8,7 @@ import { startRegistry } from "../sandbox/registry/server.ts";
 import { issueAuthority, issueServing } from "../webhook/certificates/issue.ts";
 import { provedImage, publicKey } from "./warm/images.ts";
 import { imageEnvironment } from "./image/environment.ts";
-import { startClient } from "./warm/client.ts";
+import { startClient } from "./load/client.ts";
 import { podReviews } from "./warm/reviews.ts";
 import { startUnderTest } from "./warm/underTest.ts";
 

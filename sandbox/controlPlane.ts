@@ -27,6 +27,8 @@ export interface ControlPlaneOptions {
 export class ControlPlane {
   /** Base URL, the same after every restart. */
   readonly server: string;
+  /** Base URL of etcd, which asks nobody who he is: it listens on loopback. */
+  readonly etcdUrl: string;
   /** Path of a kubeconfig for a member of system:masters. */
   readonly kubeconfig: string;
   /** Where data, certificates and logs are, until `stop`. */
@@ -50,6 +52,7 @@ export class ControlPlane {
     this.admin = { server: this.server, caPem: credentials.caPem, ...credentials.admin };
     this.webhookClient = { file: credentials.files.webhookClient, caPem: credentials.webhookCaPem };
     const etcdUrl = `http://127.0.0.1:${ports.etcd}`;
+    this.etcdUrl = etcdUrl;
     this.#startEtcd = () =>
       ServerProcess.start({
         name: "etcd",

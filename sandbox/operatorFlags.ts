@@ -10,8 +10,14 @@ export interface SandboxPlaces {
   readonly webhookClientCa: string;
 }
 
-/** The operator's flags in a sandbox: everything on loopback and on free ports, everything trusted, audits often. */
-export const operatorFlags = ({ kubeconfig, registryUrl, webhookClientCa }: SandboxPlaces): readonly string[] => [
+/** The operator's flags in a sandbox: everything on loopback and on free ports, everything trusted, audits often. Those given win. */
+export const operatorFlags = (places: SandboxPlaces, given: readonly string[] = []): readonly string[] => {
+  const nameOf = (flag: string): string | undefined => flag.split("=", 1)[0];
+  const named = new Set(given.map(nameOf));
+  return [...ownFlags(places).filter((flag) => !named.has(nameOf(flag))), ...given];
+};
+
+const ownFlags = ({ kubeconfig, registryUrl, webhookClientCa }: SandboxPlaces): readonly string[] => [
   `--kubeconfig=${kubeconfig}`,
   "--trust-namespaces=*",
   `--registry-mirror=${sampleRegistry}=${registryUrl}`,

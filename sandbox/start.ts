@@ -164,10 +164,7 @@ const startRegistryNear = async (port: number, report: Report): Promise<SandboxR
 };
 
 const settingsFor = (options: SandboxOptions, places: Parameters<typeof operatorFlags>[0]): Settings => {
-  const given = options.operatorFlags ?? [];
-  const named = new Set(given.map((flag) => flag.split("=", 1)[0]));
-  const own = operatorFlags(places).filter((flag) => !named.has(flag.split("=", 1)[0]));
-  const result = readSettings([...own, ...given], process.env);
+  const result = readSettings(operatorFlags(places, options.operatorFlags), process.env);
   if (result.status === "ok") return result.settings;
   throw new Error(result.messages.join("\n"));
 };

@@ -34,7 +34,8 @@ export const podReviews = (images: readonly string[], count: number): readonly B
     );
   });
 
-const pod = (name: string, images: readonly string[]): object => ({
+/** A pod as a ReplicaSet makes it, with a container for each image. */
+export const pod = (name: string, images: readonly string[]): object => ({
   kind: "Pod",
   apiVersion: "v1",
   metadata: {
@@ -88,7 +89,7 @@ const pod = (name: string, images: readonly string[]): object => ({
         projected: { sources: [{ serviceAccountToken: { expirationSeconds: 3607, path: "token" } }], defaultMode: 420 },
       },
     ],
-    containers: images.map((image, index) => container(`c${index}`, image)),
+    containers: images.map((image, index) => container(index, image)),
     restartPolicy: "Always",
     terminationGracePeriodSeconds: 30,
     dnsPolicy: "ClusterFirst",
@@ -107,13 +108,13 @@ const pod = (name: string, images: readonly string[]): object => ({
   status: { phase: "Pending", qosClass: "Burstable" },
 });
 
-const container = (name: string, image: string): object => ({
-  name,
+const container = (index: number, image: string): object => ({
+  name: `c${index}`,
   image,
   args: ["--listen=:8080", "--config=/etc/checkout/config.yaml", "--log-format=json"],
   ports: [
-    { name: "http", containerPort: 8080, protocol: "TCP" },
-    { name: "metrics", containerPort: 9090, protocol: "TCP" },
+    { name: `http-${index}`, containerPort: 8080 + index, protocol: "TCP" },
+    { name: `metrics-${index}`, containerPort: 9090 + index, protocol: "TCP" },
   ],
   env: [
     { name: "POD_NAME", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } } },
@@ -129,14 +130,14 @@ const container = (name: string, image: string): object => ({
     { name: "kube-api-access-x2x9q", readOnly: true, mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" },
   ],
   livenessProbe: {
-    httpGet: { path: "/healthz", port: "http", scheme: "HTTP" },
+    httpGet: { path: "/healthz", port: `http-${index}`, scheme: "HTTP" },
     timeoutSeconds: 1,
     periodSeconds: 10,
     successThreshold: 1,
     failureThreshold: 3,
   },
   readinessProbe: {
-    httpGet: { path: "/readyz", port: "http", scheme: "HTTP" },
+    httpGet: { path: "/readyz", port: `http-${index}`, scheme: "HTTP" },
     timeoutSeconds: 1,
     periodSeconds: 5,
     successThreshold: 1,

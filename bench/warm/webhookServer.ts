@@ -1,5 +1,4 @@
 /** The operator's webhook as it runs: its server, engine, evidence, metrics and log; only the cluster behind it is missing. */
-import type { PolicySpec } from "../../crds/types.ts";
 import { RecentlyClean } from "../../engine/recentlyClean.ts";
 import { createReview } from "../../engine/review.ts";
 import { startEvidence } from "../../operator/evidence.ts";
@@ -13,40 +12,7 @@ import { measured } from "../../webhook/server/measured.ts";
 import { AdmissionServer } from "../../webhook/server/server.ts";
 import { createValidate } from "../../webhook/review/validate.ts";
 import { serve } from "./child.ts";
-
-const texts: Readonly<Record<string, PolicySpec>> = {
-  registries: { registries: { allow: ["registry.company.com", "ghcr.io/company/**"], deny: ["docker.io", "quay.io"] } },
-  digests: { match: { excludeNamespaces: ["kube-*"] }, digest: { required: true } },
-};
-
-const contents = (pem: string): Readonly<Record<string, PolicySpec>> => {
-  const authorities: PolicySpec["authorities"] = [{ name: "release", key: { pem }, transparencyLog: "Ignored" }];
-  return {
-    ...texts,
-    verified: { digest: { required: true, verify: true } },
-    scanned: {
-      scan: {
-        sources: [{ imageAnnotation: { key: "trivy.scan.result" } }],
-        maxVulnerabilities: { critical: 0, high: 0 },
-        maxAge: "24h",
-        minScore: 60,
-      },
-    },
-    signed: { authorities, signatures: { authorities: ["release"] } },
-    attested: {
-      authorities,
-      attestations: [
-        {
-          predicateType: "https://slsa.dev/provenance/v1",
-          authorities: ["release"],
-          conditions: [
-            { expression: 'predicate.runDetails.builder.id == "https://ci.company.com"', message: "built elsewhere" },
-          ],
-        },
-      ],
-    },
-  };
-};
+import { contents, texts } from "./policies.ts";
 
 fitHeap();
 serve(async ({ cert, key, publicKey, only, registry, remember }) => {

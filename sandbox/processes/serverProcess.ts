@@ -9,6 +9,8 @@ export interface ServerOptions {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Its environment; ours by default. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Its output is appended here. */
   readonly logFile: string;
   readonly guard: ProcessGuard;
@@ -31,7 +33,11 @@ export class ServerProcess {
   private constructor(options: ServerOptions) {
     this.#options = options;
     const log = openSync(options.logFile, "a");
-    this.#child = spawn(options.command, options.args, { stdio: ["ignore", log, log], detached: true });
+    this.#child = spawn(options.command, options.args, {
+      stdio: ["ignore", log, log],
+      detached: true,
+      ...(options.env === undefined ? {} : { env: options.env }),
+    });
     closeSync(log);
     options.guard.watch(this.#child);
     this.exited = new Promise((resolve) => {
