@@ -31,7 +31,7 @@ export function tagState(
 }
 
 /** Policies in dryrun change nothing, so they pin nothing; nor do those that are not Ready. */
-function pins({ digest, actionIn, faults }: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
+export function pins({ digest, actionIn, faults }: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
   return (
     faults.length === 0 &&
     digest !== undefined &&

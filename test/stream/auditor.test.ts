@@ -204,6 +204,17 @@ describe("the auditor", () => {
     assert.deepEqual(violators("p"), ["default/a"]);
   });
 
+  it("notices a pod's labels, also those that came through pods/status", async () => {
+    const record = podRecord("a");
+    add(record);
+    await begin(policySet({ p: { match: { objectSelector: { matchLabels: { tier: "web" } } }, digest: {} } }));
+    assert.deepEqual(violators("p"), []);
+    pods.set("default/a", { ...record, labels: { tier: "web" } });
+    await until("judged", () => violators("p").length === 1);
+    pods.set("default/a", { ...record, labels: {} });
+    await until("judged again", () => violators("p").length === 0);
+  });
+
   it("notices a namespace's labels", async () => {
     add(podRecord("a"), podRecord("b", { namespace: "prod" }));
     await begin(policySet({ p: { match: { namespaceSelector: { matchLabels: { env: "prod" } } }, digest: {} } }));

@@ -17,6 +17,9 @@ import type { Log } from "../../kube/log.ts";
 import { isMirrorPod } from "./mirrorPod.ts";
 import { readLabels, type NamespaceLabels } from "./namespaceLabels.ts";
 import { NotReadyError } from "./notReady.ts";
+import { pins } from "../../policy/tagState.ts";
+import { asObject } from "../../json/fields.ts";
+import type { AdmissionRequest } from "./admissionReview.ts";
 import { pinTasks, withDigest, type PinTask } from "./pinning.ts";
 
 export interface MutateOptions {
@@ -62,7 +65,9 @@ export const createMutate =
         }
       };
       return chain(turns.run(pinTasks(subject, before, compiled, exemptions?.(subject))), (tasks) =>
-        tasks.length === 0 ? allowed(request.uid) : pin(tasks, ask).then((pins) => patched(request.uid, pins)),
+        tasks.length === 0
+          ? allowed(request.uid)
+          : pin(tasks, ask).then((pins) => patched(request, pins, pinnedBy(request, compiled, subject, pins))),
       );
     });
   };
@@ -72,6 +77,7 @@ const MOST_LISTED = 64;
 
 interface Pin {
   readonly use: ImageUse;
+  readonly by: readonly string[];
   readonly image: string;
 }
 
@@ -96,7 +102,9 @@ const pin = async (
   const pins = await Promise.all(
     tasks.map(async (task) => {
       const digest = task.kept ?? (await once(task));
-      return digest === undefined ? [] : [{ use: task.use, image: withDigest(task.reference, digest, task.allowTag) }];
+      return digest === undefined
+        ? []
+        : [{ use: task.use, by: task.by, image: withDigest(task.reference, digest, task.allowTag) }];
     }),
   );
   return pins.flat();
@@ -105,9 +113,36 @@ const pin = async (
 const digestOf = (outcome: Outcome<string>): string | undefined =>
   outcome.status === "verified" && isDigest(outcome.value) ? outcome.value : undefined;
 
-const patched = (uid: string, pins: readonly Pin[]): AdmissionResponse => {
+/** Who pinned a Pod: for people. Anybody who writes pods may write it, so nothing here reads it as true. */
+const PINNED_BY = "imagesecurity.dev/pinned-by";
+
+/**
+ * Adds who pins to a Pod; templates are left as they were written but for their images. Where another webhook has us called again, those of
+ * the first call stay: of what is there already only the names of policies that pin this Pod.
+ */
+const pinnedBy = (
+  { kind, subResource, object }: AdmissionRequest,
+  compiled: readonly CompiledPolicy[],
+  subject: Subject,
+  changes: readonly Pin[],
+): readonly object[] => {
+  const metadata = asObject(object?.["metadata"]);
+  if (kind.kind !== "Pod" || subResource !== "" || metadata === undefined) return [];
+  const written = (subject.annotations[PINNED_BY] ?? "").split(",");
+  const known = compiled.filter(
+    (one) => written.includes(one.name) && one.matchesSubject(subject) && pins(one, subject),
+  );
+  const value = [...new Set([...known.map(({ name }) => name), ...changes.flatMap(({ by }) => by)])]
+    .toSorted()
+    .join(",");
+  return asObject(metadata["annotations"]) === undefined
+    ? [{ op: "add", path: "/metadata/annotations", value: { [PINNED_BY]: value } }]
+    : [{ op: "add", path: `/metadata/annotations/${PINNED_BY.replace("/", "~1")}`, value }];
+};
+
+const patched = ({ uid }: AdmissionRequest, pins: readonly Pin[], more: readonly object[]): AdmissionResponse => {
   if (pins.length === 0) return allowed(uid);
-  const patch = pins.map(({ use, image }) => ({ op: "replace", path: use.path, value: image }));
+  const patch = [...pins.map(({ use, image }) => ({ op: "replace", path: use.path, value: image })), ...more];
   return allowed(uid, {
     patchType: "JSONPatch",
     patch: Buffer.from(JSON.stringify(patch)).toString("base64"),

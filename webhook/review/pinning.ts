@@ -3,9 +3,12 @@ import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { Exempt } from "../../policy/exceptions/exempt.ts";
 import { judgeText, policiesFor } from "../../policy/judge.ts";
 import type { Reference } from "../../policy/image/reference.ts";
-import { tagState } from "../../policy/tagState.ts";
+import { pins, tagState } from "../../policy/tagState.ts";
 import { MOST_USES, type ImageUse, type Subject } from "../../policy/subject/subject.ts";
 import { isDenial } from "./respond.ts";
+
+/** Annotation of a pod or pod template: with another text than before, a tag is asked for anew, and its digest not kept. */
+const RENEW = "imagesecurity.dev/renew-digests";
 
 /** One image to be pinned. */
 export interface PinTask {
@@ -13,6 +16,8 @@ export interface PinTask {
   readonly reference: Reference;
   /** Policies that match the image: whose credentials may ask its registry. */
   readonly policies: readonly CompiledPolicy[];
+  /** Names of those that pin. */
+  readonly by: readonly string[];
   /** false: a matching policy wants the digest alone. */
   readonly allowTag: boolean;
   /** The digest that the container had for this very name and tag; absent: the registry is asked. */
@@ -38,8 +43,9 @@ export function* pinTasks(
 
   const tasks: PinTask[] = [];
   const olds = usesByPlace(before);
+  const keeps = before === undefined || subject.annotations[RENEW] === before.annotations[RENEW];
   for (const use of subject.images) {
-    const task = taskFor(use, subject, olds, concerned, exempt);
+    const task = taskFor(use, subject, { olds, keeps }, concerned, exempt);
     if (task !== undefined) tasks.push(task);
     yield;
   }
@@ -49,7 +55,7 @@ export function* pinTasks(
 function taskFor(
   use: ImageUse,
   subject: Subject,
-  olds: ReadonlyMap<string, ImageUse> | undefined,
+  { olds, keeps }: { readonly olds: ReadonlyMap<string, ImageUse> | undefined; readonly keeps: boolean },
   concerned: readonly CompiledPolicy[],
   exempt: Exempt,
 ): PinTask | undefined {
@@ -66,8 +72,9 @@ function taskFor(
 
   const enforced = matching.filter(({ actionIn }) => actionIn(subject.namespace, subject.namespaceLabels) !== "dryrun");
   const allowTag = enforced.every(({ digest }) => digest?.allowTag !== false);
-  const kept = old === undefined ? undefined : keptDigest(old, reference);
-  return { use, reference, policies: matching, allowTag, ...(kept === undefined ? {} : { kept }) };
+  const kept = old === undefined || !keeps ? undefined : keptDigest(old, reference);
+  const by = matching.filter((policy) => pins(policy, subject)).map(({ name }) => name);
+  return { use, reference, policies: matching, by, allowTag, ...(kept === undefined ? {} : { kept }) };
 }
 
 const placeOf = ({ field, container }: ImageUse): string => `${field} ${container}`;

@@ -45,6 +45,7 @@ describe("pinning, asked by a real API server", function () {
   it("creates a pod with the digest of its tag", async () => {
     passes(await kubectl("run", "pinned", `--image=${IMAGE}`));
     assert.equal(await imageOf("pod/pinned"), `${IMAGE}@${V1}`);
+    assert.equal(await imageOf("pod/pinned", "{.metadata.annotations.imagesecurity\\.dev/pinned-by}"), "pin");
   });
 
   it("leaves a Deployment's tag, and validation excuses it", async () => {

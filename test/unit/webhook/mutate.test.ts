@@ -107,6 +107,66 @@ describe("createMutate", () => {
     ]);
   });
 
+  describe("says who pinned", () => {
+    const said = (object: Json): unknown => {
+      const { annotations = {} } = object["metadata"] as { readonly annotations?: Json };
+      return annotations["imagesecurity.dev/pinned-by"];
+    };
+    const other = policy("other", { ...digest(), match: { images: ["quay.io/**"] } });
+    const never = policy("never", { digest: { required: true } });
+    const dryrun = policy("dryrun", { ...digest(), enforcementAction: "dryrun" });
+
+    it("on a Pod, with or without annotations", async () => {
+      for (const annotations of [undefined, {}, { "a/b": "c" }]) {
+        const written = pod(["nginx"], annotations === undefined ? {} : { annotations });
+        const { object } = await mutate([pods, never, dryrun, other], request("Pod", written));
+        assert.equal(said(object), "pods");
+        assert.deepEqual((object["metadata"] as Json)["annotations"], {
+          ...annotations,
+          "imagesecurity.dev/pinned-by": "pods",
+        });
+      }
+    });
+    it("all who pin any image of it, in order", async () => {
+      const { object } = await mutate([other, pods], request("Pod", pod(["nginx", "quay.io/x"])));
+      assert.equal(said(object), "other,pods");
+    });
+    it("in place of what its author wrote, but for those who pin it: we may be called again", async () => {
+      const annotations = { "imagesecurity.dev/pinned-by": "other,never,dryrun,somebody" };
+      const all = [pods, other, never, dryrun];
+      const { object } = await mutate(all, request("Pod", pod(["nginx"], { annotations })));
+      assert.equal(said(object), "other,pods");
+    });
+    it("and is silent where nothing is pinned, on templates and in subresources", async () => {
+      const digested = await mutate([pods], request("Pod", pod([`nginx@${OLD}`])));
+      assert.equal(said(digested.object), undefined);
+      for (const kind of WORKLOADS) {
+        const { object } = await mutate([all], request(kind, workload(kind, pod(["nginx"]))));
+        assert.equal(JSON.stringify(object).includes("pinned-by"), false, kind);
+      }
+      const before = pod(["a.b/c@" + OLD]);
+      const after = pod(["a.b/c@" + OLD], { ephemeralContainers: ["nginx"] });
+      const update = { operation: "UPDATE", subResource: "ephemeralcontainers", oldObject: before };
+      const { object } = await mutate([pods], request("Pod", after, update));
+      assert.deepEqual(images(object).at(-1), `nginx:latest@${NOW}`);
+      assert.equal(said(object), undefined);
+    });
+  });
+
+  it("renews what it would keep where the annotation that asks for it is another one", async () => {
+    const update = async (before: Json = {}, after: Json = {}): Promise<readonly string[]> => {
+      const oldObject = workload("Deployment", pod([`nginx:1@${OLD}`], { annotations: before }));
+      const object = workload("Deployment", pod(["nginx:1"], { annotations: after }));
+      return images((await mutate([all], request("Deployment", object, { operation: "UPDATE", oldObject }))).object);
+    };
+    const renew = (value: string): Json => ({ "imagesecurity.dev/renew-digests": value });
+    assert.deepEqual(await update(), [`nginx:1@${OLD}`]);
+    assert.deepEqual(await update(renew("1"), renew("1")), [`nginx:1@${OLD}`]);
+    assert.deepEqual(await update(undefined, { other: "1" }), [`nginx:1@${OLD}`]);
+    assert.deepEqual(await update(undefined, renew("1")), [`nginx:1@${NOW}`]);
+    assert.deepEqual(await update(renew("1"), renew("2")), [`nginx:1@${NOW}`]);
+  });
+
   describe("under exceptions", () => {
     const trusted = policy("trusted", { registries: { allow: ["registry.company.com"] } });
     const excepted = exception({ policies: ["trusted"], rules: ["registries"] });
