@@ -134,6 +134,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     client,
     log,
     onAlive: (at) => metrics.watchAlive("vulnerabilityreports", at),
+    onEnded: () => metrics.watchEnded("vulnerabilityreports"),
     onChange: (digests) => graph.reports(new Set(digests)),
     onKnown: () => graph.reports("all"),
   });

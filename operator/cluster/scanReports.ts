@@ -37,6 +37,8 @@ export interface ScanReportsOptions {
   /** The first list is in: until then every question about a report was open. */
   readonly onKnown: () => void;
   readonly onAlive?: (now: number) => void;
+  /** Nobody asks for reports any more: there is no watch to be alive. */
+  readonly onEnded?: () => void;
   readonly timing?: Partial<ReflectorTiming>;
 }
 
@@ -47,6 +49,7 @@ export const createScanReports = ({
   onChange,
   onKnown,
   onAlive,
+  onEnded,
   timing,
 }: ScanReportsOptions): ScanReports => {
   let watch: Reflector<Kept> | undefined;
@@ -89,6 +92,7 @@ export const createScanReports = ({
     settling = undefined;
     changed = new Set();
     await ending?.stop();
+    onEnded?.();
   };
 
   return {

@@ -40,6 +40,8 @@ export interface OperatorMetrics {
   readonly turnedAway: (why: TurnedAway) => void;
   /** A watch gave a sign of life, in milliseconds since the epoch. */
   readonly watchAlive: (resource: string, now: number) => void;
+  /** What nobody watches any more has nothing to be alive for. */
+  readonly watchEnded: (resource: string) => void;
   /** Which program this is. */
   readonly buildInfo: (version: string) => void;
   /** When the webhook's certificate expires, in milliseconds since the epoch. */
@@ -174,6 +176,7 @@ export function createMetrics(): OperatorMetrics {
     },
     turnedAway,
     watchAlive: (resource, now) => watch.set({ resource }, now / 1_000),
+    watchEnded: (resource) => watch.remove({ resource }),
     buildInfo: (version) =>
       new Gauge({
         name: "image_security_build_info",

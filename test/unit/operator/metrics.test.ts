@@ -162,6 +162,8 @@ describe("metrics", () => {
     metrics.turnedAway("namespace");
     metrics.evidence.unavailable("manifest", "timeout");
     metrics.watchAlive("pods", 5_000);
+    metrics.watchAlive("vulnerabilityreports", 5_000);
+    metrics.watchEnded("vulnerabilityreports");
     metrics.certificateExpiry(9_000);
     const lines = await ours(metrics);
     for (const line of [
@@ -198,6 +200,7 @@ describe("metrics", () => {
       assert.ok(lines.includes(line), line);
     }
     assert.ok(!lines.some((line) => /nginx|evil/.test(line)), "no image and no foreign registry");
+    assert.ok(!lines.some((line) => line.includes("vulnerabilityreports")), "a watch that is over is not silent");
     assert.ok(!lines.some((line) => /refused_pods.*kube-system/.test(line)), "admission is not asked there");
   });
 
