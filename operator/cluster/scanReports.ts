@@ -92,7 +92,7 @@ export const createScanReports = ({
     settling = undefined;
     changed = new Set();
     await ending?.stop();
-    onEnded?.();
+    if (ending !== undefined && watch === undefined) onEnded?.();
   };
 
   return {

@@ -16,6 +16,7 @@ describe("VulnerabilityReports", () => {
   let reports: ScanReports;
   let told: string[];
   let known: number;
+  let over: number;
 
   beforeEach(async () => {
     server = new FakeApiServer();
@@ -23,11 +24,13 @@ describe("VulnerabilityReports", () => {
     client = server.client();
     told = [];
     known = 0;
+    over = 0;
     reports = createScanReports({
       client,
       log: SILENT,
       onChange: (digests) => told.push([...digests].toSorted().join(" ")),
       onKnown: () => (known += 1),
+      onEnded: () => (over += 1),
       timing: { backoffBase: 10, backoffLimit: 50, absentRetry: 30 },
     });
   });
@@ -105,6 +108,9 @@ describe("VulnerabilityReports", () => {
     await reports.want(true);
     await ended;
     await until("the report", () => counts("a")?.length === 1);
+    assert.equal(over, 0, "another watch is alive");
+    await reports.want(false);
+    assert.equal(over, 1);
   });
 
   it("are listed in small pages", async () => {

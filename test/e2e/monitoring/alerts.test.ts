@@ -242,14 +242,14 @@ describe("the alerts of config/components/alerts", function () {
       "each has its cases",
     );
     assert.deepEqual(
-      [...docs.matchAll(/^## (\w+)$/gm)].map(([, alert]) => alert).toSorted(),
+      [...docs.matchAll(/^## (\w+)$/gm)].map(([, alert = ""]) => alert).toSorted(),
       rules.map(({ alert }) => alert).toSorted(),
       "no runbook is of an alert that there is not",
     );
     for (const { alert } of rules)
       assert.deepEqual(
-        [...new Set(CASES.filter(([of]) => of === alert).map(([, , raised]) => raised))].toSorted(),
-        [false, true],
+        [true, false].filter((raised) => CASES.some(([of, , expected]) => of === alert && expected === raised)),
+        [true, false],
         `${alert} is seen raised and silent`,
       );
   });

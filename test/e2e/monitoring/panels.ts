@@ -18,6 +18,7 @@ export interface Panel {
   readonly fieldConfig?: {
     readonly defaults: {
       readonly unit?: string;
+      readonly custom?: { readonly stacking?: { readonly mode: string } };
       readonly thresholds?: { readonly steps: readonly { readonly color: string; readonly value: number | null }[] };
       readonly mappings?: readonly { readonly options: Readonly<Record<string, { readonly text: string }>> }[];
     };

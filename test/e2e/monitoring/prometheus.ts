@@ -10,6 +10,8 @@ import { ServerProcess } from "../../../sandbox/processes/serverProcess.ts";
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
   readonly values: readonly number[];
+  /** Of each value, in seconds since the epoch. */
+  readonly times: readonly number[];
 }
 
 interface Answer {
@@ -137,6 +139,7 @@ export class Prometheus {
     return data.result.map(({ metric, value, values = value === undefined ? [] : [value] }) => ({
       metric,
       values: values.map(([, text]) => Number(text)),
+      times: values.map(([time]) => time),
     }));
   }
 }
