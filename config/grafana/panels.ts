@@ -89,6 +89,19 @@ export const number = (
   return panel;
 };
 
+/** Words that mean the same wherever they stand. */
+const MEANING: Readonly<Record<string, string>> = {
+  allow: "green",
+  warn: "yellow",
+  deny: "red",
+  error: "purple",
+  critical: "dark-red",
+  high: "red",
+  medium: "orange",
+  low: "yellow",
+  unknown: "text",
+};
+
 /** Queries over time, each with its legend. */
 export const lines = (
   title: string,
@@ -115,6 +128,8 @@ export const lines = (
     )
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
   if (stacked) panel.stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group("A"));
+  for (const [word, colour] of Object.entries(MEANING))
+    panel.overrideByName(word, [{ id: "color", value: { mode: "fixed", fixedColor: colour } }]);
   for (const [index, [legend, expr]] of Object.entries(queries).entries())
     panel.withTarget(
       new DataqueryBuilder().datasource(DATASOURCE).refId(refIdOf(index)).expr(expr).legendFormat(legend).range(),

@@ -87,7 +87,7 @@ export const security: Dashboard = dashboardOf({
         "Where",
         { namespace: "Namespace" },
         ["registries", "digest", "scan", "signatures"].map((layer) => ({
-          title: layer,
+          title: `${layer.charAt(0).toUpperCase()}${layer.slice(1)}`,
           expr: `sum by (namespace) (${UNCOVERED.replace("{", `{layer="${layer}",`)})`,
         })),
         {
@@ -161,16 +161,11 @@ export const security: Dashboard = dashboardOf({
           order: "descending",
         },
       ),
-      bars(
-        "Refused if made anew, by namespace",
-        orZero(`topk(15, sum by (namespace) (${REFUSED_ANEW}))`),
-        "{{namespace}}",
-        {
-          about: "Running pods that admission would refuse if they were made anew.",
-          width: 8,
-          colours: WARN_ABOVE_ZERO,
-        },
-      ),
+      bars("Refused if made anew, by namespace", `topk(15, sum by (namespace) (${REFUSED_ANEW}))`, "{{namespace}}", {
+        about: "Running pods that admission would refuse if they were made anew.",
+        width: 8,
+        colours: WARN_ABOVE_ZERO,
+      }),
     ],
     Refused: [
       lines(

@@ -57,4 +57,4 @@ export const shownBy = ({ panels }: Dashboard): readonly Panel[] => panels.filte
 
 /** What Grafana puts in for "All" and for its own variable. */
 export const filled = (expression: string): string =>
-  expression.replaceAll("$__rate_interval", "10s").replaceAll(/\$(job|policy|namespace)\b/g, ".*");
+  expression.replaceAll("$__rate_interval", "15s").replaceAll(/\$(job|policy|namespace)\b/g, ".*");

@@ -56,7 +56,7 @@ export interface Target extends Scraping {
   readonly tls?: { readonly ca_file: string; readonly cert_file: string; readonly key_file: string };
 }
 
-/** A real Prometheus on 127.0.0.1 that scrapes every second. */
+/** A real Prometheus on 127.0.0.1 that scrapes every two seconds. */
 export class Prometheus {
   readonly #url: string;
   readonly #folder: string;
@@ -73,7 +73,8 @@ export class Prometheus {
   static async start(path: string, targets: readonly Target[]): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), "image-security-prometheus-"));
     const config = {
-      global: { scrape_interval: "1s", scrape_timeout: "1s" },
+      // A busy machine may take more than a second to answer.
+      global: { scrape_interval: "2s", scrape_timeout: "2s" },
       scrape_configs: targets.map(({ url, honorLabels, labels, tls }, index) => ({
         job_name: `target-${index}`,
         scheme: new URL(url).protocol.slice(0, -1),

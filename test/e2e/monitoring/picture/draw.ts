@@ -27,6 +27,9 @@ const NAMED: Readonly<Record<string, string>> = {
   orange: "#ff9830",
   red: "#f2495c",
   text: "#d8d9da",
+  yellow: "#fade2a",
+  purple: "#b877d9",
+  "dark-red": "#c4162a",
 };
 
 /** The inside of a panel, as HTML, so wide and high. */
@@ -51,6 +54,13 @@ function colourOf(panel: Panel, value: number): string {
   const steps = defaultsOf(panel).thresholds?.steps ?? [];
   const step = steps.findLast(({ value: from }) => from === null || value >= from);
   return NAMED[step?.color ?? "text"] ?? "#d8d9da";
+}
+
+/** The colour that the panel gives to this name, else the next one. */
+function lineColour({ fieldConfig }: Panel, name: string, index: number): string {
+  const override = fieldConfig?.overrides.find(({ matcher }) => matcher.options === name);
+  const value = override?.properties.find(({ id }) => id === "color")?.value as { fixedColor: string } | undefined;
+  return NAMED[value?.fixedColor ?? ""] ?? COLOURS[index % COLOURS.length] ?? "";
 }
 
 function number(panel: Panel, [answer]: readonly Answer[]): string {
@@ -98,16 +108,16 @@ function lines(panel: Panel, answers: readonly Answer[], width: number, height: 
     const time = from + (to - from) * part;
     return `<text x="${x(time)}" y="${plotHeight + 22}">${new Date(time * 1_000).toISOString().slice(11, 19)}</text>`;
   });
-  const paths = drawn.map(({ points }, index) => {
+  const paths = drawn.map(({ points, name }, index) => {
     const good = points.filter(([, , top]) => Number.isFinite(top));
-    const colour = COLOURS[index % COLOURS.length] ?? "";
+    const colour = lineColour(panel, name, index);
     const top = good.map(([time, , value]) => `${x(time).toFixed(1)},${y(value).toFixed(1)}`);
     const under = good.toReversed().map(([time, value]) => `${x(time).toFixed(1)},${y(value).toFixed(1)}`);
     return `<polygon points="${[...top, ...under].join(" ")}" fill="${colour}" opacity="${stacked ? 0.4 : 0.08}"/><polyline points="${top.join(" ")}" fill="none" stroke="${colour}" stroke-width="1.4"/>`;
   });
   const rows = shown.map(({ name, values }, index) => {
     const good = values.filter(Number.isFinite);
-    return `<tr><td><i style="background:${COLOURS[index % COLOURS.length]}"></i>${escapeText(name)}</td><td>${escapeText(valueText(good.at(-1) ?? NaN, unit))}</td><td>${escapeText(valueText(Math.max(...good), unit))}</td></tr>`;
+    return `<tr><td><i style="background:${lineColour(panel, name, index)}"></i>${escapeText(name)}</td><td>${escapeText(valueText(good.at(-1) ?? NaN, unit))}</td><td>${escapeText(valueText(Math.max(...good), unit))}</td></tr>`;
   });
   return `<svg width="${width}" height="${height - legendHeight}">${[...grid, ...clock, ...paths].join("")}</svg>
 <div class="legend" style="height:${legendHeight}px"><table><tr><th>Name</th><th>Last</th><th>Max</th></tr>${rows.join("")}</table></div>`;
