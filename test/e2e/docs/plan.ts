@@ -40,6 +40,11 @@ export const PLAN: readonly (readonly [file: string, first: string, how: How])[]
     "installed",
   ],
   ["config/README.md", "kubectl annotate", { by: "test/e2e/docs/docs.test.ts" }],
+  [
+    "docs/gitops.md",
+    "kubectl patch configmap argocd-cm",
+    { not: "there is no Argo CD; test/e2e/config/gitops.test.ts runs the checks" },
+  ],
   ["docs/reporting.md", "kubectl get reports.openreports.io", { by: "test/e2e/reporting/openReports.test.ts" }],
   ["docs/policies.md", "cosign generate-key-pair", { by: "test/e2e/registry-tools/cosign.test.ts" }],
   ["docs/signatures.md", "cosign generate-key-pair", { by: "test/e2e/registry-tools/cosign.test.ts" }],
