@@ -3,9 +3,11 @@ import type { ResolveDigest } from "../evidence/provider.ts";
 import type { Review } from "../engine/review.ts";
 import { Callers, type CallersOptions } from "../webhook/callers/callers.ts";
 import { exemptionsOf } from "../policy/exceptions/exempt.ts";
+import { CertificateFiles } from "../webhook/certificates/certificateFiles.ts";
 import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
 import type { GuardState } from "../webhook/guard/guardState.ts";
+import { REMOVAL } from "../webhook/guard/suspension.ts";
 import { WebhookInstallation } from "../webhook/installation.ts";
 import type { OnDenied } from "../webhook/review/denial.ts";
 import { createDenialLog } from "../webhook/review/denialLog.ts";
@@ -111,18 +113,12 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     target,
     namespace: settings.namespace,
     excludeNamespaces: namespacesLeftOut(settings),
-    store: new CertificateStore({
-      client,
-      namespace: settings.namespace,
-      name: settings.certificateSecret,
-      names: certificateNames(target),
-      now,
-    }),
+    store: certificatesOf(options, certificateNames(target)),
     client,
     manage: settings.manageWebhooks,
     pins: () => pins(options.policies()),
     serves: ready,
-    leaving: () => isLeaving(client, settings.namespace),
+    leaving: createLeaving(client, settings.namespace),
     probe: createReachProbe(client, settings.namespace),
     onGuard: (state) => {
       const before = guard;
@@ -163,7 +159,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   };
 }
 
-/** Milliseconds for a look at the operator's own namespace. */
+/** Milliseconds for each look at the operator's own namespace. */
 const NAMESPACE_MS = 5_000;
 
 /** A line where it begins and where it ends to be enforced. */
@@ -172,12 +168,21 @@ function tellOfGuard(log: Log, before: GuardState, { status, ...state }: GuardSt
   else if (status === "enforced" && before.status !== "enforced") log.info("admission is enforced", state);
 }
 
-/** Whether a namespace is being deleted. Where it cannot be read nobody knows, and the operator stays. */
-async function isLeaving(client: KubeClient, name: string): Promise<boolean> {
-  const { status, body } = await client.request("GET", `/api/v1/namespaces/${encodeURIComponent(name)}`, {
-    timeout: NAMESPACE_MS,
-  });
-  return status === 200 && fieldsOf(fieldsOf(body)["metadata"])["deletionTimestamp"] !== undefined;
+/**
+ * Whether the operator is being removed: its namespace is deleted, or a ConfigMap in it says so. Where that cannot be read nobody knows, and the
+ * operator stays; one that was leaving goes on leaving, for its rights go before it does.
+ */
+function createLeaving(client: KubeClient, namespace: string): () => Promise<boolean> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+  let leaves = false;
+  return async () => {
+    const [own, removal] = await Promise.all(
+      [path, `${path}/configmaps/${REMOVAL}`].map((at) => client.request("GET", at, { timeout: NAMESPACE_MS })),
+    );
+    const deleted = own?.status === 200 && fieldsOf(fieldsOf(own.body)["metadata"])["deletionTimestamp"] !== undefined;
+    leaves = deleted || removal?.status === 200 || (leaves && removal?.status !== 404);
+    return leaves;
+  };
 }
 
 /** Namespaces about which admission is not asked, so that the cluster and the operator can always restart. */
@@ -199,6 +204,18 @@ export const leaveTime = ({
 const pins = (set: PolicySet | undefined): boolean | undefined =>
   set?.policies.some(({ faults, digest }) => faults.length === 0 && digest !== undefined && digest.pin !== "Never");
 
+/** The certificates, which somebody else renews in files, or the operator in a Secret. */
+function certificatesOf(
+  { settings, client, log, now }: AdmissionOptions,
+  names: readonly [string, ...(readonly string[])],
+): Pick<CertificateStore, "sync"> {
+  const { certificateFiles: directory, namespace, certificateSecret: name } = settings;
+  return directory === undefined
+    ? new CertificateStore({ client, namespace, name, names, now })
+    : // The first name is the one that the API server asks for.
+      new CertificateFiles({ directory, name: names[0], logger: log, now });
+}
+
 /** Undefined where nothing is asked of callers. */
 async function callersOf({ webhookCallers }: Settings, options: CallersOptions): Promise<Callers | undefined> {
   const { clientCa, addresses } = webhookCallers;
@@ -216,7 +233,7 @@ const targetOf = ({ webhookAddress, namespace }: Settings, url: string): Webhook
     ? { type: "service", namespace, name: webhookAddress.name, port: webhookAddress.port }
     : { type: "url", url: webhookAddress.url ?? url };
 
-function certificateNames(target: WebhookTarget): readonly string[] {
+function certificateNames(target: WebhookTarget): readonly [string, ...(readonly string[])] {
   if (target.type === "url") return [new URL(target.url).hostname.replace(/^\[(.*)\]$/, "$1")];
   const { name, namespace } = target;
   return [`${name}.${namespace}.svc`, `${name}.${namespace}`, name, `${name}.${namespace}.svc.cluster.local`];

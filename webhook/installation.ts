@@ -2,8 +2,16 @@ import type { KubeClient } from "../kube/kubeClient.ts";
 import { KubeError } from "../kube/kubeError.ts";
 import type { CertificateStore } from "./certificates/certificateStore.ts";
 import type { Material } from "./certificates/material.ts";
+import { OtherAuthorities } from "./certificates/otherAuthorities.ts";
 import { Serving, type ServingOptions } from "./certificates/serving.ts";
-import { guardEntries, pinningEntries, probeEntry, type GenerateOptions } from "./configurations/generate.ts";
+import { certificatesIn } from "./configurations/caBundles.ts";
+import {
+  guardEntries,
+  isOwnEntry,
+  pinningEntries,
+  probeEntry,
+  type GenerateOptions,
+} from "./configurations/generate.ts";
 import {
   readConfigurations,
   writeConfigurations,
@@ -27,7 +35,7 @@ export interface InstallationOptions extends Omit<GenerateOptions, "caBundle">, 
   readonly pins: () => boolean | undefined;
   /** Whether this replica could judge: its caches are synced, a policy set is compiled. */
   readonly serves: () => boolean;
-  /** Whether the operator's own namespace is going away. */
+  /** Whether the operator is being removed. */
   readonly leaving: () => Promise<boolean>;
   /** Asks the API server to refuse the probe. */
   readonly probe: () => Promise<Reach>;
@@ -56,6 +64,7 @@ export class WebhookInstallation {
   readonly #rounds: Rounds;
   readonly #reach: Reachability;
   readonly #serving: Serving;
+  readonly #others = new OtherAuthorities();
   readonly #installed = Promise.withResolvers<void>();
   /** Whether the last round found and left everything as it should be: what is found otherwise then, somebody else did. */
   #complete = false;
@@ -120,7 +129,7 @@ export class WebhookInstallation {
     this.#serving.use(material);
     this.#installed.resolve();
     const live = await this.#read();
-    const { probe } = this.#entries(material);
+    const { probe } = this.#entries(material, live);
     if (live.validating?.webhooks?.some(({ name }) => name === probe.name) === true) await this.#reach.look();
     this.#tell({ authority: material.authority.cert }, live);
     return { pause: this.#reach.unsettled() ? UNREACHED_MS : Infinity, wrote: false };
@@ -146,7 +155,8 @@ export class WebhookInstallation {
     signal: AbortSignal,
   ): Promise<{ readonly pause: number; readonly wrote: boolean }> {
     const { serves } = this.#options;
-    const { probe, guard } = this.#entries(material);
+    const entries = this.#entries(material, live);
+    const { probe } = entries;
     const why = suspension(live.validating);
     const guarded = guards(live.validating, probe.name);
     // Nobody calls us: it can be served before it is trusted, and must be, to be reached.
@@ -171,22 +181,20 @@ export class WebhookInstallation {
         if (answer.status === "unknown") this.#installed.resolve();
         return { pause: UNREACHED_MS, wrote: false };
       }
-      return await this.#install(seen, guard, probe, material);
+      return await this.#install(seen, entries, material);
     }
-    return await this.#install(live, guard, probe, material);
+    return await this.#install(live, entries, material);
   }
 
   async #install(
     live: LiveConfigurations,
-    guard: ReturnType<typeof guardEntries>,
-    probe: ReturnType<typeof probeEntry>,
+    { guard, probe, pinning }: Entries,
     material: Material,
   ): Promise<{ readonly pause: number; readonly wrote: boolean }> {
     const { pins, logger } = this.#options;
-    const options = { ...this.#options, caBundle: material.bundle.join("") };
-    const pinning = pins();
+    const pinned = pins();
     const found = this.#complete ? weaknesses(live.validating, guard, this.#serving.trusted(), true) : [];
-    const mutating = pinning === undefined ? undefined : pinning ? pinningEntries(options) : [];
+    const mutating = pinned === undefined ? undefined : pinned ? pinning : [];
     const written = await this.#write(live, { validating: [...guard, probe], mutating }, material);
     const wrote = differs(live, written);
     if (found.length > 0)
@@ -222,12 +230,14 @@ export class WebhookInstallation {
     }
   }
 
-  #entries(material: Material): {
-    readonly guard: ReturnType<typeof guardEntries>;
-    readonly probe: ReturnType<typeof probeEntry>;
-  } {
-    const options = { ...this.#options, caBundle: material.bundle.join("") };
-    return { guard: guardEntries(options), probe: probeEntry(options) };
+  #entries({ bundle }: Material, { validating, mutating }: LiveConfigurations): Entries {
+    const live = [...(validating?.webhooks ?? []), ...(mutating?.webhooks ?? [])].filter(isOwnEntry);
+    const others = this.#others.beside(
+      bundle,
+      live.flatMap(({ clientConfig }) => certificatesIn(clientConfig.caBundle)),
+    );
+    const options = { ...this.#options, caBundle: [...bundle, ...others].join("") };
+    return { guard: guardEntries(options), probe: probeEntry(options), pinning: pinningEntries(options) };
   }
 
   #tell(seen: Parameters<typeof judgeGuard>[0]["seen"], live: LiveConfigurations): void {
@@ -245,6 +255,12 @@ export class WebhookInstallation {
       }),
     );
   }
+}
+
+interface Entries {
+  readonly guard: ReturnType<typeof guardEntries>;
+  readonly probe: ReturnType<typeof probeEntry>;
+  readonly pinning: ReturnType<typeof pinningEntries>;
 }
 
 const differs = (one: LiveConfigurations, other: LiveConfigurations): boolean =>

@@ -41,7 +41,7 @@ const NO_VALUE = "\0";
 export class Setting<T> extends Option {
   readonly fallback: T;
   readonly shown: string;
-  readonly #repeatable: boolean;
+  readonly repeatable: boolean;
   readonly #alone: string;
   readonly #parse: (texts: readonly string[]) => Parsed<T>;
 
@@ -50,7 +50,7 @@ export class Setting<T> extends Option {
     super(flags, description);
     this.fallback = fallback;
     this.shown = shown;
-    this.#repeatable = repeatable;
+    this.repeatable = repeatable;
     this.#alone = alone;
     this.#parse = parse;
     // For commander a value that must be there is the next word, a flag as well, and none ends the command.
@@ -79,9 +79,7 @@ export class Setting<T> extends Option {
   read(texts: readonly string[]): Parsed<T> {
     const [, placeholder = ""] = /<(.*)>/.exec(this.flags) ?? [];
     if (texts.includes(NO_VALUE)) return invalid(`has no value; write --${this.name()} ${placeholder}`);
-    return texts.length > 1 && !this.#repeatable
-      ? invalid("is given twice; leave one of them out")
-      : this.#parse(texts);
+    return texts.length > 1 && !this.repeatable ? invalid("is given twice; leave one of them out") : this.#parse(texts);
   }
 }
 

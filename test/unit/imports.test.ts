@@ -19,6 +19,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   // The loop wires the webhook to its caches; the webhook knows nothing of the loop.
   operator: ["crds", "policy", "evidence", "engine", "webhook", "async", "json", "kube"],
   sandbox: ["crds", "policy", "evidence", "engine", "webhook", "operator", "async", "json", "kube"],
+  charts: ["operator"],
   cli: [
     "crds",
     "policy",

@@ -1,5 +1,4 @@
 import type {
-  V1LabelSelector,
   V1MutatingWebhook,
   V1MutatingWebhookConfiguration,
   V1ValidatingWebhook,
@@ -8,6 +7,7 @@ import type {
 import { expectStatus, getObject, MERGE_PATCH } from "../../kube/expectStatus.ts";
 import type { KubeClient, KubeRequest } from "../../kube/kubeClient.ts";
 import { KubeError } from "../../kube/kubeError.ts";
+import { isInjected, isSameBundle, withInjected } from "./caBundles.ts";
 import { CONFIGURATION_NAME, isOwnEntry, LABELS } from "./generate.ts";
 import { isSame, isSameSelector } from "./sameEntry.ts";
 
@@ -68,7 +68,7 @@ const pathOf = (kind: Kind): string => `${collectionOf(kind)}/${CONFIGURATION_NA
 
 /** A configuration of either kind, whose entries are of its kind. */
 interface Configuration<Entry> {
-  readonly metadata?: { readonly resourceVersion?: string };
+  readonly metadata?: { readonly resourceVersion?: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly webhooks?: readonly Entry[];
 }
 
@@ -88,27 +88,26 @@ const write = async <Entry extends OwnEntry, Live extends Configuration<Entry>>(
   }
   const present = live.webhooks ?? [];
   const ours = present.filter(isOwnEntry);
+  const entries = isInjected(live) ? withInjected(wanted, ours) : wanted;
   const holds = (entry: Entry): boolean => ours.some((one) => one.name === entry.name && isSameEntry(one, entry));
-  if (ours.length === wanted.length && wanted.every(holds)) return live;
+  if (ours.length === entries.length && entries.every(holds)) return live;
   // The whole list: a merge by name could not take away a selector or a condition that somebody added. The version makes the API server
   // refuse a patch of what has changed since it was read, so that the entries of others are as they were.
   const body = {
     metadata: { resourceVersion: live.metadata?.resourceVersion },
-    webhooks: [...wanted, ...present.filter((entry) => !isOwnEntry(entry))],
+    webhooks: [...entries, ...present.filter((entry) => !isOwnEntry(entry))],
   };
   const options = { body, contentType: MERGE_PATCH, query: QUERY, timeout: TIMEOUT };
   return orConflict(client, "PATCH", pathOf(kind), options);
 };
 
-interface OwnEntry {
-  readonly name: string;
-  readonly namespaceSelector?: V1LabelSelector;
-}
+type OwnEntry = Pick<V1ValidatingWebhook, "name" | "clientConfig" | "namespaceSelector">;
 
 const isSameEntry = (
-  { namespaceSelector: one, ...live }: OwnEntry,
-  { namespaceSelector: other, ...wanted }: OwnEntry,
-): boolean => isSameSelector(one, other) && isSame(live, wanted);
+  { namespaceSelector: one, clientConfig: { caBundle: bundle, ...from }, ...live }: OwnEntry,
+  { namespaceSelector: other, clientConfig: { caBundle: wantedBundle, ...to }, ...wanted }: OwnEntry,
+): boolean =>
+  isSameSelector(one, other) && isSameBundle(bundle, wantedBundle) && isSame(from, to) && isSame(live, wanted);
 
 /** What the API server has made of a write. */
 const orConflict = async <Live>(

@@ -2,7 +2,7 @@ import type { V1MutatingWebhook, V1ValidatingWebhook } from "@kubernetes/client-
 import { CONFIGURATION_NAME } from "../configurations/generate.ts";
 import type { LiveConfigurations } from "../configurations/webhookConfigurations.ts";
 import type { GapReason, GuardState, PinningState, Reach } from "./guardState.ts";
-import { SUSPENDED } from "./suspension.ts";
+import { REMOVAL, SUSPENDED } from "./suspension.ts";
 import { weaknesses } from "./weaknesses.ts";
 
 export interface GuardSeen {
@@ -33,7 +33,11 @@ export function judgeGuard({ seen, live, guard, pinning, manage, trouble, proven
   if ("stays" in seen)
     switch (seen.stays) {
       case "leaving":
-        return gap("Leaving", `the operator's namespace is being deleted, so it has taken its webhook away: ${OPEN}`);
+        return gap(
+          "Leaving",
+          `the operator is being removed (its namespace is deleted, or the ConfigMap ${REMOVAL} in it says so), so it has ` +
+            `taken its webhook away: ${OPEN}`,
+        );
       case "starting":
         return gap("NotInstalled", `${IT} is empty until the operator has read policies and namespaces: ${OPEN}`);
       case "unseen":

@@ -3,7 +3,8 @@ import type {
   V1ValidatingWebhook,
   V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
-import { isCertificate, sameCertificate, splitPem } from "../certificates/material.ts";
+import { sameCertificate } from "../certificates/material.ts";
+import { certificatesIn } from "../configurations/caBundles.ts";
 import { PROBE_ENTRY } from "../configurations/probe.ts";
 import { isSame, isSameSelector } from "../configurations/sameEntry.ts";
 
@@ -72,9 +73,7 @@ export function weaknesses(
 
 /** Whether a bundle, base64 as it stands in a configuration, holds an authority. */
 export const trusts = (caBundle: string | undefined, authority: string): boolean =>
-  splitPem(Buffer.from(caBundle ?? "", "base64").toString("utf8")).some(
-    (pem) => isCertificate(pem) && sameCertificate(pem, authority),
-  );
+  certificatesIn(caBundle).some((pem) => sameCertificate(pem, authority));
 
 const isNarrower = (found: Entry, wanted: Entry): boolean =>
   !isSame(found.objectSelector, undefined) ||

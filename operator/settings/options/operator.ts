@@ -48,6 +48,13 @@ export const certificateSecret: Setting<string> = text("--certificate-secret <NA
   description: "Secret in the own namespace that holds the webhook's CA and certificate; written by the operator.",
 });
 
+export const certificateFiles: Setting<string | undefined> = text("--certificate-files <DIR>", {
+  fallback: undefined,
+  description:
+    "Folder with tls.crt, tls.key and ca.crt that somebody else renews, such as cert-manager; read again when they change. " +
+    "The Secret is then neither written nor read.",
+});
+
 export const admissionDeadline: Setting<number> = duration("--admission-deadline <DURATION>", {
   fallback: "8s",
   least: "1s",

@@ -25,8 +25,15 @@ export async function install(cluster: Cluster, folder: string = configFolder("d
   };
   await kubectl("apply", "-k", folder);
   await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
+  return await operatorOf(cluster);
+}
+
+/** An operator in this process that has the rights of the ServiceAccount alone, and asks `server`, by default the API server itself. */
+export async function operatorOf(cluster: Cluster, server?: string): Promise<Installed> {
+  const made = await cluster.kubectl("create", "token", "image-security", "-n", OWN);
+  assert.equal(made.code, 0, made.stderr);
   const kubeconfig = join(cluster.controlPlane.directory, "kubeconfig-service-account");
-  await writeFile(kubeconfig, withToken(cluster, await kubectl("create", "token", "image-security", "-n", OWN)));
+  await writeFile(kubeconfig, withToken(cluster, made.stdout, server));
   return {
     start: (logged, ...flags) => {
       const own = ["--webhook-host=127.0.0.1", "--webhook-port=0", "--metrics-host=127.0.0.1", "--audit-interval=2s"];
@@ -46,12 +53,15 @@ export async function install(cluster: Cluster, folder: string = configFolder("d
   };
 }
 
-/** The cluster's kubeconfig with a token instead of the administrator's certificate. */
-const withToken = (cluster: Cluster, token: string): string => {
+/** The cluster's kubeconfig with a token instead of the administrator's certificate; `server` may be plain HTTP, which is only taken unverified. */
+const withToken = (cluster: Cluster, token: string, server?: string): string => {
   const config = new KubeConfig();
   config.loadFromFile(cluster.kubeconfig);
-  const server = config.getCurrentCluster();
-  assert.ok(server);
-  config.loadFromClusterAndUser(server, { name: "image-security", token: token.trim() });
+  const own = config.getCurrentCluster();
+  assert.ok(own);
+  config.loadFromClusterAndUser(server === undefined ? own : { name: own.name, server, skipTLSVerify: true }, {
+    name: "image-security",
+    token: token.trim(),
+  });
   return config.exportConfig();
 };

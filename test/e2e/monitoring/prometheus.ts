@@ -1,10 +1,10 @@
-import { accessSync, constants } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { freePort } from "../../../sandbox/freePort.ts";
 import { ProcessGuard } from "../../../sandbox/processes/processGuard.ts";
 import { ServerProcess } from "../../../sandbox/processes/serverProcess.ts";
+import { onPath } from "../harness/onPath.ts";
 
 /** One series of an answer; instant values are a list of one. */
 export interface Series {
@@ -27,18 +27,7 @@ interface Answer {
 }
 
 /** Path of Prometheus, if it is installed (Debian's package `prometheus`). */
-export const findPrometheus = (): string | undefined =>
-  (process.env["PATH"] ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, "prometheus"))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+export const findPrometheus = (): string | undefined => onPath("prometheus");
 
 /** How a target is scraped. */
 export interface Scraping {

@@ -230,6 +230,7 @@ describe("settings", () => {
       webhookAuthenticationAction: "Enforce",
       acceptAnyWebhookCaller: "true",
       certificateSecret: "x",
+      certificateFiles: "/certificates",
       admissionDeadline: "2s",
       manageWebhooks: "false",
       metricsHost: "::1",

@@ -175,7 +175,7 @@ describe("what is wrong with a webhook configuration", () => {
         /^gap the API server does not reach the webhook \(refused\)/,
       );
       assert.match(told(judge({ trouble: { status: "notAsked" } })), /^gap .*did not ask/);
-      assert.match(told(judge({ seen: { stays: "leaving" } })), /^gap .*being deleted/);
+      assert.match(told(judge({ seen: { stays: "leaving" } })), /^gap .*being removed/);
     });
 
     it("and tells apart that tags are not pinned", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CertificateStore } from "../../../webhook/certificates/certificateStore.ts";
+import { issueAuthority, issueServing } from "../../../webhook/certificates/issue.ts";
 import { sameCertificate, splitPem } from "../../../webhook/certificates/material.ts";
 import type { GuardState, Reach } from "../../../webhook/guard/guardState.ts";
 import { WebhookInstallation, type InstallationOptions } from "../../../webhook/installation.ts";
@@ -184,6 +185,56 @@ describe("WebhookInstallation", () => {
     await until(() => names().length === 4);
     for (const entry of api.validating.value?.webhooks ?? []) entry.clientConfig.caBundle = "";
     await until(() => bundle().length === 1);
+  });
+
+  it("leaves to cert-manager's CA injector the bundles of configurations that its annotation names, and adds entries with them", async () => {
+    pins = true;
+    const { installation } = replica();
+    await installation.ready;
+    const injected = Buffer.from(`# injected\n${bundle().join("")}`).toString("base64");
+    const other = Buffer.from((await issueAuthority(now)).cert).toString("base64");
+    for (const [kind, text] of [
+      [api.validating, injected],
+      [api.mutating, other],
+    ] as const) {
+      const { value } = kind;
+      assert.ok(value);
+      const annotations = { "cert-manager.io/inject-ca-from": "ns/webhook" };
+      value.metadata = Object.assign({}, value.metadata, { annotations });
+      for (const entry of value.webhooks ?? []) entry.clientConfig.caBundle = text;
+    }
+    const kept = (): boolean =>
+      api.validating.value?.webhooks?.every(({ clientConfig }) => clientConfig.caBundle === injected) === true;
+    const { writes } = api.validating;
+    await sleep(100);
+    assert.ok(kept());
+    assert.equal(api.validating.writes, writes, "what trusts the same is no change");
+    // One entry is gone: what comes back has the bundle of its neighbours.
+    api.validating.value?.webhooks?.shift();
+    await until(() => names().length === 4);
+    assert.ok(kept());
+    for (const entry of api.validating.value?.webhooks ?? []) entry.clientConfig.caBundle = other;
+    await sleep(100);
+    assert.ok(
+      api.validating.value?.webhooks?.every(({ clientConfig }) => clientConfig.caBundle === other),
+      "also one that does not trust what is served: it is the injector's",
+    );
+  });
+
+  it("keeps in the bundle what a replica trusts that has its certificates in another way, and neither undoes the other", async () => {
+    const first = replica();
+    await first.installation.ready;
+    const before = bundle();
+    const authority = await issueAuthority(now);
+    const serving = await issueServing(authority, ["localhost"], now);
+    const material = { authority: { ...authority, key: "" }, bundle: [authority.cert], serving, authoritySince: now };
+    const second = replica({ store: { sync: () => Promise.resolve(material) } });
+    await second.installation.ready;
+    await sleep(150);
+    const { writes } = api.validating;
+    await sleep(150);
+    assert.equal(api.validating.writes, writes, "they agree");
+    assert.deepEqual(bundle().toSorted(), [...before, authority.cert].toSorted());
   });
 
   it("tries again for as long as the API server fails", async () => {

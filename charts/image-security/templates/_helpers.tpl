@@ -1,0 +1,83 @@
+{{/* Of every object. */}}
+{{- define "image-security.labels" -}}
+app.kubernetes.io/name: image-security
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+{{- end }}
+
+{{/* The objects of a file of files/, which are those of config/ and crds/, as {items: [...]}, in the release's namespace and with its labels. CRDs
+have none, and name one in their examples. */}}
+{{- define "image-security.read" -}}
+{{- $root := .root }}
+{{- $items := list }}
+{{- $text := $root.Files.Get .path }}
+{{- if not (hasPrefix "files/crds/" .path) }}{{ $text = replace "image-security-system" $root.Release.Namespace $text }}{{ end }}
+{{- range splitList "\n---\n" $text }}
+{{- $object := fromYaml . }}
+{{- if $object.Error }}{{ fail $object.Error }}{{ end }}
+{{- $_ := set $object.metadata "labels" (mergeOverwrite (default dict $object.metadata.labels) (include "image-security.labels" $root | fromYaml)) }}
+{{- $items = append $items $object }}
+{{- end }}
+{{- dict "items" $items | toYaml }}
+{{- end }}
+
+{{/* All objects of the files that a pattern names, as they are, but for the files in `except`. */}}
+{{- define "image-security.manifests" -}}
+{{- $root := .root }}
+{{- $except := default list .except }}
+{{- range $path, $_ := .root.Files.Glob .files }}
+{{- if not (has (base $path) $except) }}
+{{- range (include "image-security.read" (dict "root" $root "path" $path) | fromYaml).items }}
+---
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The one object of a file. */}}
+{{- define "image-security.object" -}}
+{{ index (include "image-security.read" . | fromYaml).items 0 | toYaml }}
+{{- end }}
+
+{{- define "image-security.image" -}}
+{{- with .Values.image }}
+{{- $repository := required "image.repository: name the registry and repository that you pushed the image to" .repository }}
+{{- if .digest }}{{ $repository }}@{{ .digest }}
+{{- else }}{{ $repository }}:{{ required "image.digest: give the image's digest, as `crane digest REPOSITORY:TAG` prints it (or, knowing that a tag can be moved, image.tag)" .tag }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What the parts that are switched on ask of the operator, and over it `settings`: by the names of the flags. */}}
+{{- define "image-security.settings" -}}
+{{- $settings := dict "webhookService" "image-security-webhook" }}
+{{- if .Values.pullSecrets.enabled }}{{ $_ := set $settings "readPullSecrets" true }}{{ end }}
+{{- if .Values.admissionPolicies.enabled }}{{ $_ := set $settings "admissionPolicies" "Registries" }}{{ end }}
+{{- if .Values.certManager.enabled }}{{ $_ := set $settings "certificateFiles" "/etc/image-security/certificates" }}{{ end }}
+{{- with .Values.clientCertificates }}
+{{- if .enabled }}
+{{- $_ := set $settings "webhookClientCa" "/etc/image-security/client-ca/ca.crt" }}
+{{- $_ := set $settings "webhookClientNames" .names }}
+{{- $_ := set $settings "webhookAuthenticationAction" .action }}
+{{- end }}
+{{- end }}
+{{- $settings = mergeOverwrite $settings (deepCopy .Values.settings) }}
+{{- if .Values.rbac.trustedNamespaces }}
+{{- $_ := set $settings "trustNamespaces" (concat (default list $settings.trustNamespaces) .Values.rbac.trustedNamespaces | uniq) }}
+{{- end }}
+{{- toYaml $settings }}
+{{- end }}
+
+{{/* Them as flags, {flags: [...]}. YAML reads every number as a float, which would be written 1e+06. */}}
+{{- define "image-security.flags" -}}
+{{- $flags := list }}
+{{- range $name, $value := include "image-security.settings" . | fromYaml }}
+{{- if kindIs "slice" $value }}{{ $value = join "," $value }}
+{{- else if kindIs "float64" $value }}{{ $value = int64 $value }}
+{{- end }}
+{{- $flags = append $flags (printf "--%s=%v" (kebabcase $name) $value) }}
+{{- end }}
+{{- dict "flags" $flags | toYaml }}
+{{- end }}

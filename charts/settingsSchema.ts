@@ -1,0 +1,30 @@
+import { OPTIONS } from "../operator/settings/settings.ts";
+import type { Setting } from "../operator/settings/setting.ts";
+
+/** Settings that the chart decides, and why nobody else may. */
+export const DECIDED: Readonly<Record<string, string>> = {
+  kubeconfig: "in a Pod it is the ServiceAccount's",
+  namespace: "it is the release's",
+  webhookService: "it is the Service that the chart makes",
+  webhookServicePort: "it is that Service's port",
+  webhookUrl: "it excludes the Service",
+};
+
+/** The JSON schema of the value `settings`: the operator's settings by the names that code uses. What a text may be is said by the operator itself. */
+export function settingsSchema(): object {
+  const properties = Object.entries(OPTIONS)
+    .filter(([name]) => !Object.hasOwn(DECIDED, name))
+    .map(([name, setting]) => [name, schemaOf(setting)] as const)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return { type: "object", additionalProperties: false, properties: Object.fromEntries(properties) };
+}
+
+function schemaOf(setting: Setting<unknown>): object {
+  const { description, shown } = setting;
+  const [, placeholder] = /<(.*)>/.exec(setting.flags) ?? [];
+  const told = { description: shown === "" ? description : `${description} Default: ${shown}.` };
+  if (placeholder === undefined) return { ...told, type: "boolean" };
+  if (setting.repeatable) return { ...told, type: "array", items: { type: "string", minLength: 1 } };
+  if (placeholder.includes("|")) return { ...told, enum: placeholder.split("|") };
+  return { ...told, type: ["string", "integer"] };
+}
