@@ -50,11 +50,19 @@ have none, and name one in their examples. */}}
 {{- end }}
 {{- end }}
 
+{{/* Values that switch a part on, which is a component of rights and the settings that use them. */}}
+{{- define "image-security.parts" -}}
+pullSecrets: {component: pull-secrets, settings: {readPullSecrets: true}}
+admissionPolicies: {component: admission-policies, settings: {admissionPolicies: Registries}}
+openReports: {component: open-reports, settings: {openReports: true}}
+{{- end }}
+
 {{/* What the parts that are switched on ask of the operator, and over it `settings`: by the names of the flags. */}}
 {{- define "image-security.settings" -}}
 {{- $settings := dict "webhookService" "image-security-webhook" }}
-{{- if .Values.pullSecrets.enabled }}{{ $_ := set $settings "readPullSecrets" true }}{{ end }}
-{{- if .Values.admissionPolicies.enabled }}{{ $_ := set $settings "admissionPolicies" "Registries" }}{{ end }}
+{{- range $name, $part := include "image-security.parts" . | fromYaml }}
+{{- if (index $.Values $name).enabled }}{{ $settings = merge $settings $part.settings }}{{ end }}
+{{- end }}
 {{- if .Values.certManager.enabled }}{{ $_ := set $settings "certificateFiles" "/etc/image-security/certificates" }}{{ end }}
 {{- with .Values.clientCertificates }}
 {{- if .enabled }}

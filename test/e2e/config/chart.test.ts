@@ -35,6 +35,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "service-monitor": { values: { serviceMonitor: { enabled: true } } },
   "pod-monitor": { values: { podMonitor: { enabled: true } } },
   "admission-policies": { values: { admissionPolicies: { enabled: true } } },
+  "open-reports": { values: { openReports: { enabled: true } } },
   alerts: { values: { alerts: { enabled: true } } },
   "client-certificates": { values: { clientCertificates: { enabled: true } } },
   "cert-manager": {
