@@ -89,7 +89,7 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
     // Too large an object is refused by its size before anything else (413), or by etcd's (500).
     if ([400, 413, 422].includes(status) || /too large/i.test(message))
       return none("NotCompiled", `the API server refuses it: ${message}`);
-    if (status === 403) return none("Forbidden", `${message}; install config/components/admission-policies`);
+    if (status === 403) return none("Forbidden", `${message}; ${RIGHTS}`);
     throw statusError(before === undefined ? "POST" : "PUT", name, response);
   };
 
@@ -134,9 +134,14 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
   const queue = new WorkQueue({ name: "keeping a ValidatingAdmissionPolicy", concurrency: 2, process, log });
   return {
     refresh: () => {
-      if (!leadership.mayWrite() || !live.synced()) return;
       const newest = wanted();
-      if (newest === undefined) return;
+      if (!leadership.mayWrite() || newest === undefined) return;
+      if (!live.synced()) {
+        const problem = live.problem();
+        if (problem !== undefined)
+          for (const policy of newest.keys()) tell(policy, none("Forbidden", `${problem}; ${RIGHTS}`));
+        return;
+      }
       current = newest;
       const names = [...newest.keys()].map((policy) => `${NAME_PREFIX}${policy}`);
       for (const name of new Set([...names, ...live.ours(POLICY_KIND), ...live.ours(BINDING_KIND)]))
@@ -153,6 +158,9 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
     close: () => queue.close(),
   };
 }
+
+/** Without them nothing is kept. */
+const RIGHTS = "the rights are in config/components/admission-policies";
 
 function none(reason: string, message: string): Kept {
   return { status: "none", reason, message };

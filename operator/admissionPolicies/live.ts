@@ -23,6 +23,8 @@ export interface LiveObjects extends PingSource {
   readonly get: (kind: LiveKind, name: string) => LiveObject | undefined;
   /** Names of those that are ours. */
   readonly ours: (kind: LiveKind) => readonly string[];
+  /** Why they cannot be read; undefined: they can. */
+  readonly problem: () => string | undefined;
   readonly start: () => void;
   readonly stop: () => Promise<void>;
 }
@@ -58,6 +60,7 @@ export function createLiveObjects(options: {
       const forget = all.map((one) => one.onPing(listener));
       return () => forget.forEach((one) => one());
     },
+    problem: () => all.map((one) => one.lastError()).find((error) => error !== undefined),
     start: () => all.forEach((one) => one.start()),
     stop: async () => {
       await Promise.all(all.map((one) => one.stop()));

@@ -1,4 +1,6 @@
-import { compileAdmissionRules } from "../../policy/admissionPolicies/compile.ts";
+import { compileAdmissionRules, type AdmissionRulesContext } from "../../policy/admissionPolicies/compile.ts";
+import { pinning } from "../../policy/admissionPolicies/pins.ts";
+import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { isInForce } from "../../policy/exceptions/compiledException.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { pairOf, type AdmissionPolicyPair } from "./generate.ts";
@@ -6,50 +8,68 @@ import { pairOf, type AdmissionPolicyPair } from "./generate.ts";
 /** What is to stand in the API server for one policy. */
 export type Wanted =
   | { readonly status: "pair"; readonly pair: AdmissionPolicyPair; readonly left: readonly string[] }
-  | { readonly status: "none"; readonly reason: "RefusesNothing" | "PolicyNotReady"; readonly message: string };
+  | {
+      readonly status: "none";
+      readonly reason: "RefusesNothing" | "PolicyNotReady" | "TooLarge";
+      readonly message: string;
+    };
 
-/** By it objects are known as ours, and found: `kubectl get vap,vapb -l app.kubernetes.io/managed-by=image-security`. */
+/** By it objects are known as ours, and found: `kubectl get validatingadmissionpolicies -l app.kubernetes.io/managed-by=image-security`. */
 export const MANAGED_BY = { "app.kubernetes.io/managed-by": "image-security" } as const;
 
 /** What every name of ours begins with; policies have no dots in theirs. */
 export const NAME_PREFIX = "image-security.";
 
-/** `wantedPairs`, worked out anew only where policies have changed or an exception has expired. */
+export interface WantedOptions {
+  /** What the webhook leaves out. */
+  readonly excludeNamespaces: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** What is to stand for each policy, by its name; worked out anew only for those of which something has changed. */
 export function createWanted(
   set: () => PolicySet | undefined,
-  { excludeNamespaces, now }: { readonly excludeNamespaces: readonly string[]; readonly now: () => number },
+  { excludeNamespaces, now }: WantedOptions,
 ): () => ReadonlyMap<string, Wanted> | undefined {
-  let known: { readonly key: string; readonly wanted: ReadonlyMap<string, Wanted> } | undefined;
+  let known = new Map<string, { readonly key: string; readonly wanted: Wanted }>();
   return () => {
     const newest = set();
     if (newest === undefined) return undefined;
-    const time = now();
-    const key = `${newest.key} ${newest.exceptions.filter((one) => isInForce(one, time)).length}`;
-    if (known?.key !== key) known = { key, wanted: wantedPairs(newest, { excludeNamespaces, now: time }) };
-    return known.wanted;
+    const context = { ...newest, now: now() };
+    known = new Map(
+      newest.policies.map((policy) => {
+        const key = keyOf(policy, context);
+        const before = known.get(policy.name);
+        return [
+          policy.name,
+          before?.key === key ? before : { key, wanted: wantedOf(policy, context, excludeNamespaces) },
+        ];
+      }),
+    );
+    return new Map(Array.from(known, ([name, { wanted }]) => [name, wanted]));
   };
 }
 
-/**
- * What is to stand for each policy, by its name.
- *
- * @param now Milliseconds since the epoch.
- */
-export function wantedPairs(
-  { policies, exceptions }: PolicySet,
-  { excludeNamespaces, now }: { readonly excludeNamespaces: readonly string[]; readonly now: number },
-): ReadonlyMap<string, Wanted> {
-  return new Map(
-    policies.map((policy): [string, Wanted] => {
-      const said = compileAdmissionRules(policy, { policies, exceptions, now });
-      if (said.status === "unsaid") return [policy.name, { ...said, status: "none" }];
-      const pair = pairOf(said.rules, {
-        name: `${NAME_PREFIX}${policy.name}`,
-        labels: { "app.kubernetes.io/name": "image-security", ...MANAGED_BY, "imagesecurity.dev/policy": policy.name },
-        excludeNamespaces,
-        owner: { kind: "ImageSecurityPolicy", name: policy.name, uid: policy.uid },
-      });
-      return [policy.name, { status: "pair", pair, left: said.left }];
-    }),
-  );
+function wantedOf(
+  policy: CompiledPolicy,
+  context: AdmissionRulesContext,
+  excludeNamespaces: readonly string[],
+): Wanted {
+  const said = compileAdmissionRules(policy, context);
+  if (said.status === "unsaid") return { ...said, status: "none" };
+  const pair = pairOf(said.rules, {
+    name: `${NAME_PREFIX}${policy.name}`,
+    labels: { "app.kubernetes.io/name": "image-security", ...MANAGED_BY, "imagesecurity.dev/policy": policy.name },
+    excludeNamespaces,
+    owner: { kind: "ImageSecurityPolicy", name: policy.name, uid: policy.uid },
+  });
+  return { status: "pair", pair, left: said.left };
+}
+
+/** All that the rules of a policy are made of: itself, the policies whose pins excuse tags, the exceptions in force. */
+function keyOf(policy: CompiledPolicy, { policies, exceptions, now }: AdmissionRulesContext): string {
+  return [policy, ...pinning(policies), ...exceptions.filter((one) => isInForce(one, now))]
+    .map(({ name, uid, generation, key }) => `${name} ${uid} ${generation} ${key}`)
+    .join("\n");
 }

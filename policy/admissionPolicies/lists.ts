@@ -25,6 +25,11 @@ export function listVariables(name: string, patterns: readonly ImagePattern[], w
   return { variables, condition: anyOf(variables.map((one) => `i.image in variables.${one.name}`)) };
 }
 
+/** About how much CEL a list becomes, in characters. */
+export function lengthOfList(patterns: readonly ImagePattern[]): number {
+  return patterns.reduce((sum, pattern) => sum + lengthOf(pattern), 0);
+}
+
 /** The texts of the patterns that match the first refused image, in the order of the policy, in one variable. */
 export function textVariables(name: string, patterns: readonly ImagePattern[]): readonly Variable[] {
   const parts = grouped(patterns, (pattern) => lengthOf(pattern) + pattern.text.length).map((group, index) => ({

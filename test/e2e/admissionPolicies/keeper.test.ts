@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { RunningOperator } from "../../../operator/run.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
 import type { KubectlOptions } from "../harness/kubectl.ts";
 import { eventually } from "../harness/eventually.ts";
-import { pod, policy, startOperator } from "../operator/operatorUnderTest.ts";
+import { install } from "../config/installed.ts";
+import { configFolder } from "../config/kustomize.ts";
+import { pod, policy } from "../operator/operatorUnderTest.ts";
 
 const PATIENT = { within: 20_000 };
 const DIGEST = `sha256:${"a".repeat(64)}`;
@@ -13,13 +17,17 @@ describe("the ValidatingAdmissionPolicies that the operator keeps", function () 
   let cluster: Cluster;
   let operator: RunningOperator | undefined;
   let namespace: string;
+  const logged: string[] = [];
 
   before(async function () {
     this.timeout(clusterTimeout);
     cluster = await startOwnCluster();
-    await cluster.installCrds();
+    // With the rights of config/ and its component, and no others.
+    const installed = await install(cluster);
+    await kubectl("apply", "-f", join(configFolder("components"), "admission-policies", "keeper.yaml"));
     namespace = await cluster.newNamespace("kept");
-    operator = await startOperator(cluster, { admissionPolicies: "Registries" });
+    operator = await installed.start(logged, "--admission-policies=Registries");
+    await operator.ready;
   });
   after(async function () {
     this.timeout(60_000);
@@ -73,6 +81,13 @@ describe("the ValidatingAdmissionPolicies that the operator keeps", function () 
     const uid = await field("isp/production", "{.metadata.uid}");
     for (const kind of ["validatingadmissionpolicy", "validatingadmissionpolicybinding"])
       assert.equal(await field(`${kind}/image-security.production`, "{.metadata.ownerReferences[*].uid}"), uid);
+    // What the API server makes of it is what was meant: nothing is written again and again.
+    const version = await field("validatingadmissionpolicy/image-security.production", "{.metadata.resourceVersion}");
+    await wait(2_000);
+    assert.equal(
+      await field("validatingadmissionpolicy/image-security.production", "{.metadata.resourceVersion}"),
+      version,
+    );
     const [, , message = ""] = await condition("production");
     assert.match(
       message,
@@ -165,6 +180,10 @@ describe("the ValidatingAdmissionPolicies that the operator keeps", function () 
   it("hold when operator and webhook are gone", async () => {
     await operator?.stop();
     operator = undefined;
+    assert.deepEqual(
+      logged.filter((line) => line.includes("forbidden")),
+      [],
+    );
     await kubectl("delete", "validatingwebhookconfiguration,mutatingwebhookconfiguration", "--all");
     const create = (name: string, image: string) => cluster.kubectl("create", "-f", "-", pod(namespace, name, image));
     const bad = await create("bad", "nginx:1.21");

@@ -99,6 +99,7 @@ describe("config/", function () {
 
     for (const component of [
       "pull-secrets",
+      "admission-policies",
       "network-policy",
       "service-monitor",
       "pod-monitor",
@@ -113,6 +114,7 @@ describe("config/", function () {
         const text = await kubectl("kustomize", overlay.folder);
         assert.ok(!/namespace: image-security-system$/m.test(text), text);
         assert.equal(/^kind: Namespace$/m.test(text), component !== "existing-namespace");
+        if (component === "admission-policies") assert.match(text, /- --admission-policies=Registries\n/);
         if (component === "pull-secrets") assert.match(text, /- --read-pull-secrets\n/);
       });
   });
