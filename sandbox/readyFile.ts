@@ -19,6 +19,13 @@ export const filesOfRunning = (folder: string): readonly string[] => [
   join(folder, "ready.json"),
   join(folder, "pid"),
   webhookClientCaFile(folder),
+  ...releaseKeyFiles(folder),
+];
+
+/** The private and the public key of the samples' release pipeline. */
+export const releaseKeyFiles = (folder: string): readonly [secret: string, open: string] => [
+  join(folder, "release.key"),
+  join(folder, "release.pub"),
 ];
 
 /** The authority by which the operator knows the sandbox's API server. */

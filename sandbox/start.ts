@@ -22,6 +22,8 @@ import {
   writeReady,
   type ReadyInfo,
 } from "./readyFile.ts";
+import { makeReleaseKey } from "./releaseKey.ts";
+import { addSampleEvidence } from "./registry/sampleEvidence.ts";
 import { addSamples, sampleRegistry, samples } from "./registry/samples.ts";
 import { startRegistry, type SandboxRegistry } from "./registry/server.ts";
 import { supervise } from "./supervise.ts";
@@ -79,6 +81,7 @@ export const startSandbox = async (options: SandboxOptions): Promise<Sandbox> =>
   const registry = await startRegistryNear(options.port, report);
   stack.defer(() => registry.close());
   addSamples(registry.store);
+  addSampleEvidence(registry.store, await makeReleaseKey(folder), new Date());
   report(`the registry is ready at ${registry.host} with ${samples.length} sample images`);
   const kubeconfig = join(folder, "kubeconfig");
   // Wrong flags are told of before anything is built.

@@ -28,6 +28,7 @@ export const createSigner = async (flags: AttestFlags, environment: NodeJS.Proce
           ...TIME,
         })
       : keySigner(readPrivateKey(key, await textOf("--key", key), environment["COSIGN_PASSWORD"] ?? ""));
+  const hint = signer instanceof FulcioSigner ? "" : signer.hint;
   const witnesses: Witness[] = [];
   if (transparencyLog)
     witnesses.push(
@@ -38,6 +39,9 @@ export const createSigner = async (flags: AttestFlags, environment: NodeJS.Proce
   return async (statement) => {
     try {
       const bundle = await builder.create({ data: Buffer.from(JSON.stringify(statement)), type: IN_TOTO });
+      const { content } = bundle.verificationMaterial;
+      // Where the library writes it, it becomes the envelope's keyid as well, and cosign then finds no signature of its key.
+      if (content.$case === "publicKey") content.publicKey.hint = hint;
       return JSON.stringify(bundleToJSON(bundle));
     } catch (error) {
       throw new UsageError(`could not be signed: ${sentence(error)}`);
@@ -92,21 +96,19 @@ const parse = (claims: string): unknown => {
   }
 };
 
-const keySigner = (privateKey: KeyObject): Signer => {
+/** `hint`: by what cosign names a key in a bundle. */
+const keySigner = (privateKey: KeyObject): Signer & { readonly hint: string } => {
   const publicKey = createPublicKey(privateKey);
-  const spki = publicKey.export({ format: "der", type: "spki" });
-  // cosign finds the key of a bundle by this.
-  const hint = createHash("sha256").update(spki).digest("base64");
   const pem = publicKey.export({ format: "pem", type: "spki" }).toString();
   const hash =
     privateKey.asymmetricKeyType === "ed25519"
       ? null
       : (HASHES[privateKey.asymmetricKeyDetails?.namedCurve ?? ""] ?? "sha256");
   return {
-    sign: async (data) => ({
-      signature: sign(hash, data, privateKey),
-      key: { $case: "publicKey", publicKey: pem, hint },
-    }),
+    hint: createHash("sha256")
+      .update(publicKey.export({ format: "der", type: "spki" }))
+      .digest("base64"),
+    sign: async (data) => ({ signature: sign(hash, data, privateKey), key: { $case: "publicKey", publicKey: pem } }),
   };
 };
 

@@ -80,7 +80,7 @@ const uriOf = (path: string): string =>
     .replace(/^\.\//, "")
     .replaceAll("\\", "/")
     .split("/")
-    .map((part) => encodeURIComponent(part))
+    .map((part) => encodeURIComponent(part.toWellFormed()))
     .join("/");
 
 const hash = (parts: readonly string[]): string =>

@@ -464,7 +464,8 @@ describe("image-security check --attest", function () {
       assert.deepEqual(attached(), []);
     });
 
-  describe("read back by cosign 3", () => {
+  describe("read back by cosign 3", function () {
+    this.timeout(180_000);
     const cosign = (args: readonly string[]): Promise<ToolResult> =>
       run("cosign3", args, {
         cwd: folder,

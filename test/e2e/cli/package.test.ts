@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { glob, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
 import { run, type ToolResult } from "../registry-tools/tools.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -21,11 +23,30 @@ const findNodes = async (): Promise<ReadonlyMap<string, string>> => {
   return found;
 };
 
+/** As far as it is looked at. */
+interface KrewPlugin {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly version: string;
+    readonly shortDescription: string;
+    readonly platforms: readonly {
+      readonly selector: { readonly matchExpressions: unknown };
+      readonly uri: string;
+      readonly sha256: string;
+      readonly files: readonly { readonly from: string; readonly to: string }[];
+      readonly bin: string;
+    }[];
+  };
+}
+
 describe("the published command line", function () {
   this.timeout(120_000);
   let folder: string;
   let nodes: ReadonlyMap<string, string>;
   let main: string;
+  let tarball: string;
 
   const ask = (node: string, ...args: readonly string[]): Promise<ToolResult> =>
     run(node, [main, ...args], { cwd: folder, env: { PATH: process.env["PATH"], HOME: folder } });
@@ -42,7 +63,7 @@ describe("the published command line", function () {
     const into = join(folder, "empty");
     await mkdir(into);
     await writeFile(join(into, "package.json"), "{}");
-    const tarball = join(folder, "npm", packed.stdout.trim());
+    tarball = join(folder, "npm", packed.stdout.trim());
     const installed = await run("npm", ["install", "--silent", "--offline", "--no-audit", "--no-fund", tarball], {
       cwd: into,
     });
@@ -93,6 +114,46 @@ describe("the published command line", function () {
     });
     assert.match(stdout, /check .*\n.* {2}audit/s);
     assert.doesNotMatch(stdout, /^ {2}(?:operator|sandbox) /m);
+  });
+
+  it("is installed by its krew manifest, as krew does it", async () => {
+    const made = await run(process.execPath, [join(root, "cli/krew.ts"), tarball], { cwd: folder });
+    assert.equal(made.code, 0, made.stderr);
+    const { apiVersion, kind, metadata, spec } = parse(made.stdout) as KrewPlugin;
+    assert.deepEqual([apiVersion, kind], ["krew.googlecontainertools.github.com/v1alpha2", "Plugin"]);
+    // krew's own rules (internal/index/validation): a name without underscores, a version with its v, a short line.
+    assert.match(metadata.name, /^[a-z][a-z0-9-]*$/);
+    assert.match(spec.version, /^v\d+\.\d+\.\d+$/);
+    assert.ok(spec.shortDescription.length <= 50, `${spec.shortDescription.length} letters`);
+    assert.doesNotMatch(spec.shortDescription, /[\r\n]|\.$/);
+    const [platform, ...others] = spec.platforms;
+    assert.ok(platform !== undefined && others.length === 0);
+    assert.deepEqual(platform.selector.matchExpressions, [{ key: "os", operator: "In", values: ["linux", "darwin"] }]);
+    assert.equal(
+      platform.sha256,
+      createHash("sha256")
+        .update(await readFile(tarball))
+        .digest("hex"),
+    );
+    assert.match(platform.uri, /\/image-security-\d+\.\d+\.\d+\.tgz$/);
+
+    const [extracted, store, bin] = [join(folder, "extracted"), join(folder, "store"), join(folder, "krew-bin")];
+    for (const one of [extracted, store, bin]) await mkdir(one);
+    assert.equal((await run("tar", ["xzf", tarball, "-C", extracted])).code, 0);
+    const [{ from, to } = { from: "", to: "" }] = platform.files;
+    let moved = 0;
+    for await (const file of glob(from, { cwd: extracted })) {
+      await rename(join(extracted, file), join(store, to, basename(file)));
+      moved += 1;
+    }
+    assert.ok(moved > 1, `${from} is ${moved} files`);
+    await symlink(join(store, platform.bin), join(bin, `kubectl-${metadata.name.replaceAll("-", "_")}`));
+    const env = { PATH: [bin, dirname(process.execPath), process.env["PATH"]].join(delimiter), HOME: folder };
+    const kubectl = await run("kubectl", ["version", "--client"], { env }).catch(() => undefined);
+    const [program, args] = kubectl === undefined ? ["kubectl-image_security", []] : ["kubectl", ["image-security"]];
+    const asked = await run(program, [...args, "check", "pod.yaml", "--policy=policy.yaml"], { cwd: folder, env });
+    assert.equal(asked.code, 1, asked.stderr);
+    assert.match(asked.stdout, /RegistryNotAllowed/);
   });
 
   it("completes in bash what it has", async () => {

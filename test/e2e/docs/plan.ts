@@ -12,6 +12,7 @@ export const ROOT: string = fileURLToPath(new URL("../../..", import.meta.url));
 export type How = "sandbox" | "installed" | { readonly by: string } | { readonly not: string };
 
 const EXCEPTIONS: How = { by: "test/e2e/audit/exceptions.test.ts" };
+const ROLLING_OUT: How = { by: "test/e2e/docs/rollingOut.test.ts" };
 const NO_REGISTRY = "it needs a registry of the reader's, an image and a scanner";
 
 /** Every block of commands, by its file and its first command. They run in this order. */
@@ -66,6 +67,16 @@ export const PLAN: readonly (readonly [file: string, first: string, how: How])[]
     "image-security export static-manifests",
     { by: "test/e2e/admissionPolicies/staticManifests.test.ts" },
   ],
+  ["docs/rolling-out.md", "for name in shop", ROLLING_OUT],
+  ["docs/rolling-out.md", "export IMAGE_SECURITY_REGISTRY_MIRROR", ROLLING_OUT],
+  ["docs/rolling-out.md", "sed 's/enforcementAction: .*/enforcementAction: dryrun/'", ROLLING_OUT],
+  ["docs/rolling-out.md", "sed 's/enforcementAction: .*/enforcementAction: warn/'", ROLLING_OUT],
+  ["docs/rolling-out.md", "image-security migrate deploy", ROLLING_OUT],
+  ["docs/rolling-out.md", 'sed "s/EXPIRES', ROLLING_OUT],
+  ["docs/rolling-out.md", "image-security check deploy --from-cluster", ROLLING_OUT],
+  ["docs/rolling-out.md", "kubectl patch isp base digest", ROLLING_OUT],
+  ["docs/rolling-out.md", "kubectl apply -f config/samples/base.yaml", ROLLING_OUT],
+  ["docs/rolling-out.md", "kubectl create secret generic release-key", ROLLING_OUT],
   ["docs/exceptions.md", "kubectl get ise", EXCEPTIONS],
   ["docs/exceptions.md", "kubectl get violations -A -l imagesecurity.dev/exempted=true", EXCEPTIONS],
 ];
