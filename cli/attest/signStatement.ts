@@ -14,8 +14,6 @@ export type SignStatement = (statement: object) => Promise<string>;
 const IN_TOTO = "application/vnd.in-toto+json";
 /** Milliseconds of one exchange; a log of version 2 answers when the entry is in the tree. */
 const TIME = { timeout: 30_000, retry: { retries: 2 } };
-/** ECDSA over the curve's own hash, as cosign 3 signs. */
-const HASHES: Readonly<Record<string, string>> = { prime256v1: "sha256", secp384r1: "sha384", secp521r1: "sha512" };
 
 /** Whoever signs, ready to: the key was read, or there is a token. Throws UsageError where neither can be had. */
 export const createSigner = async (flags: AttestFlags, environment: NodeJS.ProcessEnv): Promise<SignStatement> => {
@@ -100,10 +98,8 @@ const parse = (claims: string): unknown => {
 const keySigner = (privateKey: KeyObject): Signer & { readonly hint: string } => {
   const publicKey = createPublicKey(privateKey);
   const pem = publicKey.export({ format: "pem", type: "spki" }).toString();
-  const hash =
-    privateKey.asymmetricKeyType === "ed25519"
-      ? null
-      : (HASHES[privateKey.asymmetricKeyDetails?.namedCurve ?? ""] ?? "sha256");
+  // SHA-256 with every curve: cosign 3.1 verifies attestations by keys over no other.
+  const hash = privateKey.asymmetricKeyType === "ed25519" ? null : "sha256";
   return {
     hint: createHash("sha256")
       .update(publicKey.export({ format: "der", type: "spki" }))

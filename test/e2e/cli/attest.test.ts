@@ -34,7 +34,7 @@ interface Summary {
 }
 
 describe("image-security check --attest", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let services: SigstoreServices;
   let registry: SandboxRegistry;
   let folder: string;
