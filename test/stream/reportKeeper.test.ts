@@ -190,6 +190,18 @@ describe("keeping Reports", () => {
     await becomes();
   });
 
+  it("has nothing to do while another leads", async () => {
+    server.define(REPORTS);
+    leading = false;
+    begin();
+    keeper.reset();
+    await until("synced", () => server.requests.some(({ query }) => query.includes("watch")));
+    judge(podRecord("a"), judgedBy("p"));
+    sweep();
+    await keeper.settled();
+    assert.equal(writes(), 0);
+  });
+
   it("is bounded, says so once, and gives the room that comes free to others at the next complete audit", async () => {
     server.define(REPORTS);
     const log = recordLogger();

@@ -168,6 +168,16 @@ describe("the stream of denials", () => {
     assert.ok(sink.counts().waiting < 5);
   });
 
+  it("has its room again when what took it is sent", async () => {
+    const sink = await sinkTo({ bounds: { events: 8, characters: 2_000 } });
+    for (let round = 1; round <= 20; round += 1) {
+      sink.push(denial(`u${round}`));
+      sink.push(denial(`v${round}`));
+      await until(`${round} rounds sent`, () => sink.counts().sent === 2 * round);
+    }
+    assert.equal(sink.counts().dropped, 0);
+  });
+
   it("costs a review microseconds while a collector hangs", async () => {
     collector.answer = () => undefined;
     const sink = await sinkTo();
