@@ -326,6 +326,8 @@ export interface TrustRoot {
   readonly configMapRef?: KeyReference;
   /** A trusted_root.json, written here. */
   readonly inline?: string;
+  /** An instance that is known by name and renewed by TUF: SigstorePublicGood, as without trustRoot, or GitHub, the one of attestations of private repositories, which has no logs (sct and transparencyLog are Ignored then). Example: GitHub. */
+  readonly preset?: "SigstorePublicGood" | "GitHub";
   /** A TUF repository that serves trusted_root.json and renews it. */
   readonly tuf?: TufRepository;
 }

@@ -16,6 +16,7 @@ import { compileNotation, settingsOf } from "./notation.ts";
 import { parsePublicKeys } from "./publicKeys.ts";
 import type { Resolve } from "../resolve.ts";
 import { fault, ok, type Result } from "../result.ts";
+import { presetTrustRoot } from "./presetTrustRoot.ts";
 import { checkTrustRoot, type TrustRootNeeds } from "./trustRoot.ts";
 import { joinTrustRoots } from "./trustRootLines.ts";
 import { field } from "../../../json/fields.ts";
@@ -179,8 +180,13 @@ function compileTrustRoot(
   resolve: Resolve,
 ): Result<TrustRootSource> {
   if (spec === undefined) return ok({ type: "publicGood" });
-  const { tuf, ...document } = spec;
-  const fields = "secretRef, configMapRef, inline and tuf";
+  const { tuf, preset, ...document } = spec;
+  const fields = "secretRef, configMapRef, inline, tuf and preset";
+  if (preset !== undefined) {
+    return tuf !== undefined || Object.values(document).some((one) => one !== undefined)
+      ? fault("InvalidSpec", path, `write exactly one of ${fields}`)
+      : presetTrustRoot(preset, needs, `${path}.preset`);
+  }
   if (tuf === undefined) {
     const read = readText(document, path, resolve, fields);
     if (read.status === "fault") return read;
