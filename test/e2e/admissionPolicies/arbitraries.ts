@@ -199,6 +199,7 @@ const selector = fc.constantFrom(
   { matchExpressions: [{ key: "tier", operator: "In" as const, values: ["web", "db"] }] },
 );
 
+/** Absent once in `freq` times. */
 const sometimes = <T>(one: fc.Arbitrary<T>, freq = 3): fc.Arbitrary<T | undefined> =>
   fc.option(one, { nil: undefined, freq });
 const present = <T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
@@ -223,12 +224,12 @@ export const spec = (names: readonly string[]): fc.Arbitrary<PolicySpec> => {
         fc
           .record({
             namespaces: sometimes(globs, 2),
-            excludeNamespaces: sometimes(globs, 1),
-            namespaceSelector: sometimes(selector, 1),
-            objectSelector: sometimes(selector, 1),
-            images: sometimes(patterns, 1),
-            excludeImages: sometimes(patterns, 1),
-            workloads: sometimes(fc.constantFrom("All" as const, "Pods" as const), 1),
+            excludeNamespaces: sometimes(globs, 2),
+            namespaceSelector: sometimes(selector, 2),
+            objectSelector: sometimes(selector, 2),
+            images: sometimes(patterns, 2),
+            excludeImages: sometimes(patterns, 2),
+            workloads: sometimes(fc.constantFrom("All" as const, "Pods" as const), 2),
           })
           .map(present),
         2,
@@ -240,7 +241,7 @@ export const spec = (names: readonly string[]): fc.Arbitrary<PolicySpec> => {
             deny: sometimes(patterns, 2),
             namespaces: sometimes(
               fc.array(fc.record({ names: globs, allow: patterns }), { minLength: 1, maxLength: 2 }),
-              1,
+              2,
             ),
           })
           .map(present)
@@ -252,7 +253,7 @@ export const spec = (names: readonly string[]): fc.Arbitrary<PolicySpec> => {
           .record({
             required: sometimes(fc.boolean()),
             allowTag: sometimes(fc.boolean()),
-            pin: sometimes(fc.constantFrom("Pods" as const, "All" as const), 1),
+            pin: sometimes(fc.constantFrom("Pods" as const, "All" as const), 2),
           })
           .map(present),
       ),
@@ -274,9 +275,9 @@ export const exception = (names: readonly string[], policies: readonly string[])
     match: fc
       .record({
         namespaces: sometimes(globs, 2),
-        images: sometimes(patterns, 1),
-        digests: sometimes(fc.constant([`sha256:${HEX64}`]), 1),
-        objectSelector: sometimes(selector, 1),
+        images: sometimes(patterns, 2),
+        digests: sometimes(fc.constant([`sha256:${HEX64}`]), 2),
+        objectSelector: sometimes(selector, 2),
       })
       .map(present)
       .map((match) =>
