@@ -586,13 +586,13 @@ export const badPolicies: readonly BadPolicy[] = [
     why: "a trust root from nowhere",
     spec: authority(`${key}, trustRoot: {}`),
     path: "spec.authorities[0].trustRoot",
-    says: "exactly one of secretRef, configMapRef, inline and tuf",
+    says: "exactly one of secretRef, configMapRef, inline, tuf and preset",
   },
   {
     why: "a trust root from two places",
     spec: authority(`${key}, trustRoot: {inline: "{}", secretRef: {namespace: a, name: b, key: c}}`),
     path: "spec.authorities[0].trustRoot",
-    says: "exactly one of secretRef, configMapRef, inline and tuf",
+    says: "exactly one of secretRef, configMapRef, inline, tuf and preset",
   },
   {
     why: "a TUF repository without root",
