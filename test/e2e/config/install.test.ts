@@ -221,7 +221,7 @@ describe("config/", function () {
       await using overlay = await Overlay.over(["default"], { namespace: "elsewhere" });
       await kubectl("apply", "-k", overlay.folder);
       assert.equal(await can(cluster, "elsewhere", "list", "pods", "--all-namespaces"), "yes");
-      assert.equal(await can(cluster, "elsewhere", "get", "secrets", "-n", "elsewhere"), "yes");
+      assert.equal(await can(cluster, "elsewhere", "list", "secrets", "-n", "elsewhere"), "yes");
       await kubectl("delete", "-k", overlay.folder, "--wait=false");
       await untilCrdsAreGone();
     });

@@ -28,12 +28,12 @@ export async function install(cluster: Cluster, folder: string = configFolder("d
   return await operatorOf(cluster);
 }
 
-/** An operator in this process that has the rights of the ServiceAccount alone, and asks `server`, by default the API server itself. */
-export async function operatorOf(cluster: Cluster, server?: string): Promise<Installed> {
+/** An operator in this process that has the rights of the ServiceAccount alone, whoever installed them. */
+export async function operatorOf(cluster: Cluster): Promise<Installed> {
   const made = await cluster.kubectl("create", "token", "image-security", "-n", OWN);
   assert.equal(made.code, 0, made.stderr);
   const kubeconfig = join(cluster.controlPlane.directory, "kubeconfig-service-account");
-  await writeFile(kubeconfig, withToken(cluster, made.stdout, server));
+  await writeFile(kubeconfig, withToken(cluster, made.stdout));
   return {
     start: (logged, ...flags) => {
       const own = ["--webhook-host=127.0.0.1", "--webhook-port=0", "--metrics-host=127.0.0.1", "--audit-interval=2s"];
@@ -53,13 +53,13 @@ export async function operatorOf(cluster: Cluster, server?: string): Promise<Ins
   };
 }
 
-/** The cluster's kubeconfig with a token instead of the administrator's certificate; `server` may be plain HTTP, which is only taken unverified. */
-const withToken = (cluster: Cluster, token: string, server?: string): string => {
+/** The cluster's kubeconfig with a token instead of the administrator's certificate. */
+const withToken = (cluster: Cluster, token: string): string => {
   const config = new KubeConfig();
   config.loadFromFile(cluster.kubeconfig);
-  const own = config.getCurrentCluster();
-  assert.ok(own);
-  config.loadFromClusterAndUser(server === undefined ? own : { name: own.name, server, skipTLSVerify: true }, {
+  const server = config.getCurrentCluster();
+  assert.ok(server);
+  config.loadFromClusterAndUser(server, {
     name: "image-security",
     token: token.trim(),
   });

@@ -34,7 +34,7 @@ const balance = async (replicas: () => readonly string[]): Promise<Server> => {
 };
 
 describe("certificates that somebody else renews in files, with two replicas under a real API server", function () {
-  this.timeout(240_000);
+  this.timeout(400_000);
   let cluster: Cluster;
   let core: CoreV1Api;
   let service: Server | undefined;
