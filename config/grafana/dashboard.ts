@@ -46,20 +46,20 @@ export function dashboardOf({ uid, title, about, variables, rows }: DashboardPar
         .icon("external link"),
     )
     .withVariable(new DatasourceVariableBuilder("datasource").label("Data source").type("prometheus"));
-  for (const [name, label, definition] of [JOB, ...variables])
-    builder.withVariable(
-      new QueryVariableBuilder(name)
-        .label(label)
-        .datasource(DATASOURCE)
-        .query({ query: definition, refId: name })
-        .definition(definition)
-        .refresh(VariableRefresh.OnTimeRangeChanged)
-        .sort(VariableSort.AlphabeticalAsc)
-        .multi(true)
-        .includeAll(true)
-        .allValue(".*")
-        .current({ text: ["All"], value: ["$__all"] }),
-    );
+  for (const [name, label, definition] of [JOB, ...variables]) {
+    const variable = new QueryVariableBuilder(name)
+      .label(label)
+      .datasource(DATASOURCE)
+      .query({ query: definition, refId: name })
+      .definition(definition)
+      .refresh(VariableRefresh.OnTimeRangeChanged)
+      .sort(VariableSort.AlphabeticalAsc)
+      .multi(true)
+      .includeAll(true)
+      .current({ text: ["All"], value: ["$__all"] });
+    // All jobs are those of the operator: metrics of processes are everybody's.
+    builder.withVariable(name === "job" ? variable : variable.allValue(".*"));
+  }
   let id = 0;
   for (const [name, panels] of Object.entries(rows)) {
     builder.withRow(new RowBuilder(name).id((id += 1)));

@@ -36,16 +36,12 @@ export const operations: Dashboard = dashboardOf({
         width: 3,
         colours: [["red"], ["green", 1], ["red", 2]],
       }),
-      number(
-        "Since the last complete audit",
-        'time() - max(image_security_audit_last_success_timestamp_seconds{job=~"$job"})',
-        {
-          about: "Every 15 minutes, unless --audit-interval says otherwise.",
-          width: 3,
-          unit: "s",
-          colours: [["green"], ["orange", 1_800], ["red", 2_700]],
-        },
-      ),
+      number("Audit age", 'time() - max(image_security_audit_last_success_timestamp_seconds{job=~"$job"})', {
+        about: "Since the last complete audit: every 15 minutes, unless --audit-interval says otherwise.",
+        width: 3,
+        unit: "s",
+        colours: [["green"], ["orange", 1_800], ["red", 2_700]],
+      }),
       number("Time to decide, 99 %", `histogram_quantile(0.99, ${DURATION})`, {
         about: "The API server gives up after 10 s.",
         width: 3,
@@ -57,16 +53,12 @@ export const operations: Dashboard = dashboardOf({
         width: 3,
         colours: WARN_ABOVE_ZERO,
       }),
-      number(
-        "Webhook certificate ends in",
-        'min(image_security_certificate_expiry_timestamp_seconds{job=~"$job"}) - time()',
-        {
-          about: "The operator renews its own 90 days early.",
-          width: 3,
-          unit: "s",
-          colours: EXPIRY,
-        },
-      ),
+      number("Certificate ends in", 'min(image_security_certificate_expiry_timestamp_seconds{job=~"$job"}) - time()', {
+        about: "The operator renews its own 90 days early.",
+        width: 3,
+        unit: "s",
+        colours: EXPIRY,
+      }),
       number(
         "Turned away, last hour",
         'sum(increase(image_security_reviews_turned_away_total{job=~"$job"}[1h])) or vector(0)',

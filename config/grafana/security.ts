@@ -79,7 +79,7 @@ export const security: Dashboard = dashboardOf({
         {
           about:
             "Distinct images of pods that no policy of action deny would refuse by this layer, whatever they are. warn and dryrun do not cover. 0 in each layer is the aim of a rollout.",
-          width: 8,
+          width: 6,
           colours: WARN_ABOVE_ZERO,
         },
       ),
@@ -105,7 +105,7 @@ export const security: Dashboard = dashboardOf({
         {
           about:
             "Beside the layers: images in namespaces that admission leaves out (kube-system, the operator's own and --exclude-namespaces), which no policy can refuse.",
-          width: 6,
+          width: 8,
         },
       ),
     ],

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { DASHBOARDS, textOf } from "../../../config/grafana/dashboards.ts";
+import { configFolder } from "../config/kustomize.ts";
 import { clusterTimeout, startCluster } from "../harness/cluster.ts";
 import type { Kubectl } from "../harness/kubectl.ts";
 import { scrapingOf } from "./monitors.ts";
@@ -27,5 +29,19 @@ describe("what the Prometheus Operator makes of", () => {
       honorLabels: true,
       labels: { ...common, job: "image-security-system/image-security" },
     });
+  });
+});
+
+describe("kubectl apply -k config/grafana", () => {
+  it("makes a ConfigMap that Grafana's sidecar finds, with both dashboards", async function () {
+    this.timeout(clusterTimeout);
+    const { kubectl } = await startCluster();
+    const applied = await kubectl("apply", "-n", "default", "-k", configFolder("grafana"));
+    assert.equal(applied.code, 0, applied.stderr);
+    const { stdout } = await kubectl("get", "configmaps", "-n", "default", "-l", "grafana_dashboard=1", "-o", "json");
+    const { items } = JSON.parse(stdout) as { items: { data: Record<string, string> }[] };
+    assert.equal(items.length, 1);
+    for (const [file, dashboard] of Object.entries(DASHBOARDS))
+      assert.deepEqual(JSON.parse(items[0]?.data[file] ?? ""), JSON.parse(textOf(dashboard)), file);
   });
 });

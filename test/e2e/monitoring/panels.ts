@@ -55,6 +55,9 @@ export const dashboards: Readonly<Record<string, Dashboard>> = Object.fromEntrie
 /** Those that show something. */
 export const shownBy = ({ panels }: Dashboard): readonly Panel[] => panels.filter(({ type }) => type !== "row");
 
-/** What Grafana puts in for "All" and for its own variable. */
+/** What Grafana puts in for "All", where the operator is the only job of its metrics, and for its own variable. */
 export const filled = (expression: string): string =>
-  expression.replaceAll("$__rate_interval", "15s").replaceAll(/\$(job|policy|namespace)\b/g, ".*");
+  expression
+    .replaceAll("$__rate_interval", "15s")
+    .replaceAll(/\$job\b/g, "image-security-metrics")
+    .replaceAll(/\$(policy|namespace)\b/g, ".*");

@@ -160,6 +160,8 @@ const POLICIES = (): readonly JsonObject[] => [
   }),
   ours("ImageSecurityPolicy", "digests", {
     onUnavailable: "warn",
+    // Nothing here asks a registry of the internet: these are the sandbox's own, and one that is not there.
+    match: { images: ["registry.company.com/**", "127.0.0.1:1/**"] },
     enforcementOverrides: [{ namespaces: ["ci"], action: "dryrun" }],
     digest: { verify: true },
   }),

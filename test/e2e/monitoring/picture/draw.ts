@@ -68,7 +68,7 @@ function number(panel: Panel, [answer]: readonly Answer[]): string {
   const { mappings, unit } = defaultsOf(panel);
   const word = mappings?.[0]?.options[String(value)]?.text;
   const text = word ?? (Number.isFinite(value) ? valueText(value, unit) : "No data");
-  return `<div class="number" style="color:${colourOf(panel, value)}">${escapeText(text)}</div>`;
+  return `<div class="number" style="color:${colourOf(panel, value)};font-size:${text.length > 7 ? 24 : 34}px">${escapeText(text)}</div>`;
 }
 
 const nameOf = (legend: string, { metric }: Series): string =>
@@ -96,7 +96,7 @@ function lines(panel: Panel, answers: readonly Answer[], width: number, height: 
   const most =
     Math.max(...drawn.flatMap(({ points }) => points.map(([, , top]) => (Number.isFinite(top) ? top : 0))), 0) || 1;
   const legendHeight = 18 * Math.min(4, shown.length + 1);
-  const [left, bottom] = [62, 18];
+  const [left, bottom] = [72, 18];
   const [plotWidth, plotHeight] = [width - left - 8, height - legendHeight - bottom - 8];
   const x = (time: number): number => left + ((time - from) / (to - from || 1)) * plotWidth;
   const y = (value: number): number => 6 + plotHeight * (1 - value / (most * 1.08));
