@@ -5,7 +5,9 @@ import { clusterTimeout, startCluster } from "../harness/cluster.ts";
 import type { Kubectl } from "../harness/kubectl.ts";
 import { scrapingOf } from "./monitors.ts";
 
-describe("what the Prometheus Operator makes of", () => {
+describe("what the Prometheus Operator makes of", function () {
+  // kustomize takes its time on a busy machine.
+  this.timeout(60_000);
   let kubectl: Kubectl;
   before(async function () {
     this.timeout(clusterTimeout);
