@@ -90,7 +90,7 @@ describe("the warm-up of a new replica", () => {
   ] as const) {
     it(`is over when its time is, where ${what}`, async () => {
       pods = Array.from({ length: 100 }, (_, index) => podRecord(`pod-${index}`, { image: image(index) }));
-      hang();
+      void hang();
       begin(VERIFIED, 300);
       const since = performance.now();
       await until("it is over", () => warmUp.over());
