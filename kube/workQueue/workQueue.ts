@@ -69,7 +69,7 @@ export class WorkQueue {
   clear(): void {
     this.#stop.abort(new Error("the queue was cleared"));
     this.#stop = new AbortController();
-    this.#forget();
+    this.forget();
   }
 
   /**
@@ -78,13 +78,14 @@ export class WorkQueue {
    */
   async close({ patience = 0, waiting = "forgotten" }: Ending = {}): Promise<void> {
     this.#closed = true;
-    if (waiting === "forgotten") this.#forget();
+    if (waiting === "forgotten") this.forget();
     if (patience > 0) await within(this.settled(), { milliseconds: patience }, () => undefined);
     this.clear();
     await this.settled();
   }
 
-  #forget(): void {
+  /** Forgets what waits; what is in hand ends by itself. New keys are taken again. */
+  forget(): void {
     this.#waiting.clear();
     this.#again.clear();
     this.#failures.clear();

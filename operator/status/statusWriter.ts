@@ -92,9 +92,10 @@ export class StatusWriter {
     for (const [key, record] of this.#options.exceptions.entries()) this.#add("exception", key, record);
   }
 
+  /** What is on its way was begun in time; its answer is waited for, so that it is told of. */
   reset(): void {
     this.#leading = false;
-    this.#queue.clear();
+    this.#queue.forget();
   }
 
   settled(): Promise<void> {

@@ -125,10 +125,13 @@ export class ViolationKeeper {
     return this.#queue.size();
   }
 
-  /** Forgets what is wanted, and writes no more of it: this operator leads no longer. */
+  /**
+   * Forgets what is wanted, and writes no more of it: this operator leads no longer. What is on its way was begun in time and arrives in time
+   * (`WRITE_TIMEOUT`); its answer is waited for, so that what it made is told of.
+   */
   reset(): void {
     this.#leading = false;
-    this.#queue.clear();
+    this.#queue.forget();
     this.#wanted.clear();
     this.#written.clear();
     this.#refused.clear();

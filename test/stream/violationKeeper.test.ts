@@ -450,6 +450,23 @@ describe("keeping Violations", () => {
     assert.deepEqual(created, ["a"]);
   });
 
+  it("tells of the one that it was making when it lost the lead, for nobody else will, and makes no other", async () => {
+    await begin();
+    server.faults.push(async (request) => {
+      if (request.method === "POST") await wait(100);
+      return false;
+    });
+    for (let index = 0; index < 12; index += 1) judge(podRecord(`pod-${index}`), judgedBy("p"));
+    await until("some are being made", () => server.requests.some(({ method }) => method === "POST"));
+    leading = false;
+    keeper.reset();
+    verdicts.clear();
+    await keeper.settled();
+    const made = server.requests.filter(({ method }) => method === "POST").length;
+    assert.equal(created.length, made);
+    assert.ok(made <= 8, "only those that were in hand");
+  });
+
   it("writes nothing when it may not, and nothing of what it wanted before it lost the lead", async () => {
     await begin();
     leading = false;
