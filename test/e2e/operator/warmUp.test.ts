@@ -75,9 +75,7 @@ describe("a replica that comes while images run", function () {
       metadata: { name },
       spec: { containers: [{ name: "main", image }] },
     };
-    const answer = await client.request("POST", `/api/v1/namespaces/${namespace}/pods`, { body, query });
-    if (answer.status !== 201) console.error(JSON.stringify(answer.body));
-    return answer.status;
+    return (await client.request("POST", `/api/v1/namespaces/${namespace}/pods`, { body, query })).status;
   };
 
   /** Starts a replica, and has every image rolled out anew as soon as it is ready. */
@@ -101,9 +99,9 @@ describe("a replica that comes while images run", function () {
     try {
       const ready = performance.now() - since;
       const beforeReady = registry.requests.length;
-      const created = await Promise.all(
-        images.map((_, index) => create(`new-${index}`, nameOf(index), { dryRun: "All" })),
-      );
+      const created: number[] = [];
+      // One after the other: it is not the API server that is measured.
+      for (const index of images.keys()) created.push(await create(`new-${index}`, nameOf(index), { dryRun: "All" }));
       assert.deepEqual(new Set(created), new Set([201]));
       return { ready, beforeReady, inReviews: registry.requests.length - beforeReady, peak };
     } finally {
