@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { kubernetesVersions, versionOf } from "../sandbox/versions.ts";
 
 /** Folders of `test/e2e`. */
-const CORE = ["crds", "policy", "webhook", "operator", "audit"];
+const CORE = ["crds", "policy", "webhook", "operator", "audit", "admissionPolicies"];
 
 const asked = process.argv.slice(2);
 const versions = asked.length > 0 ? asked.map(versionOf) : kubernetesVersions;

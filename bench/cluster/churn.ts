@@ -18,9 +18,15 @@ export interface Churn {
   readonly stop: () => Promise<void>;
 }
 
-/** Pods that are there at one time; images that pods are made of at one time. */
+/** Pods that are there at one time. */
 const PODS = 300;
-const IMAGES = 100;
+/**
+ * Images that there are in all, and of them those that pods are made of at one time; what the moving tag names in turn. They come again and
+ * again: a cache that has not seen enough to be full must not look like a leak.
+ */
+const IMAGES = 200;
+const AT_ONE_TIME = 50;
+const MOVES = 100;
 
 const MOVED = "shop/moved";
 /** Violated by every pod that names a tag; and its allowlist changes. */
@@ -66,16 +72,21 @@ export const startChurn = ({ kubeconfig }: Cluster, registry: SandboxRegistry): 
     };
   const exceptions = "/apis/imagesecurity.dev/v1/imagesecurityexceptions";
   const policies = "/apis/imagesecurity.dev/v1/imagesecuritypolicies";
+  const made = new Map<string, string>();
   const proved: string[] = [pushProved(registry, "shop/app-0")];
   const moveTag = (turn: number): void => {
-    addToStore(registry.store, MOVED, makeImage({ layers: [{ turn: String(turn) }] }), "stable");
+    addToStore(registry.store, MOVED, makeImage({ layers: [{ turn: String(turn % MOVES) }] }), "stable");
   };
-  moveTag(-1);
+  moveTag(0);
 
   const lanes = [
-    lane("images pushed", 1_000, (turn) => {
-      proved.push(pushProved(registry, `shop/app-${turn + 1}`));
-      if (proved.length > IMAGES) proved.shift();
+    lane("images pushed", 500, (turn) => {
+      const name = `shop/app-${(turn + 1) % IMAGES}`;
+      // What is signed anew is another signature: each image is made once.
+      const image = made.get(name) ?? pushProved(registry, name);
+      made.set(name, image);
+      proved.push(image);
+      if (proved.length > AT_ONE_TIME) proved.shift();
     }),
     lane("tags moved", 700, moveTag),
     lane(
