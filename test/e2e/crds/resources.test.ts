@@ -125,6 +125,13 @@ describe("the custom resources", function () {
           message: "nobody asks",
           lastTransitionTime: "2026-01-01T00:00:00Z",
         },
+        {
+          type: "EnforcedByAPIServer",
+          status: "True",
+          reason: "Kept",
+          message: "all of it",
+          lastTransitionTime: "2026-01-01T00:00:00Z",
+        },
       ],
     };
     await kubectl("patch", "isp", "columns", "--subresource=status", "--type=merge", "-p", JSON.stringify({ status }));
@@ -132,8 +139,8 @@ describe("the custom resources", function () {
     assert.deepEqual(rows[0], ["NAME", "ACTION", "OVERRIDES", "READY", "VIOLATIONS", "AGE"]);
     assert.deepEqual(rows[1]?.slice(0, 5), ["columns", "deny", "dryrun,warn", "True", "12"]);
     const wide = columns(await kubectl("get", "isp", "columns", "-o", "wide"));
-    assert.deepEqual(wide[0]?.slice(-3), ["MESSAGE", "ENFORCED", "ADMISSION"]);
-    assert.deepEqual(wide[1]?.slice(-3), ["all is well", "False", "nobody asks"]);
+    assert.deepEqual(wide[0]?.slice(-4), ["MESSAGE", "ENFORCED", "STANDALONE", "ADMISSION"]);
+    assert.deepEqual(wide[1]?.slice(-4), ["all is well", "False", "True", "nobody asks"]);
   });
 
   it("keep the status out of reach of those who write the specification", async () => {
