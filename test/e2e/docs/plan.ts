@@ -24,7 +24,7 @@ export const PLAN: readonly (readonly [file: string, first: string, how: How])[]
   ["README.md", "kubectl create secret generic cosign-pub --from-file=cosign.pub -n opa-system", "sandbox"],
   ["README.md", "docker build", { not: "it needs Docker" }],
   ["README.md", "kubectl apply -k deploy", "installed"],
-  ["README.md", "helm install", { by: "test/e2e/config/chart.test.ts" }],
+  ["README.md", "helm install", { by: "test/e2e/config/helm.test.ts" }],
   ["config/README.md", "kubectl apply -k config/default", "installed"],
   [
     "docs/operations.md",
