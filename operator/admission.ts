@@ -23,6 +23,7 @@ import { createReachProbe } from "./status/reachProbe.ts";
 import type { Log } from "../kube/log.ts";
 import type { OperatorMetrics } from "./metrics/metrics.ts";
 import type { PolicySet } from "./policies/policySet.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 import { NamespaceReads } from "./cluster/namespaceReads.ts";
 import type { NamespaceRecord } from "./cluster/namespaces.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -41,6 +42,7 @@ export interface AdmissionOptions {
   /** Told of every denial besides the log. */
   readonly onDenied?: OnDenied;
   readonly metrics: OperatorMetrics;
+  readonly tracing: Pick<Tracing, "reviews">;
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -63,7 +65,7 @@ export interface Admission {
 
 /** Starts the admission server and has it installed. Rejects where its address or the file of client authorities cannot be had. */
 export async function startAdmission(options: AdmissionOptions): Promise<Admission> {
-  const { settings, client, metrics, log, now } = options;
+  const { settings, client, metrics, tracing, log, now } = options;
   const policies = () => options.policies()?.policies;
   const exceptions = () => options.policies()?.exceptions ?? [];
   const namespaceLabels = labelsFrom(options.namespaces, client);
@@ -75,29 +77,35 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   let guard: GuardState = { status: "unknown" };
   const logDenial = createDenialLog(log);
   const server = new AdmissionServer({
-    validate: measured(
-      createValidate({
-        policies,
-        exceptions,
-        review: options.review,
-        namespaceLabels,
-        metrics: metrics.admission,
-        logger: log,
-        onDenied: (denial) => {
-          logDenial(denial);
-          options.onDenied?.(denial);
-        },
-        now,
-      }),
-      metrics.admission,
+    validate: tracing.reviews(
+      "validate",
+      measured(
+        createValidate({
+          policies,
+          exceptions,
+          review: options.review,
+          namespaceLabels,
+          metrics: metrics.admission,
+          logger: log,
+          onDenied: (denial) => {
+            logDenial(denial);
+            options.onDenied?.(denial);
+          },
+          now,
+        }),
+        metrics.admission,
+      ),
     ),
-    mutate: createMutate({
-      policies,
-      exemptions: (subject) => exemptionsOf(exceptions(), subject, now()),
-      namespaceLabels,
-      resolveDigest: options.resolveDigest,
-      logger: log,
-    }),
+    mutate: tracing.reviews(
+      "mutate",
+      createMutate({
+        policies,
+        exemptions: (subject) => exemptionsOf(exceptions(), subject, now()),
+        namespaceLabels,
+        resolveDigest: options.resolveDigest,
+        logger: log,
+      }),
+    ),
     ready,
     unreadyText: () => `waits for ${options.waitsFor().join(", ")}`,
     readyText: () => (guard.status === "gap" ? `ok, but admission is not enforced: ${guard.message}` : "ok"),

@@ -19,6 +19,7 @@ import type { CompiledAuthority } from "../policy/authority.ts";
 import type { Log } from "../kube/log.ts";
 import type { RunningDigests } from "./cluster/runningDigests.ts";
 import type { Settings } from "./settings/settings.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 
 export interface OperatorEvidenceOptions {
   readonly settings: Pick<Settings, "registry" | "proofs">;
@@ -27,6 +28,8 @@ export interface OperatorEvidenceOptions {
   readonly runs: RunningDigests["runs"];
   readonly serviceRanges: () => readonly string[];
   readonly metrics: EvidenceMetrics;
+  /** Told of what is proved, where anybody wants to know. */
+  readonly tracing?: Pick<Tracing, "proofs">;
   readonly log: Log;
   /** What some authority trusts has changed, without a change of a policy: a key or a root that is fetched. */
   readonly onTrustChanged?: () => void;
@@ -58,7 +61,8 @@ export function startEvidence(options: OperatorEvidenceOptions): OperatorEvidenc
     now,
   } = options;
   const { workers, trustRootCache, publicGoodUpdates, kmsPlainHttp, vault } = settings.proofs;
-  const examiner = createCandidateVerifier({ workers });
+  const verifier = createCandidateVerifier({ workers });
+  const examiner = options.tracing?.proofs(verifier) ?? verifier;
   const read = createScanReader({ workers: Math.min(workers, 1) });
   const filter = createAddressFilter({
     allowed: settings.registry.allowedAddresses,

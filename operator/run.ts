@@ -36,6 +36,7 @@ import { createRunningDigests, podRuns } from "./cluster/runningDigests.ts";
 import { createScanReports } from "./cluster/scanReports.ts";
 import { createServiceRanges } from "./cluster/serviceRanges.ts";
 import type { Settings } from "./settings/settings.ts";
+import { startTracing } from "./tracing/tracing.ts";
 import { coalesce } from "../async/coalesce.ts";
 
 /** An operator at work in this process. */
@@ -145,13 +146,16 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     onAlive: (at) => metrics.watchAlive("servicecidrs", at),
   });
   stack.defer(() => serviceRanges.stop());
+  const tracing = await startTracing(settings, options.version ?? "unknown");
+  stack.defer(() => tracing.close());
   const evidence = startEvidence({
     settings,
     serviceRanges: serviceRanges.current,
     cluster: createClusterReads(client),
     reports: reports.byDigest,
     runs: createRunningDigests(pods.store).runs,
-    metrics: metrics.evidence,
+    metrics: tracing.requests(metrics.evidence),
+    tracing,
     log,
     onTrustChanged: graph.trust,
     now,
@@ -215,6 +219,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     onGuard: graph.guard,
     ...(sink === undefined ? {} : { onDenied: sink.push }),
     metrics: { ...metrics, admission: telling(metrics.admission, refusals) },
+    tracing,
     log,
     now,
   });

@@ -106,7 +106,12 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
   };
 
   /** Answers a body; whether its bytes are still needed. */
-  const review = (text: string, bytes: number, response: ServerResponse, signal: AbortSignal): boolean => {
+  const review = (
+    text: string,
+    bytes: number,
+    response: ServerResponse,
+    { signal, traceparent }: { readonly signal: AbortSignal; readonly traceparent: string | undefined },
+  ): boolean => {
     if (!slots.free()) {
       turnAway(response, "reviews", "too many reviews at one time");
       return false;
@@ -126,7 +131,7 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
       turnAway(response, "address", "too many reviews from one address at one time");
       return false;
     }
-    const answer = handle(parsed.request, signal);
+    const answer = handle(parsed.request, signal, traceparent);
     if (answer instanceof Promise) {
       void wait(answer, response, { namespace, from, bytes });
       return true;
@@ -166,7 +171,8 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
           void chain(turns.run(refusalOf(body.text)), (refusal) => {
             let held = false;
             try {
-              if (refusal === undefined) held = review(body.text, body.bytes, response, signal);
+              if (refusal === undefined)
+                held = review(body.text, body.bytes, response, { signal, traceparent: traceparentOf(request) });
               else if (refusal.status === "answered") sendJson(response, refusal.response, closing());
               else send(response, 413, refusal.message);
             } catch (error) {
@@ -186,6 +192,12 @@ const sendJson = (response: ServerResponse, answer: AdmissionResponse, last: boo
   if (last) response.setHeader("connection", "close");
   response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
   response.end(text);
+};
+
+/** One header has one value; of several none counts. */
+const traceparentOf = ({ headers }: IncomingMessage): string | undefined => {
+  const value = headers["traceparent"];
+  return typeof value === "string" ? value : undefined;
 };
 
 const isJson = (type: string | undefined): boolean =>

@@ -8,7 +8,7 @@ const OPERATIONS: ReadonlySet<string> = new Set(["CREATE", "UPDATE", "DELETE", "
 /** Counts and times what a handler answers; what it throws counts as `error`. */
 export const measured =
   (handle: Handler, metrics: AdmissionMetrics): Handler =>
-  (request, signal) => {
+  (request, signal, traceparent) => {
     const started = performance.now();
     const record = (decision: string): void => {
       const operation = OPERATIONS.has(request.operation) ? request.operation : "other";
@@ -23,7 +23,7 @@ export const measured =
       throw error;
     };
     try {
-      const response = handle(request, signal);
+      const response = handle(request, signal, traceparent);
       return response instanceof Promise ? response.then(answered, failed) : answered(response);
     } catch (error) {
       return failed(error);

@@ -34,3 +34,9 @@ export const openReports: Setting<boolean> = toggle("--open-reports", {
   description:
     "Write violations as Reports of openreports.io/v1alpha1 too, where its CRDs are; at most --max-violations.",
 });
+
+export const tracing: Setting<boolean> = toggle("--tracing", {
+  fallback: false,
+  description:
+    "Send OpenTelemetry spans of reviews, registry requests and proofs; where to, by the standard OTEL_* variables.",
+});

@@ -1,0 +1,24 @@
+import type { EvidenceMetrics } from "../../evidence/metrics.ts";
+import type { CandidateVerifier } from "../../evidence/sigstore/verify/candidateVerifier.ts";
+import type { Handler } from "../../webhook/review/handler.ts";
+
+/** Puts what becomes of a review into spans: the admission itself, what is asked of registries, what is proved. */
+export interface Tracing {
+  readonly reviews: (endpoint: "validate" | "mutate", handle: Handler) => Handler;
+  readonly requests: (metrics: EvidenceMetrics) => EvidenceMetrics;
+  readonly proofs: (verifier: CandidateVerifier) => CandidateVerifier;
+  /** Sends what waits, for a few seconds at most. */
+  readonly close: () => Promise<void>;
+}
+
+/** What costs nothing: everything as it is given. */
+const OFF: Tracing = {
+  reviews: (_, handle) => handle,
+  requests: (metrics) => metrics,
+  proofs: (verifier) => verifier,
+  close: () => Promise.resolve(),
+};
+
+/** The packages of OpenTelemetry are loaded only where spans are wanted. */
+export const startTracing = async ({ tracing }: { readonly tracing: boolean }, version: string): Promise<Tracing> =>
+  tracing ? (await import("./openTelemetry.ts")).createTracing(version) : OFF;
