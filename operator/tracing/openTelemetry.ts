@@ -89,7 +89,7 @@ export const createTracing = (version: string, exporter: SpanExporter = new OTLP
 
 /** Ends the span when the work has ended, whichever way; `tell` is told of its result. */
 const spanned = <T, Given extends T | Promise<T>>(span: Span, work: () => Given, tell: (result: T) => void): Given => {
-  const done = (result: T): void => {
+  const ended = (result: T): void => {
     tell(result);
     span.end();
   };
@@ -99,8 +99,8 @@ const spanned = <T, Given extends T | Promise<T>>(span: Span, work: () => Given,
   };
   try {
     const given = work();
-    if (given instanceof Promise) void given.then(done, failed);
-    else done(given as T);
+    if (given instanceof Promise) void given.then(ended, failed);
+    else ended(given as T);
     return given;
   } catch (error) {
     failed(error);

@@ -276,6 +276,7 @@ describe("settings", () => {
       denialSinkHeadersFile: "/x",
       denialSinkCa: "/x",
       openReports: "true",
+      tracing: "true",
     };
     // Some say nothing by themselves.
     const besides: Partial<Record<keyof typeof OPTIONS, readonly string[]>> = {
