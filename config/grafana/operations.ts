@@ -61,7 +61,7 @@ export const operations: Dashboard = dashboardOf({
       }),
       number(
         "Turned away, last hour",
-        'sum(increase(image_security_reviews_turned_away_total{job=~"$job"}[1h])) or vector(0)',
+        'round(sum(increase(image_security_reviews_turned_away_total{job=~"$job"}[1h]))) or vector(0)',
         {
           about: "Reviews that were not taken for want of room. The API server asks again.",
           width: 3,
@@ -136,7 +136,7 @@ export const operations: Dashboard = dashboardOf({
       ),
       number(
         "Unauthenticated, last hour",
-        'sum(increase(image_security_webhook_callers_total{job=~"$job",result!="accepted"}[1h])) or vector(0)',
+        'round(sum(increase(image_security_webhook_callers_total{job=~"$job",result!="accepted"}[1h]))) or vector(0)',
         {
           about: "Reviews of somebody who did not prove to be an API server.",
           width: 4,

@@ -54,7 +54,7 @@ export const security: Dashboard = dashboardOf({
       }),
       number(
         "Requests denied, last hour",
-        'sum(increase(image_security_admission_requests_total{job=~"$job",decision="deny"}[1h])) or vector(0)',
+        'round(sum(increase(image_security_admission_requests_total{job=~"$job",decision="deny"}[1h]))) or vector(0)',
         {
           about: "Admission requests that were refused.",
           width: 4,
