@@ -76,11 +76,11 @@ func load(clients []*http.Client, server, url, prefix string, pods [][]byte, sec
 				if rate > 0 {
 					at := (float64(turn*len(clients)+nth) + 0.5) / rate
 					due = begun.Add(time.Duration(at * float64(time.Second)))
-					time.Sleep(time.Until(due))
 				}
 				if due.After(until) {
 					return
 				}
+				time.Sleep(time.Until(due))
 				number := next.Add(1)
 				body := bytes.ReplaceAll(pods[int(number)%len(pods)], []byte("POD_NAME"), fmt.Appendf(nil, "%s-%d", prefix, number))
 				if message := create(client, url, body); message != "" {
