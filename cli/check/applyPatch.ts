@@ -1,13 +1,12 @@
 /** A JSON patch operation (RFC 6902) as the mutating webhook writes it. */
-export interface ReplaceOperation {
-  readonly op: "replace";
-  /** JSON pointer. */
-  readonly path: string;
-  readonly value: string;
-}
+export type Operation =
+  /** An image, by its JSON pointer. */
+  | { readonly op: "replace"; readonly path: string; readonly value: string }
+  /** What is said of it in annotations. */
+  | { readonly op: "add"; readonly path: string; readonly value: unknown };
 
-/** A copy of the object with the places replaced. Throws where there is no such place. */
-export const applyPatch = (object: object, patch: readonly ReplaceOperation[]): Record<string, unknown> => {
+/** A copy of the object with the places replaced and added. Throws where there is no such place. */
+export const applyPatch = (object: object, patch: readonly Operation[]): Record<string, unknown> => {
   const copy = structuredClone(object) as Record<string, unknown>;
   for (const { path, value } of patch) {
     const keys = keysOfPointer(path);

@@ -14,7 +14,7 @@ import { classifyRequest } from "../../webhook/review/admissionKinds.ts";
 import { createMutate } from "../../webhook/review/mutate.ts";
 import { createValidate } from "../../webhook/review/validate.ts";
 import type { Manifest } from "../input/manifests.ts";
-import { applyPatch, type ReplaceOperation } from "./applyPatch.ts";
+import { applyPatch, type Operation } from "./applyPatch.ts";
 
 /** What a cluster would do with an object that is created now. */
 export interface Verdict {
@@ -91,7 +91,7 @@ export const judgeManifest = async (manifest: Manifest, namespace: string, optio
   const answer = await validate({ ...request, object }, signal);
   if (answer.status?.reason === "BadRequest") throw new Error(answer.status.message);
   const verdict = !answer.allowed ? "deny" : (answer.warnings ?? []).length > 0 ? "warn" : "allow";
-  return { verdict, findings, pinned: new Map(patch.map(({ path, value }) => [path, value])), judged: object, facts };
+  return { verdict, findings, pinned: pinnedBy(patch), judged: object, facts };
 };
 
 const requestOf = ({ object, apiVersion, kind, name }: Manifest, namespace: string): AdmissionRequest => {
@@ -115,6 +115,9 @@ const requestOf = ({ object, apiVersion, kind, name }: Manifest, namespace: stri
   };
 };
 
-/** Our own webhook's patch, which replaces images and nothing else. */
-const operationsOf = (patch: string | undefined): readonly ReplaceOperation[] =>
-  patch === undefined ? [] : (JSON.parse(Buffer.from(patch, "base64").toString("utf8")) as readonly ReplaceOperation[]);
+const pinnedBy = (patch: readonly Operation[]): ReadonlyMap<string, string> =>
+  new Map(patch.flatMap((one) => (one.op === "replace" ? [[one.path, one.value]] : [])));
+
+/** Our own webhook's patch. */
+const operationsOf = (patch: string | undefined): readonly Operation[] =>
+  patch === undefined ? [] : (JSON.parse(Buffer.from(patch, "base64").toString("utf8")) as readonly Operation[]);
