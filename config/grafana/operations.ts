@@ -1,6 +1,6 @@
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { dashboardOf } from "./dashboard.ts";
-import { BAD_ABOVE_ZERO, BAD_BELOW_ONE, lines, number, table, WARN_ABOVE_ZERO, type Colours } from "./panels.ts";
+import { BAD_ABOVE_ZERO, enforced, lines, number, table, WARN_ABOVE_ZERO, type Colours } from "./panels.ts";
 
 const DAY = 86_400;
 const EXPIRY: Colours = [["red"], ["orange", 30 * DAY], ["green", 80 * DAY]];
@@ -15,17 +15,7 @@ export const operations: Dashboard = dashboardOf({
   variables: [],
   rows: {
     Now: [
-      number(
-        "Enforced",
-        'min(image_security_enforced{job=~"$job"})',
-        {
-          about:
-            "Whether admission asks the operator about every image, as the replica sees it that sees the worst. NO: kubectl get isp -o wide says why.",
-          width: 3,
-          colours: BAD_BELOW_ONE,
-        },
-        { 0: "NO", 1: "yes" },
-      ),
+      enforced(3),
       number("Replicas", 'count(image_security_leader{job=~"$job"})', {
         about: "That Prometheus reaches.",
         width: 3,

@@ -89,6 +89,20 @@ export const number = (
   return panel;
 };
 
+/** What both dashboards begin with. */
+export const enforced = (width: number): Panel =>
+  number(
+    "Enforced",
+    'min(image_security_enforced{job=~"$job"})',
+    {
+      about:
+        "Whether admission asks the operator about every image, as the replica sees it that sees the worst. NO: kubectl get isp -o wide says why.",
+      width,
+      colours: BAD_BELOW_ONE,
+    },
+    { 0: "NO", 1: "yes" },
+  );
+
 /** Words that mean the same wherever they stand. */
 const MEANING: Readonly<Record<string, string>> = {
   allow: "green",

@@ -1,6 +1,6 @@
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { dashboardOf } from "./dashboard.ts";
-import { BAD_ABOVE_ZERO, BAD_BELOW_ONE, bars, lines, number, table, WARN_ABOVE_ZERO } from "./panels.ts";
+import { BAD_ABOVE_ZERO, bars, enforced, lines, number, table, WARN_ABOVE_ZERO } from "./panels.ts";
 
 const VIOLATIONS = `image_security_violations{policy=~"$policy",namespace=~"$namespace",job=~"$job"}`;
 const COUNTED = `image_security_violations{policy=~"$policy",namespace=~"$namespace",job=~"$job",action!="exempted"}`;
@@ -29,17 +29,7 @@ export const security: Dashboard = dashboardOf({
   ],
   rows: {
     Now: [
-      number(
-        "Enforced",
-        'min(image_security_enforced{job=~"$job"})',
-        {
-          about:
-            "Whether admission asks the operator about every image, as the replica sees it that sees the worst. NO: kubectl get isp -o wide says why.",
-          width: 4,
-          colours: BAD_BELOW_ONE,
-        },
-        { 0: "NO", 1: "yes" },
-      ),
+      enforced(4),
       number("Violations", orZero(`sum(${COUNTED})`), {
         about:
           "Pods that violate a rule of a policy now: a pod that violates two rules counts twice. Only the operator that leads exports it.",
