@@ -4,10 +4,10 @@ import type { ExceptionSpec, PolicySpec } from "../../../crds/types.ts";
 import type { KubeClient } from "../../../kube/kubeClient.ts";
 import type { CompiledException } from "../../../policy/exceptions/compiledException.ts";
 import { compileException } from "../../../policy/exceptions/compileException.ts";
-import { clusterTimeout, startCluster, type Cluster } from "../harness/cluster.ts";
+import { clusterTimeout, startCluster, type Cluster, kubeClientOf } from "../harness/cluster.ts";
 import type { KubectlResult } from "../harness/kubectl.ts";
 import { pod } from "../operator/operatorUnderTest.ts";
-import { clientOf, compiled, create, generated, install } from "./rounds.ts";
+import { compiled, create, generated, install } from "./rounds.ts";
 
 const GOOD = `registry.company.com/app@sha256:${"a".repeat(64)}`;
 const STRICT: PolicySpec = { registries: { allow: ["registry.company.com"] }, digest: { required: true } };
@@ -22,7 +22,7 @@ describe("what a generated ValidatingAdmissionPolicy leaves alone", function () 
   before(async function () {
     this.timeout(clusterTimeout);
     cluster = await startCluster();
-    client = clientOf(cluster);
+    client = kubeClientOf(cluster);
   });
   beforeEach(async () => {
     namespace = await cluster.newNamespace("behaves");

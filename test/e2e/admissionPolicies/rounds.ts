@@ -1,7 +1,6 @@
-import { KubeConfig } from "@kubernetes/client-node";
 import { createReview } from "../../../engine/review.ts";
 import { fieldsOf, textOf } from "../../../json/fields.ts";
-import { createKubeClient, type KubeClient } from "../../../kube/kubeClient.ts";
+import type { KubeClient } from "../../../kube/kubeClient.ts";
 import { pairOf, type AdmissionPolicyPair } from "../../../operator/admissionPolicies/generate.ts";
 import { compileAdmissionRules } from "../../../policy/admissionPolicies/compile.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
@@ -11,17 +10,9 @@ import { linesOf } from "../../../policy/finding/lines.ts";
 import type { Finding } from "../../../policy/finding/finding.ts";
 import { subjectOf } from "../../../policy/subject/subjectOf.ts";
 import type { PolicySpec } from "../../../crds/types.ts";
-import type { Cluster } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 
 const COLLECTION = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic";
-
-/** A client of the cluster; the caller closes it. */
-export const clientOf = (cluster: Pick<Cluster, "kubeconfig">): KubeClient => {
-  const config = new KubeConfig();
-  config.loadFromFile(cluster.kubeconfig);
-  return createKubeClient(config, "test");
-};
 
 export const compiled = (name: string, spec: PolicySpec): CompiledPolicy =>
   compilePolicy({ apiVersion: "imagesecurity.dev/v1", kind: "ImageSecurityPolicy", metadata: { name }, spec }, () => {

