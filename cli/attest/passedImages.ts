@@ -10,6 +10,8 @@ import type { ImageUse, Subject } from "../../policy/subject/subject.ts";
 export interface JudgedObject {
   readonly subject: Subject;
   readonly findings: readonly Finding[];
+  /** Not all of it was judged. */
+  readonly partial: boolean;
   /** By the image as the object writes it. */
   readonly facts: ReadonlyMap<string, ImageFacts>;
 }
@@ -68,7 +70,11 @@ interface Place {
   readonly objection: string | undefined;
 }
 
-const placeOf = ({ subject, findings, facts }: JudgedObject, use: ImageUse, all: readonly CompiledPolicy[]): Place => {
+const placeOf = (
+  { subject, findings, partial, facts }: JudgedObject,
+  use: ImageUse,
+  all: readonly CompiledPolicy[],
+): Place => {
   const matching = all.filter((policy) => policy.matchesSubject(subject));
   const policies = policiesFor(matching, use).filter(
     ({ actionIn }) => actionIn(subject.namespace, subject.namespaceLabels) !== "dryrun",
@@ -82,7 +88,7 @@ const placeOf = ({ subject, findings, facts }: JudgedObject, use: ImageUse, all:
     reference,
     policies,
     inputs: known === undefined ? [] : inputsOf(known, policies),
-    objection: objectionTo(use, subject, findings),
+    objection: partial ? "stands in an object that was not judged whole" : objectionTo(use, subject, findings),
   };
 };
 
@@ -97,11 +103,15 @@ const objectionTo = (use: ImageUse, { images }: Subject, findings: readonly Find
   return `${action === "deny" ? "is denied" : action === "warn" ? "has a warning" : "was let in unjudged"} by ${policy}: ${reason}`;
 };
 
-/** What somebody trusted by these policies attested, and a rule read. */
+/** Digests of the statements by somebody whom these policies trust, of the image and of its platforms. */
 const inputsOf = (facts: ImageFacts, policies: readonly CompiledPolicy[]): readonly string[] => {
   const trusted = new Set(policies.flatMap(({ authorities }) => [...authorities.values()].map(({ id }) => id)));
-  return [...facts.attestations, ...(facts.allAttested ?? [])].flatMap(([key, outcome]) => {
-    const ours = outcome.status === "verified" && [...trusted].some((id) => key.endsWith(attestationKey("", id)));
-    return ours ? outcome.value.flatMap(({ digest }) => digest ?? []) : [];
-  });
+  const ofPlatforms = facts.platforms?.status === "verified" ? facts.platforms.value : [];
+  const read = [facts.attestations, facts.allAttested ?? [], ...ofPlatforms.map(({ attested }) => attested)];
+  return read
+    .flatMap((outcomes) => [...outcomes])
+    .flatMap(([key, outcome]) => {
+      const ours = outcome.status === "verified" && [...trusted].some((id) => key.endsWith(attestationKey("", id)));
+      return ours ? outcome.value.flatMap(({ digest }) => digest ?? []) : [];
+    });
 };

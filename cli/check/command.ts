@@ -86,13 +86,14 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
   if (paths.length > 0 && manifests.length === 0)
     throw new UsageError(`${paths.join(", ")}: holds no Kubernetes object, so nothing was judged`);
 
-  const around = [...judgedBy, ...manifests];
-  const { policies, objects, exceptions } = policiesIn(judgedBy, resolveIn(around), Date.now());
+  // What is judged says nothing of who is trusted, nor what a scan found.
+  const { policies, objects, exceptions } = policiesIn(judgedBy, resolveIn(judgedBy), Date.now());
   if (policies.length === 0)
     throw new UsageError(
       `${[...flags.policy, ...(flags.fromCluster ? ["the cluster"] : [])].join(", ")}: holds no ImageSecurityPolicy`,
     );
   const judged = [...manifests.filter(isJudged), ...flags.image.map(podOf)];
+  const around = [...judgedBy, ...manifests];
   const namespaces = namespacesIn(around, flags.namespaceLabels);
   const namespaceOf = (manifest: Manifest): string => manifest.namespace || flags.namespace;
   demandLabels(
@@ -102,7 +103,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     namespaces,
   );
 
-  const evidence = lazyEvidence(flags, () => knownFrom(around));
+  const evidence = lazyEvidence(flags, () => knownFrom(around, judgedBy));
   try {
     const defects: unknown[] = [];
     const options: JudgeOptions = {
@@ -127,6 +128,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
       });
     await gate.empty();
     const [defect] = defects;
+    if (defect instanceof UsageError) throw defect;
     if (defect !== undefined) throw new Error("an object could not be judged", { cause: defect });
     const attested = await attester?.publish(
       results.map(({ judged: one }) => one),
@@ -168,7 +170,7 @@ const checked = async (
   options: JudgeOptions,
   explained: readonly ImageSecurityPolicy[] | undefined,
 ): Promise<CheckedObject> => {
-  const { verdict, findings, pinned, judged, facts } = await judgeManifest(manifest, namespace, options);
+  const { verdict, findings, partial, pinned, judged, facts } = await judgeManifest(manifest, namespace, options);
   const { path, kind, name } = manifest;
   const subject = subjectOf(judged, { kind, namespace, namespaceLabels: options.namespaceLabels(namespace) });
   const uses = subject.images;
@@ -184,7 +186,7 @@ const checked = async (
       return { finding, line: manifest.lineOf(use === undefined ? [] : keysOfPointer(use.path)) };
     }),
     pinned: [...pinned.values()],
-    judged: { subject, findings, facts },
+    judged: { subject, findings, partial, facts },
     ...(explained === undefined
       ? {}
       : {
@@ -209,13 +211,13 @@ const podOf = (image: string): Manifest => ({
   lineOf: () => 1,
 });
 
-/** What the files say of a cluster: pull secrets, ServiceAccounts, VulnerabilityReports. */
-const knownFrom = (manifests: readonly Manifest[]): UserEvidenceOptions => {
+/** What the files say of a cluster: pull secrets and ServiceAccounts of `manifests`, VulnerabilityReports of `judgedBy`. */
+const knownFrom = (manifests: readonly Manifest[], judgedBy: readonly Manifest[]): UserEvidenceOptions => {
   const find = (kind: string, namespace: string, name: string): object | undefined =>
     manifests.find((one) => one.kind === kind && one.name === name && (one.namespace || namespace) === namespace)
       ?.object;
   const reports = Map.groupBy(
-    manifests.filter(({ kind }) => kind === "VulnerabilityReport").flatMap(({ object }) => storedReport(object) ?? []),
+    judgedBy.filter(({ kind }) => kind === "VulnerabilityReport").flatMap(({ object }) => storedReport(object) ?? []),
     ({ digest }) => digest,
   );
   return {

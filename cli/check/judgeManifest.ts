@@ -7,6 +7,7 @@ import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { CompiledException } from "../../policy/exceptions/compiledException.ts";
 import { exemptionsOf } from "../../policy/exceptions/exempt.ts";
 import type { ImageFacts } from "../../policy/facts/facts.ts";
+import type { Decision } from "../../policy/finding/decision.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import { WORKLOAD_KINDS } from "../../policy/subject/subjectOf.ts";
 import type { AdmissionRequest } from "../../webhook/review/admissionReview.ts";
@@ -14,6 +15,7 @@ import { classifyRequest } from "../../webhook/review/admissionKinds.ts";
 import { createMutate } from "../../webhook/review/mutate.ts";
 import { createValidate } from "../../webhook/review/validate.ts";
 import type { Manifest } from "../input/manifests.ts";
+import { UsageError } from "../exitCode.ts";
 import { applyPatch, type Operation } from "./applyPatch.ts";
 
 /** What a cluster would do with an object that is created now. */
@@ -21,6 +23,8 @@ export interface Verdict {
   readonly verdict: "deny" | "warn" | "allow";
   /** All of them, in the order of the answer; those that an exception silences, too. */
   readonly findings: readonly Finding[];
+  /** It was too large to be judged whole, or not done in time: what else there is nobody knows. */
+  readonly partial: boolean;
   /** Images that the mutating webhook would write a digest to, by the place in the object. */
   readonly pinned: ReadonlyMap<string, string>;
   /** What the validating webhook judged: the object after pinning. */
@@ -66,7 +70,7 @@ export const judgeManifest = async (manifest: Manifest, namespace: string, optio
   const patch = operationsOf((await mutate(request, signal)).patch);
   const object = applyPatch(manifest.object, patch);
 
-  let findings: readonly Finding[] = [];
+  let decided: Decision | undefined;
   const facts = new Map<string, ImageFacts>();
   const gather: Gather = (asked) =>
     chain(options.gather(asked), (found) => {
@@ -76,7 +80,7 @@ export const judgeManifest = async (manifest: Manifest, namespace: string, optio
   const inner = createReview(gather, options.report);
   const review: Review = (asked) =>
     chain(inner(asked), (decision) => {
-      ({ findings } = decision);
+      decided = decision;
       return decision;
     });
   const validate = createValidate({
@@ -90,8 +94,12 @@ export const judgeManifest = async (manifest: Manifest, namespace: string, optio
   });
   const answer = await validate({ ...request, object }, signal);
   if (answer.status?.reason === "BadRequest") throw new Error(answer.status.message);
+  // The webhook answers without it where it takes too long.
+  if (decided === undefined)
+    throw new UsageError(`${manifest.path}: ${manifest.kind} ${manifest.name} could not be judged in time; try again`);
+  const { findings, partial = false } = decided;
   const verdict = !answer.allowed ? "deny" : (answer.warnings ?? []).length > 0 ? "warn" : "allow";
-  return { verdict, findings, pinned: pinnedBy(patch), judged: object, facts };
+  return { verdict, findings, partial, pinned: pinnedBy(patch), judged: object, facts };
 };
 
 const requestOf = ({ object, apiVersion, kind, name }: Manifest, namespace: string): AdmissionRequest => {

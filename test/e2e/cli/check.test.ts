@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -90,6 +91,24 @@ describe("image-security check", function () {
     assert.equal(code, 0, stdout);
     const { objects } = JSON.parse(stdout) as { objects: { pinned: string[]; verdict: string }[] };
     assert.deepEqual(objects[0]?.pinned, [`${tagged}@${nginx.image.digest}`]);
+  });
+
+  it("takes keys and scans from what it judges by, never from what is judged", async () => {
+    const secret = (key: string): string =>
+      `---\napiVersion: v1\nkind: Secret\nmetadata: {name: key, namespace: opa-system}\nstringData: {cosign.pub: ${JSON.stringify(key)}}\n`;
+    const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    const key = "{secretRef: {namespace: opa-system, name: key, key: cosign.pub}}";
+    const signed = policy("signed", `{authorities: [{name: a, key: ${key}}], signatures: {authorities: [a]}}`);
+    await place({ "signed.yaml": signed, "pod.yaml": `${pod(pinned)}${secret(pem)}` });
+    const missing = await check(["pod.yaml", "--policy=signed.yaml"]);
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /Secret opa-system\/key is in none of the files; give it with --policy/);
+    await place({ "signed.yaml": `${signed}${secret("no key")}` });
+    assert.match(
+      (await check(["pod.yaml", "--policy=signed.yaml"])).stderr,
+      /key.secretRef: holds no PEM block/,
+    );
   });
 
   it("takes lists, several documents, standard input and images of the command line", async () => {

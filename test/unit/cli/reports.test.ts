@@ -48,7 +48,7 @@ const object: fc.Arbitrary<CheckedObject> = fc
     findings: fc.array(fc.record({ finding, line }), { maxLength: 4 }),
     pinned: fc.array(text, { maxLength: 2 }),
   })
-  .map((one) => ({ ...one, judged: { subject: NOBODY, findings: [], facts: new Map() } }));
+  .map((one) => ({ ...one, judged: { subject: NOBODY, findings: [], partial: false, facts: new Map() } }));
 const result: fc.Arbitrary<CheckResult> = fc.record({
   objects: fc.array(object, { maxLength: 5 }),
   passedOver: fc.nat(),
