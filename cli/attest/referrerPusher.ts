@@ -10,8 +10,8 @@ import { createRegistry, createTransport } from "../../evidence/registry/registr
 import type { Manifest } from "../../evidence/registry/repository.ts";
 import { REGISTRY_LIMITS, type RegistrySettings } from "../../evidence/registry/settings.ts";
 import type { Reference } from "../../policy/image/reference.ts";
-import type { Subject } from "../../policy/subject/subject.ts";
 import { UsageError } from "../exitCode.ts";
+import { NO_SUBJECT } from "../noSubject.ts";
 import { NO_METRICS, userCredentials } from "../userEvidence.ts";
 
 /** What is put beside an image. */
@@ -31,19 +31,6 @@ export interface ReferrerPusher {
 const PATIENCE = 60_000;
 /** OCI image specification, "Guidance for an Empty Descriptor". */
 const EMPTY = { mediaType: "application/vnd.oci.empty.v1+json", bytes: new TextEncoder().encode("{}") };
-
-/** Nobody's pod: only the user's own credentials are meant. */
-const NOBODY: Subject = {
-  kind: "Pod",
-  namespace: "",
-  namespaceLabels: {},
-  labels: {},
-  annotations: {},
-  template: false,
-  serviceAccount: "",
-  imagePullSecrets: [],
-  images: [],
-};
 
 /**
  * Puts artifacts beside images (OCI distribution specification 1.1, "Pushing Manifests with Subject"), with the user's own credentials, which
@@ -65,7 +52,7 @@ export const createReferrerPusher = async (settings: RegistrySettings): Promise<
     const signal = AbortSignal.timeout(PATIENCE);
     const endpoint = registry.endpoint(name);
     if (endpoint === undefined) throw new UsageError(`${name} is at no place that can be asked`);
-    const keychain = await keychains.open({ subject: NOBODY, policies: [] }, signal);
+    const keychain = await keychains.open({ subject: NO_SUBJECT, policies: [] }, signal);
     const sources = keychain.sources(endpoint, true);
     const read = registry.repository(endpoint, sources);
     const subject = proved(await read.manifest(digest, signal));

@@ -4,6 +4,7 @@ import { bundleToJSON } from "@sigstore/bundle";
 import { CIContextProvider, DSSEBundleBuilder, FulcioSigner, RekorWitness, TSAWitness } from "@sigstore/sign";
 import type { IdentityProvider, Signer, Witness } from "@sigstore/sign";
 import { field, textField } from "../../json/fields.ts";
+import { parseText } from "../../json/parse.ts";
 import { UsageError } from "../exitCode.ts";
 import type { AttestFlags } from "./flags.ts";
 import { readPrivateKey } from "./privateKey.ts";
@@ -78,20 +79,15 @@ const identity = async (file: string | undefined): Promise<IdentityProvider> => 
 /** The library's own message for a token that it cannot read has the token in it. */
 const checked = (token: string, what: string): string => {
   const [, claims, signature] = /^[\w-]+\.([\w-]+)\.([\w-]*)$/.exec(token) ?? [];
-  const said = claims === undefined || signature === undefined ? undefined : parse(claims);
+  const said =
+    claims === undefined || signature === undefined
+      ? undefined
+      : parseText(Buffer.from(claims, "base64url").toString("utf8"));
   if (textField(said, "sub") === undefined && textField(said, "email") === undefined)
     throw new UsageError(`${what}: is no OIDC token (a JWT with the claim sub or email)`);
   if (textField(said, "email") !== undefined && field(said, "email_verified") !== true)
     throw new UsageError(`${what}: has a mail address that its issuer did not verify`);
   return token;
-};
-
-const parse = (claims: string): unknown => {
-  try {
-    return JSON.parse(Buffer.from(claims, "base64url").toString("utf8"));
-  } catch {
-    return undefined;
-  }
 };
 
 /** `hint`: by what cosign names a key in a bundle. */

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { parseReference } from "../../policy/image/reference.ts";
-import type { Subject } from "../../policy/subject/subject.ts";
+import { NO_SUBJECT } from "../noSubject.ts";
 import { DENIED, FAILED, UsageError } from "../exitCode.ts";
 import { createEvidence } from "../../evidence/createEvidence.ts";
 import type { ResolveDigest } from "../../evidence/provider.ts";
@@ -69,18 +69,6 @@ const migrate = async (paths: readonly string[], flags: MigrateFlags): Promise<n
   } finally {
     await evidence.close();
   }
-};
-
-const NO_SUBJECT: Subject = {
-  kind: "Pod",
-  namespace: "",
-  namespaceLabels: {},
-  labels: {},
-  annotations: {},
-  template: true,
-  serviceAccount: "",
-  imagePullSecrets: [],
-  images: [],
 };
 
 const resolveImage = async (image: string, resolveDigest: ResolveDigest): Promise<Resolution> => {
