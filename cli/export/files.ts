@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { access, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UsageError } from "../exitCode.ts";
 import { HEADER } from "./staticManifests.ts";
@@ -60,18 +60,22 @@ const ownFiles = async (directory: string): Promise<ReadonlyMap<string, string>>
 /** An API server passes over names with another ending. */
 const writeWhole = async (directory: string, name: string, content: string): Promise<void> => {
   const unfinished = join(directory, `.${name}.${process.pid}`);
-  const file = await open(unfinished, "wx", 0o644);
   try {
-    await file.writeFile(content);
-    await file.sync();
+    const file = await open(unfinished, "wx", 0o644);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(unfinished, join(directory, name));
   } finally {
-    await file.close();
+    await rm(unfinished, { force: true });
   }
-  await rename(unfinished, join(directory, name));
 };
 
 const isThere = async (path: string): Promise<boolean> =>
-  readFile(path).then(
+  access(path).then(
     () => true,
     (error: unknown) => {
       if (isAbsent(error)) return false;
