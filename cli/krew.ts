@@ -22,7 +22,7 @@ const manifest = {
     shortDescription: "Say what image policies refuse, and why",
     description: [
       "Judges manifests and whole clusters by ImageSecurityPolicies, with the engine and the words of the",
-      "image-security operator, before anything is refused: check, audit, where, migrate. It only reads the cluster.",
+      "image-security operator, before anything is refused: check, audit, where, migrate. It changes nothing in the cluster.",
       "",
     ].join("\n"),
     caveats: "Needs Node 20.12 or newer on PATH.\n",

@@ -11,7 +11,10 @@ export interface Connection {
   readonly context: string;
 }
 
-/** The API server of the kubeconfig; read only, by whatever its user may read. Throws UsageError where there is none. */
+/**
+ * The API server of the kubeconfig, by whatever its user may do: commands read, and `export` has objects compiled by a dry run. Throws
+ * UsageError where there is none.
+ */
 export const connect = (flags: ClusterFlags): Connection => {
   const config = loadConfig(flags);
   return { client: createKubeClient(config, "image-security"), context: config.getCurrentContext() };

@@ -105,10 +105,7 @@ describe("image-security check", function () {
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /Secret opa-system\/key is in none of the files; give it with --policy/);
     await place({ "signed.yaml": `${signed}${secret("no key")}` });
-    assert.match(
-      (await check(["pod.yaml", "--policy=signed.yaml"])).stderr,
-      /key.secretRef: holds no PEM block/,
-    );
+    assert.match((await check(["pod.yaml", "--policy=signed.yaml"])).stderr, /key.secretRef: holds no PEM block/);
   });
 
   it("takes lists, several documents, standard input and images of the command line", async () => {
