@@ -7,8 +7,11 @@ import { type Hostile, startHostile, watch, type Watched } from "./support/hosti
 
 const image = makeImage();
 const MiB = 1024 * 1024;
-/** Design: neither an admission past its deadline nor the event loop past 50 ms. */
-const TURN = 50;
+/**
+ * Milliseconds of CPU in one turn by which work that grows with what a stranger sends is told from garbage collection, which is this
+ * process's own and counts as well. The figure that the design names, 50 ms, is measured by the bench's row "worst object".
+ */
+const TURN = 500;
 
 interface Attack<T> extends Watched<T> {
   readonly took: number;
@@ -22,23 +25,8 @@ before(async function () {
 });
 after(async () => hostile[Symbol.asyncDispose]());
 
-/**
- * One attack on one repository, with this deadline. What an attack costs a turn it costs each time: a long one that does not come
- * again was the garbage of the tests before.
- */
+/** One attack on one repository, with this deadline. */
 async function attack<T>(
-  behaviour: string,
-  deadline: number,
-  ask: (app: CachedRepository, signal: AbortSignal) => Promise<T>,
-): Promise<Attack<T>> {
-  let attacked = await attackOnce(behaviour, deadline, ask);
-  for (let again = 0; attacked.longestTurn >= TURN && again < 2; again += 1) {
-    attacked = await attackOnce(behaviour, deadline, ask);
-  }
-  return attacked;
-}
-
-async function attackOnce<T>(
   behaviour: string,
   deadline: number,
   ask: (app: CachedRepository, signal: AbortSignal) => Promise<T>,
