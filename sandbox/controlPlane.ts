@@ -18,6 +18,8 @@ export interface ControlPlaneOptions {
   readonly signal?: AbortSignal | undefined;
   /** More flags of the API server, for tests of what a platform does. */
   readonly apiServerFlags?: readonly string[];
+  /** The URL by which the API server reaches this etcd; by default etcd's own. For a test that stands between the two. */
+  readonly wayToEtcd?: ((etcdUrl: string) => Promise<string>) | undefined;
 }
 
 /**
@@ -43,7 +45,8 @@ export class ControlPlane {
   #etcd: ServerProcess | undefined;
   #apiServer: ServerProcess | undefined;
 
-  private constructor(options: ControlPlaneOptions, { guard, directory, credentials, ports }: Prepared) {
+  private constructor(options: ControlPlaneOptions, prepared: Prepared) {
+    const { guard, directory, credentials, ports, etcdUrl } = prepared;
     this.#guard = guard;
     this.#credentials = credentials;
     this.directory = directory;
@@ -51,7 +54,6 @@ export class ControlPlane {
     this.kubeconfig = join(directory, "kubeconfig");
     this.admin = { server: this.server, caPem: credentials.caPem, ...credentials.admin };
     this.webhookClient = { file: credentials.files.webhookClient, caPem: credentials.webhookCaPem };
-    const etcdUrl = `http://127.0.0.1:${ports.etcd}`;
     this.etcdUrl = etcdUrl;
     this.#startEtcd = () =>
       ServerProcess.start({
@@ -68,7 +70,7 @@ export class ControlPlane {
         name: "kube-apiserver",
         command: options.kubeApiserver,
         args: [
-          ...apiServerArguments({ url: this.server, etcdUrl, files: credentials.files }),
+          ...apiServerArguments({ url: this.server, etcdUrl: prepared.wayToEtcd, files: credentials.files }),
           ...(options.apiServerFlags ?? []),
         ],
         logFile: join(directory, "kube-apiserver.log"),
@@ -86,7 +88,9 @@ export class ControlPlane {
     const credentials = await createCredentials(directory);
     for (let attempt = 1; ; attempt++) {
       const ports = { etcd: await freePort(), apiServer: await freePort() };
-      const plane = new ControlPlane(options, { guard, directory, credentials, ports });
+      const etcdUrl = `http://127.0.0.1:${ports.etcd}`;
+      const wayToEtcd = (await options.wayToEtcd?.(etcdUrl)) ?? etcdUrl;
+      const plane = new ControlPlane(options, { guard, directory, credentials, ports, etcdUrl, wayToEtcd });
       try {
         await plane.startEtcd();
         await plane.startApiServer();
@@ -167,4 +171,6 @@ interface Prepared {
   readonly directory: string;
   readonly credentials: Credentials;
   readonly ports: { readonly etcd: number; readonly apiServer: number };
+  readonly etcdUrl: string;
+  readonly wayToEtcd: string;
 }

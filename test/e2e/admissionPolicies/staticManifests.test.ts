@@ -68,10 +68,10 @@ for (const { version, flags } of VERSIONS)
         ],
       };
       await writeFile(join(directory, "admission.json"), JSON.stringify(configuration));
-      cluster = await startOwnCluster(
-        [...flags, `--admission-control-config-file=${join(directory, "admission.json")}`],
+      cluster = await startOwnCluster({
+        apiServerFlags: [...flags, `--admission-control-config-file=${join(directory, "admission.json")}`],
         version,
-      );
+      });
       await cluster.installCrds();
       namespace = await cluster.newNamespace("static");
       await ok(

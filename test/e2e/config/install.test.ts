@@ -271,7 +271,7 @@ describe("config/ on a platform that limits who may be critical, as GKE does", f
         plugins: [{ name: "ResourceQuota", configuration }],
       }),
     );
-    cluster = await startOwnCluster([`--admission-control-config-file=${file}`]);
+    cluster = await startOwnCluster({ apiServerFlags: [`--admission-control-config-file=${file}`] });
     const { code, stderr } = await cluster.kubectl("apply", "-k", configFolder("default"));
     assert.equal(code, 0, stderr);
   });

@@ -100,7 +100,7 @@ for (const [installer, install] of Object.entries(INSTALLERS))
       this.timeout(clusterTimeout);
       folder = await mkdtemp(join(tmpdir(), "image-security-audit-"));
       log = await AuditLog.about(`system:serviceaccount:${OWN}:image-security`, folder);
-      cluster = await startOwnCluster(log.flags);
+      cluster = await startOwnCluster({ apiServerFlags: log.flags });
       await kubectl("create", "namespace", "opa-system");
       if (!(await install(cluster))) this.skip();
       registry = await startRegistry({

