@@ -1,4 +1,5 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
+import ipaddr from "ipaddr.js";
 
 /** Why an address is not dialled. */
 export type AddressRefusal =
@@ -50,21 +51,6 @@ function blockList(ranges: readonly string[]): BlockList {
   return list;
 }
 
-/** Bytes of an IPv6 literal, `::` and a dotted tail included. */
-function ipv6Groups(address: string): readonly number[] {
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
-  const plain =
-    dotted === null
-      ? address
-      : `${dotted[1]}${((Number(dotted[2]) << 8) | Number(dotted[3])).toString(16)}:${((Number(dotted[4]) << 8) | Number(dotted[5])).toString(16)}`;
-  const [head = "", tail] = plain.split("::");
-  const groups = (part: string): number[] =>
-    part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
-  if (tail === undefined) return groups(head);
-  const [left, right] = [groups(head), groups(tail)];
-  return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => 0), ...right];
-}
-
 const ipv4From = (high: number, low: number): string => [high >> 8, high & 255, low >> 8, low & 255].join(".");
 
 /**
@@ -72,7 +58,7 @@ const ipv4From = (high: number, low: number): string => [high >> 8, high & 255, 
  * NAT64 (RFC 6052, and its local-use prefix), 6to4 (RFC 3056).
  */
 function embeddedIPv4(address: string): string | undefined {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = ipv6Groups(address);
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = ipaddr.IPv6.parse(address).parts;
   if (a === 0x2002) return ipv4From(b, c);
   const nat64 = a === 0x64 && b === 0xff9b;
   const mapped =
