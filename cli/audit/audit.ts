@@ -1,4 +1,5 @@
 import { Gate } from "../../async/gate.ts";
+import { compareText } from "../../policy/compareText.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { EnforcementAction, Finding } from "../../policy/finding/finding.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
@@ -40,7 +41,7 @@ export const audit = async (workloads: readonly Workload[], options: AuditOption
   await gate.empty();
   const [failure] = failures;
   if (failure !== undefined) throw new Error("an object could not be judged", { cause: failure });
-  const sorted = [...findings.values()].toSorted((a, b) => compare(sortKey(a), sortKey(b)));
+  const sorted = [...findings.values()].toSorted((a, b) => compareText(sortKey(a), sortKey(b)));
   return {
     cluster: options.cluster,
     pods: workloads.filter(({ type }) => type === "pod").length,
@@ -93,7 +94,6 @@ const actionIn = (policy: string, namespace: string, { inForce, namespaceLabels 
 
 const sortKey = ({ policy, namespace, owner, container, image, reason }: AuditFinding): string =>
   [policy, namespace, owner, container, image, reason].join("\u0000");
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Counted by object, not by finding: an object with three findings is refused once. */
 const radiusOf = (policy: string, objects: readonly Workload[], options: AuditOptions): PolicyRadius => {
@@ -140,5 +140,5 @@ const imagesOf = (workloads: readonly Workload[], { namespaceLabels }: AuditOpti
   }
   return [...found.values()]
     .map(({ places, ...image }) => ({ ...image, namespaces: [...places].toSorted() }))
-    .toSorted((a, b) => compare(`${a.registry}\u0000${a.image}`, `${b.registry}\u0000${b.image}`));
+    .toSorted((a, b) => compareText(`${a.registry}\u0000${a.image}`, `${b.registry}\u0000${b.image}`));
 };

@@ -1,3 +1,5 @@
+import { compareText } from "../compareText.ts";
+
 /** Worst first. */
 export const SEVERITIES = ["critical", "high", "medium", "low", "unknown"] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -59,17 +61,13 @@ export function orderSuppressed(
   return orderVulnerabilities(suppressed.filter((one) => !keys.has(keyOf(one))));
 }
 
-function text(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 function worstFirst(a: Vulnerability, b: Vulnerability): number {
   return (
     RANK[a.severity] - RANK[b.severity] ||
     (b.cvss ?? 0) - (a.cvss ?? 0) ||
-    text(a.id, b.id) ||
-    text(a.package, b.package) ||
-    text(a.installedVersion, b.installedVersion)
+    compareText(a.id, b.id) ||
+    compareText(a.package, b.package) ||
+    compareText(a.installedVersion, b.installedVersion)
   );
 }
 

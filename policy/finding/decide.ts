@@ -1,3 +1,4 @@
+import { compareText } from "../compareText.ts";
 import type { Decision, Verdict } from "./decision.ts";
 import type { Finding } from "./finding.ts";
 
@@ -17,16 +18,11 @@ export function decide(findings: readonly Finding[], digests: ReadonlyMap<string
 
 function byPlace(a: Finding, b: Finding): number {
   return (
-    compare(a.policy, b.policy) ||
-    compare(a.container, b.container) ||
-    compare(a.rule, b.rule) ||
-    compare(a.reason, b.reason) ||
-    compare(a.image, b.image) ||
-    compare(a.message, b.message)
+    compareText(a.policy, b.policy) ||
+    compareText(a.container, b.container) ||
+    compareText(a.rule, b.rule) ||
+    compareText(a.reason, b.reason) ||
+    compareText(a.image, b.image) ||
+    compareText(a.message, b.message)
   );
-}
-
-/** By code units: the same order everywhere, whatever the locale. */
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

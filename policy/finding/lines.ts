@@ -1,3 +1,4 @@
+import { compareText } from "../compareText.ts";
 import { digestAdvice } from "../image/digestAdvice.ts";
 import { parseReference } from "../image/reference.ts";
 import type { Finding, Reason, RuleName } from "./finding.ts";
@@ -53,7 +54,7 @@ export function linesOf(
   }
   return [...merged]
     .map(([text, { finding, policies }]) => ({ text, finding, policies }))
-    .toSorted((a, b) => byContainer(a.finding, b.finding) || compare(a.text, b.text))
+    .toSorted((a, b) => byContainer(a.finding, b.finding) || compareText(a.text, b.text))
     .map(({ text, finding, policies }) => ({
       text: `[${listed([...policies].toSorted(), mostPolicies)}]${text}`,
       finding,
@@ -76,14 +77,9 @@ function placeUnderPolicy({ policy, container, image }: Finding): string {
 
 function byContainer(a: Finding, b: Finding): number {
   return (
-    compare(a.container, b.container) ||
-    compare(a.image, b.image) ||
+    compareText(a.container, b.container) ||
+    compareText(a.image, b.image) ||
     ORDER[a.rule] - ORDER[b.rule] ||
-    compare(a.reason, b.reason)
+    compareText(a.reason, b.reason)
   );
-}
-
-/** By code units: the same order everywhere, whatever the locale. */
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

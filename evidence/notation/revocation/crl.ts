@@ -2,6 +2,7 @@ import { readCertificate } from "../verify/certificate.ts";
 import { isSigned } from "../verify/signedData.ts";
 import { readDer, type Der } from "../verify/der.ts";
 import { parseDer, type Asn1 } from "../verify/asn1.ts";
+import { readExtensions, type Extension } from "../verify/extensions.ts";
 
 /** A list of revoked certificates, and what is looked for in it. Cloneable, for workers. */
 export interface ListRequest {
@@ -80,11 +81,6 @@ const addressesOf = (point: Asn1 | undefined): readonly string[] => {
   const names = name?.isContext(0) === true ? name.subs : [];
   return names.filter((one) => one.isContext(URI)).map(({ value }) => value.toString("latin1"));
 };
-
-interface Extension {
-  readonly critical: boolean;
-  readonly value: Buffer;
-}
 
 /** A list in its parts. The entries stay bytes: as a tree they would take thirty times as much. */
 interface Parsed {
@@ -196,8 +192,7 @@ const parse = (bytes: Buffer): Parsed => {
   const update = rest[0] !== undefined && [UTC_TIME, GENERALIZED_TIME].includes(rest[0].tag) ? rest.shift() : undefined;
   const entries = rest[0]?.tag === SEQUENCE ? rest.shift() : undefined;
   const wrapped = rest[0]?.tag === EXTENSIONS ? parseDer(slice(rest[0])).subs[0]?.subs : undefined;
-  const extensions = new Map((wrapped ?? []).map(readExtension));
-  if (extensions.size !== (wrapped ?? []).length) throw new Unusable("has an extension twice");
+  const extensions = readExtensions(wrapped ?? [], (reason) => new Unusable(`has ${reason}`));
   return {
     bytes,
     toBeSigned: slice(tbs),
@@ -219,19 +214,6 @@ const childrenOf = (bytes: Buffer, parent: Der): Der[] => {
     at = child.end;
   }
   return children;
-};
-
-const readExtension = ({ subs }: Asn1): [string, Extension] => {
-  const [oid, ...rest] = subs;
-  const value = rest.at(-1);
-  if (oid === undefined || value === undefined) throw new Unusable("has an extension that cannot be read");
-  return [
-    oid.toOid(),
-    {
-      critical: rest.length > 1 && rest[0]?.toBoolean() === true,
-      value: value.value,
-    },
-  ];
 };
 
 interface Entry {
@@ -256,7 +238,7 @@ const entriesOf = ({ bytes, entries }: Opened, serial: Uint8Array): readonly Ent
 const readEntry = (bytes: Buffer): Entry => {
   const [, time, list] = parseDer(bytes).subs;
   if (time === undefined) throw new Unusable("has an entry that cannot be read");
-  const extensions = new Map((list?.subs ?? []).map(readExtension));
+  const extensions = readExtensions(list?.subs ?? [], (reason) => new Unusable(`has an entry with ${reason}`));
   for (const [oid, { critical }] of extensions)
     // Such as the issuer of another authority's certificate in an indirect list.
     if (critical && oid !== REASON && oid !== INVALIDITY_DATE)

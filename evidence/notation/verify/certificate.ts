@@ -2,7 +2,8 @@ import { LRUCache } from "lru-cache";
 import { createHash, X509Certificate, type KeyObject } from "node:crypto";
 import { Malformed } from "../proof.ts";
 import { isSignatureAlgorithm } from "./signedData.ts";
-import { parseDer, type Asn1 } from "./asn1.ts";
+import { parseDer } from "./asn1.ts";
+import { readExtensions, type Extension } from "./extensions.ts";
 
 /** A certificate with the parts that are judged here; not believed before its chain is. */
 export interface Certificate {
@@ -25,11 +26,6 @@ export interface Certificate {
   readonly keyBits: Buffer;
   /** Whether this certificate is signed by that key, by an algorithm that is good enough. */
   readonly isSignedBy: (key: KeyObject) => boolean;
-}
-
-export interface Extension {
-  readonly critical: boolean;
-  readonly value: Buffer;
 }
 
 /** The certificates of the signers of a policy come again and again; one takes some KiB. */
@@ -67,9 +63,7 @@ const parse = (der: Buffer, fingerprint: string): Certificate => {
   if (serial === undefined || issuer === undefined || subject === undefined || publicKey === undefined)
     throw new Error("not a certificate");
   const list = toBeSigned.subs.find((one) => one.isContext(EXTENSIONS))?.subs[0]?.subs ?? [];
-  const extensions = new Map(list.map(readExtension));
-  // RFC 5280, section 4.2: two of one kind would be read differently by different readers.
-  if (extensions.size !== list.length) throw new Malformed("has a certificate with an extension twice");
+  const extensions = readExtensions(list, (reason) => new Malformed(`has a certificate with ${reason}`));
   const sound = isSignatureAlgorithm(algorithm);
   return {
     der,
@@ -86,19 +80,6 @@ const parse = (der: Buffer, fingerprint: string): Certificate => {
     keyBits: (publicKey.subs[1]?.value ?? Buffer.alloc(1)).subarray(1),
     isSignedBy: (key) => sound && verifies(x509, key),
   };
-};
-
-const readExtension = ({ subs }: Asn1): [string, Extension] => {
-  const [oid, ...rest] = subs;
-  const value = rest.at(-1);
-  if (oid === undefined || value === undefined) throw new Error("not an extension");
-  return [
-    oid.toOid(),
-    {
-      critical: rest.length > 1 && rest[0]?.toBoolean() === true,
-      value: value.value,
-    },
-  ];
 };
 
 /** OpenSSL's own words, such as `Nov 30 01:39:25 2026 GMT`; Node 20, which the published command line runs on, has no dates. */

@@ -62,7 +62,7 @@ describe("what OpenVEX says of one platform", () => {
     ["they could not be listed", { status: "unavailable", cause: "network", message: "no answer" }],
   ] as const)
     it(`excuses nothing where ${why}: a take-back may be under it`, () => {
-      const { vex, trouble } = of(platforms as ImageFacts["platforms"]);
+      const { vex, trouble } = of(platforms);
       assert.equal(vex, undefined);
       assert.notEqual(trouble, undefined);
     });
