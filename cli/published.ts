@@ -1,4 +1,5 @@
 import "./oldNode.ts";
+import "./compileCache.ts";
 import { COMMANDS } from "./commands.ts";
 import { runProgram } from "./program.ts";
 
