@@ -40,6 +40,8 @@ export class WorkQueue {
   readonly #failures = new Map<string, Backoff>();
   readonly #resting = new Map<string, NodeJS.Timeout>();
   #stop = new AbortController();
+  /** How often everything was forgotten: what was taken in hand before is not tried again. */
+  #term = 0;
   #idle: (() => void)[] = [];
   #closed = false;
 
@@ -84,8 +86,9 @@ export class WorkQueue {
     await this.settled();
   }
 
-  /** Forgets what waits; what is in hand ends by itself. New keys are taken again. */
+  /** Forgets what waits; what is in hand ends by itself, and is not tried again. New keys are taken again. */
   forget(): void {
+    this.#term += 1;
     this.#waiting.clear();
     this.#again.clear();
     this.#failures.clear();
@@ -105,18 +108,19 @@ export class WorkQueue {
 
   /** Never rejects. */
   async #work(key: string, signal: AbortSignal): Promise<void> {
+    const term = this.#term;
     let rest = this.#options.rest ?? 0;
     try {
       await this.#options.process(key, signal);
       this.#failures.delete(key);
     } catch (error) {
-      if (!signal.aborted) {
+      if (term === this.#term) {
         rest = this.#failed(key, error);
         this.#again.add(key);
       }
     }
     this.#inHand.delete(key);
-    if (!signal.aborted && rest > 0) this.#rest(key, rest);
+    if (term === this.#term && rest > 0) this.#rest(key, rest);
     else if (this.#again.delete(key)) this.#waiting.add(key);
     this.#pump();
     this.#tellIdle();

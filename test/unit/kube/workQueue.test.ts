@@ -154,6 +154,39 @@ describe("a work queue", () => {
     assert.deepEqual(done, ["d"]);
   });
 
+  for (const { what, rest, fails } of [
+    { what: "tries what was in hand no more", rest: 0, fails: true },
+    { what: "lets what was in hand not rest", rest: 60_000, fails: false },
+  ]) {
+    it(`${what} when it has forgotten everything, and does it anew when it is told`, async () => {
+      const hands: PromiseWithResolvers<void>[] = [];
+      make(
+        () => {
+          const hand = Promise.withResolvers<void>();
+          hands.push(hand);
+          return hand.promise;
+        },
+        { rest },
+      );
+      const end = (hand: PromiseWithResolvers<void> | undefined): void =>
+        fails ? hand?.reject(new Error("no")) : hand?.resolve();
+      queue.add("a");
+      queue.forget();
+      end(hands[0]);
+      await queue.settled();
+      await wait(30);
+      assert.equal(hands.length, 1);
+
+      queue.add("a");
+      queue.forget();
+      queue.add("a");
+      end(hands[1]);
+      await wait(0);
+      assert.equal(hands.length, 3, "it was added after everything was forgotten");
+      hands[2]?.resolve();
+    });
+  }
+
   for (const [what, ending, expected] of [
     ["aborts what is in hand and forgets the rest", {}, []],
     ["lets what is in hand end, and forgets the rest", { patience: 5_000 }, ["a", "b"]],
