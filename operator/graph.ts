@@ -211,6 +211,8 @@ export function createGraph(sources: GraphSources): Graph {
       namespaces: caches.namespaces,
       pods: caches.pods,
     },
+    // Audits hear of every pod and namespace themselves: once these are known, their news is no other state to audit by.
+    xform: dedupe<DueTuple>(isSameState),
     ...guarded("due"),
   });
   const settled$ = sidechainPartition<DueTuple, number>(due$, settle$, guarded("settled"));
@@ -271,6 +273,13 @@ const snapshotOf = ({ policies, tick, clock, extra, leading }: DueTuple): Snapsh
   clock,
   leading,
 });
+
+const isSameState = (one: DueTuple, other: DueTuple): boolean =>
+  one.policies === other.policies &&
+  one.tick === other.tick &&
+  one.clock === other.clock &&
+  one.extra === other.extra &&
+  one.leading === other.leading;
 
 interface DueTuple {
   readonly violations: null;

@@ -60,6 +60,7 @@ describe("the graph of streams", () => {
   let references: FakeCache;
   let pods: FakeCache;
   let namespaces: FakeCache;
+  let violations: FakeCache;
   let admissionPolicies: FakeCache;
   let caches: Pick<
     GraphSources,
@@ -82,7 +83,8 @@ describe("the graph of streams", () => {
     namespaces = new FakeCache();
     references.isSynced = true;
     admissionPolicies = new FakeCache();
-    const [exceptions, violations] = [new FakeCache(), new FakeCache()];
+    violations = new FakeCache();
+    const exceptions = new FakeCache();
     exceptions.isSynced = true;
     violations.isSynced = true;
     caches = { policies, references, exceptions, violations, namespaces, pods, admissionPolicies };
@@ -150,11 +152,22 @@ describe("the graph of streams", () => {
   it("gathers what changes within a moment, under steady change, too", async () => {
     await synced();
     for (let index = 0; index < 40; index += 1) {
-      pods.ping();
+      compiled = () => setOf(`${index}`);
+      policies.ping();
       await wait(5);
     }
     assert.ok(snapshots.length >= 3, "steady change does not starve it");
     assert.ok(snapshots.length <= 20, "and is gathered");
+  });
+
+  it("has nothing planned for a pod, a namespace or a Violation: audits hear of each themselves", async () => {
+    await synced();
+    for (let index = 0; index < 10; index += 1) {
+      for (const cache of [pods, namespaces, violations]) cache.ping();
+      await wait(5);
+    }
+    await wait(50);
+    assert.deepEqual(snapshots, []);
   });
 
   it("says nothing when a policy set is the same", async () => {
