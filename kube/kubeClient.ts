@@ -49,6 +49,11 @@ interface Access {
 /** Tokens are projected with an hour of life and files change without a word: both are read again this often. */
 const ACCESS_AGE_MS = 10_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
+/**
+ * How long a connection without a request is kept: an API server closes it after 90 s, balancers in front of one after 35 s or more. After
+ * undici's 4 s the pods of every burst had connections made anew, whose handshakes cost more than all else that was done about them.
+ */
+const IDLE_MS = 30_000;
 
 /**
  * Requests through undici, with the kubeconfig's own authentication. client-node's typed API is not used: it reads lists whole,
@@ -74,17 +79,22 @@ export function createKubeClient(config: KubeConfig, userAgent: string): KubeCli
       .update(JSON.stringify([options.ca, options.cert, options.key, options.servername, options.rejectUnauthorized]))
       .digest("hex");
     const until = performance.now() + ACCESS_AGE_MS;
-    if (access?.fingerprint === fingerprint) return { ...access, headers, until };
-    // Requests that are on their way keep the old one until they are done.
-    if (access !== undefined) void access.dispatcher.close().catch(() => undefined);
-    return { dispatcher: await dispatcherFor(config, options), headers, until, fingerprint };
+    if (access?.fingerprint === fingerprint) return (access = { ...access, headers, until });
+    const dispatcher = await dispatcherFor(config, options);
+    if (access !== undefined) retire(access.dispatcher);
+    return (access = { dispatcher, headers, until, fingerprint });
+  };
+
+  /** Requests that are on their way keep the connections until they are done. */
+  const retire = (dispatcher: Dispatcher): void => {
+    if (access?.dispatcher === dispatcher) access = undefined;
+    void dispatcher.close().catch(() => undefined);
   };
 
   const current = async (): Promise<Access> => {
     if (access !== undefined && performance.now() < access.until) return access;
     pending ??= refresh().finally(() => (pending = undefined));
-    access = await pending;
-    return access;
+    return pending;
   };
 
   const url = (path: string, query: KubeRequest["query"]): string => {
@@ -96,8 +106,10 @@ export function createKubeClient(config: KubeConfig, userAgent: string): KubeCli
   const once = async (method: KubeMethod, path: string, options: KubeRequest): Promise<KubeResponse> => {
     const timeout = AbortSignal.timeout(Math.ceil(options.timeout ?? DEFAULT_TIMEOUT_MS));
     const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
+    let used: Dispatcher | undefined;
     try {
       const { dispatcher, headers } = await current();
+      used = dispatcher;
       const answer = await send(url(path, options.query), {
         dispatcher,
         method,
@@ -115,6 +127,8 @@ export function createKubeClient(config: KubeConfig, userAgent: string): KubeCli
     } catch (error) {
       if (options.signal?.aborted === true) throw options.signal.reason;
       if (error instanceof KubeError) throw error;
+      // The others may lead nowhere as well, and whoever is to renew a Lease has no time to try them one by one.
+      if (timeout.aborted && used !== undefined) retire(used);
       if (timeout.aborted) throw new KubeError("timeout", `${method} ${path}: no answer in time`, 0, "", error);
       throw new KubeError("network", `${method} ${path}: ${messageOf(error)}`, 0, "", error);
     }
@@ -172,7 +186,8 @@ async function dispatcherFor(config: KubeConfig, options: RequestOptions): Promi
   };
   if (proxy !== undefined && proxy !== "") return new ProxyAgent({ uri: proxy, requestTls: tls, allowH2: false });
   // Keep-alive probes find a connection whose other end is gone, long before a silent watch would.
-  return new Agent({ connect: { ...tls, keepAlive: true, keepAliveInitialDelay: 10_000 }, allowH2: false });
+  const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 10_000 };
+  return new Agent({ connect, keepAliveTimeout: IDLE_MS, allowH2: false });
 }
 
 /** Leaving the loop ends the connection: nobody waits for what is not wanted. */
