@@ -116,6 +116,12 @@ const digestOf = (outcome: Outcome<string>): string | undefined =>
 /** Who pinned a Pod: for people. Anybody who writes pods may write it, so nothing here reads it as true. */
 const PINNED_BY = "imagesecurity.dev/pinned-by";
 
+/** Characters: the names of sixty policies at their longest. An author may write 256 KiB, to be read in every review. */
+const LONGEST_PINNED_BY = 16 * 1_024;
+
+const namesIn = (pinned = ""): ReadonlySet<string> =>
+  new Set(pinned === "" || pinned.length > LONGEST_PINNED_BY ? [] : pinned.split(","));
+
 /**
  * Adds who pins to a Pod; templates are left as they were written but for their images. Where another webhook has us called again, those of
  * the first call stay: of what is there already only the names of policies that pin this Pod.
@@ -128,10 +134,11 @@ const pinnedBy = (
 ): readonly object[] => {
   const metadata = asObject(object?.["metadata"]);
   if (kind.kind !== "Pod" || subResource !== "" || metadata === undefined) return [];
-  const written = (subject.annotations[PINNED_BY] ?? "").split(",");
-  const known = compiled.filter(
-    (one) => written.includes(one.name) && one.matchesSubject(subject) && pins(one, subject),
-  );
+  const written = namesIn(subject.annotations[PINNED_BY]);
+  const known =
+    written.size === 0
+      ? []
+      : compiled.filter((one) => written.has(one.name) && one.matchesSubject(subject) && pins(one, subject));
   const value = [...new Set([...known.map(({ name }) => name), ...changes.flatMap(({ by }) => by)])]
     .toSorted()
     .join(",");

@@ -137,6 +137,32 @@ describe("createMutate", () => {
       const { object } = await mutate(all, request("Pod", pod(["nginx"], { annotations })));
       assert.equal(said(object), "other,pods");
     });
+    for (const [what, text, matched] of [
+      ["nothing", undefined, 1],
+      ["what no policy is called", "a,b,c", 1],
+      ["a policy", "many-7", 2],
+      ["more than policies are called", `many-7,${"x,".repeat(8 * 1_024)}`, 1],
+    ] as const) {
+      it(`and looks no further at policies than it must where its author wrote ${what}`, async () => {
+        const looks = new Map<string, number>();
+        const many = Array.from({ length: 50 }, (_, nth) => {
+          const one = policy(`many-${nth}`, digest());
+          const matchesSubject: typeof one.matchesSubject = (subject) => {
+            looks.set(one.name, (looks.get(one.name) ?? 0) + 1);
+            return one.matchesSubject(subject);
+          };
+          return { ...one, matchesSubject };
+        });
+        const annotations = text === undefined ? {} : { "imagesecurity.dev/pinned-by": text };
+        const { object } = await mutate(many, request("Pod", pod(["nginx"], { annotations })));
+        assert.equal(said(object), [...looks.keys()].toSorted().join(","));
+        assert.equal(looks.get("many-7"), matched);
+        assert.equal(
+          [...looks.values()].reduce((sum, count) => sum + count),
+          many.length + matched - 1,
+        );
+      });
+    }
     it("and is silent where nothing is pinned, on templates and in subresources", async () => {
       const digested = await mutate([pods], request("Pod", pod([`nginx@${OLD}`])));
       assert.equal(said(digested.object), undefined);
