@@ -71,6 +71,7 @@ export function createJudge({ review, now, timeout = TIMEOUT_MS }: JudgeOptions)
 
   const forget = (): void => {
     memo = new Map();
+    memoSet = undefined;
   };
 
   const run = (

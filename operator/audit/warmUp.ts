@@ -8,12 +8,12 @@ import type { NamespaceRecord } from "../cluster/namespaces.ts";
 import type { PodContent, PodRecord } from "../cluster/pods.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { podCase, type Judge } from "./judge.ts";
-import { inSlices } from "./slices.ts";
+import { createSlices, inSlices } from "./slices.ts";
 
 export interface WarmUpOptions {
   readonly pods: { readonly store: { readonly values: () => Iterable<PodRecord> } };
   readonly namespaces: { readonly get: (name: string) => NamespaceRecord | undefined };
-  /** The audit's way of judging; its verdicts are nobody's business here. */
+  /** The audit's way of judging; its verdicts are nobody's business here, and forgotten at the end. */
   readonly judge: Judge;
   /** Resolves when the pods, and what else is kept of the cluster, are known. */
   readonly prepared: () => Promise<unknown>;
@@ -51,6 +51,7 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
     if (over) return;
     over = true;
     stop.abort(new Error("the warm-up is over"));
+    options.judge.forget();
     onOver();
   };
 
@@ -61,13 +62,17 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
     if (signal.aborted) return;
     const waiting = await distinct(options.pods.store.values(), signal);
     const gate = new Gate(AT_ONCE);
+    const rest = createSlices();
     let judged = 0;
     for (const pod of waiting) {
       if (signal.aborted) break;
       const answer = judgeQuietly(pod, set);
       judged += 1;
-      // What asks nobody costs nobody anything.
-      if (answer === undefined) continue;
+      // What asks nobody costs no registry anything, and is only to let others have their turn.
+      if (answer === undefined) {
+        await rest();
+        continue;
+      }
       await within(
         gate.run(() => answer),
         { signal },

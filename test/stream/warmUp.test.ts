@@ -5,6 +5,7 @@ import { createReview } from "../../engine/review.ts";
 import type { ImageFacts } from "../../policy/facts/facts.ts";
 import { SILENT } from "../../kube/log.ts";
 import { createJudge } from "../../operator/audit/judge.ts";
+import { CLEAN } from "../../operator/audit/judgement.ts";
 import { createWarmUp, type WarmUp } from "../../operator/audit/warmUp.ts";
 import type { PodRecord } from "../../operator/cluster/pods.ts";
 import { until } from "../unit/kube/fakeApiServer.ts";
@@ -100,6 +101,36 @@ describe("the warm-up of a new replica", () => {
       assert.equal(asked.length, count, "and nothing is asked afterwards");
     });
   }
+
+  it("gives others their turn where nobody has to be asked, and forgets what it judged", async () => {
+    pods = Array.from({ length: 40 }, (_, index) => podRecord(`pod-${index}`, { image: image(index) }));
+    let [judged, forgotten, turns] = [0, 0, 0];
+    const count = (): void => {
+      turns += 1;
+      if (!warmUp.over()) setImmediate(count);
+    };
+    warmUp = createWarmUp({
+      pods: { store: { values: () => pods } },
+      namespaces: { get: () => ({}) },
+      judge: {
+        judge: () => {
+          judged += 1;
+          if (judged === 1) setImmediate(count);
+          for (const since = performance.now(); performance.now() - since < 2;);
+          return CLEAN;
+        },
+        forget: () => (forgotten += 1),
+      },
+      prepared: () => prepared,
+      limit: 5_000,
+      log: SILENT,
+      onOver: () => (ended += 1),
+    });
+    warmUp.begin(policySet(VERIFIED));
+    await until("it is over", () => warmUp.over());
+    assert.deepEqual({ judged, forgotten, ended }, { judged: 40, forgotten: 1, ended: 1 });
+    assert.ok(turns >= 5, `${turns} turns in 40 steps of 2 ms`);
+  });
 
   it("does not mind what goes wrong", async () => {
     pods = [podRecord("a", { image: image(1) }), podRecord("b", { image: image(2) })];
