@@ -1,6 +1,7 @@
 import type { Gather, GatherRequest } from "../../evidence/provider.ts";
 import type { ImageFacts } from "../../policy/facts/facts.ts";
 import { staleAfter } from "../../policy/rules/scan.ts";
+import { createMetImages, type MetImagesOptions } from "./metImages.ts";
 import { watchGather } from "./watchGather.ts";
 
 /** How soon a scan gets too old: hours by the metric's label; the longer ones count what the shorter ones count. */
@@ -20,35 +21,26 @@ export interface ScanAges {
   readonly series: () => readonly ExpiringScans[];
 }
 
-interface Seen {
-  /** Milliseconds since the epoch, both. */
-  readonly staleAfter: number;
-  readonly at: number;
-}
-
-export interface ScanAgesOptions {
-  /** Milliseconds after which an image that no audit has met any more is left out: more than one complete audit takes. */
-  readonly forget: number;
+export interface ScanAgesOptions extends Omit<MetImagesOptions, "isWanted"> {
   /** Whether there is still a policy of this name. */
   readonly isPolicy: (name: string) => boolean;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
 }
 
 /** Counts by policy and namespace, each image once, for a metric whose labels hold no image. */
 export function createScanAges({ forget, isPolicy, now }: ScanAgesOptions): ScanAges {
-  /** By policy and namespace, whose names hold no blank, then by digest. */
-  const seen = new Map<string, Map<string, Seen>>();
+  /** By policy and namespace, whose names hold no blank: when scans get too old, in milliseconds since the epoch. */
+  const images = createMetImages<number>({
+    forget,
+    now,
+    isWanted: (group) => isPolicy(group.slice(0, group.indexOf(" "))),
+  });
 
   const saw = ({ policies, subject: { namespace } }: GatherRequest, facts: ImageFacts): void => {
     if (facts.scans.size === 0 || facts.digest?.status !== "verified") return;
     for (const { name, scan } of policies) {
       const stale = scan === undefined ? undefined : staleAfter(scan, facts);
       // What could not be told this time is as it was.
-      if (stale === undefined) continue;
-      const key = `${name} ${namespace}`;
-      const images = seen.get(key) ?? new Map<string, Seen>();
-      seen.set(key, images.set(facts.digest.value, { staleAfter: stale, at: now() }));
+      if (stale !== undefined) images.met(`${name} ${namespace}`, facts.digest.value, stale);
     }
   };
 
@@ -57,11 +49,9 @@ export function createScanAges({ forget, isPolicy, now }: ScanAgesOptions): Scan
     series: () => {
       const time = now();
       const series: ExpiringScans[] = [];
-      for (const [key, images] of seen) {
-        const [policy = "", namespace = ""] = key.split(" ");
-        for (const [digest, { at }] of images) if (at < time - forget || !isPolicy(policy)) images.delete(digest);
-        if (images.size === 0) seen.delete(key);
-        const fresh = [...images.values()].map((one) => one.staleAfter - time).filter((left) => left >= 0);
+      for (const [group, stale] of images.groups()) {
+        const [policy = "", namespace = ""] = group.split(" ");
+        const fresh = stale.map((one) => one - time).filter((left) => left >= 0);
         if (fresh.length === 0) continue;
         for (const [within, hours] of Object.entries(WINDOWS) as [keyof typeof WINDOWS, number][])
           series.push({ policy, namespace, within, images: fresh.filter((left) => left < hours * HOUR).length });
