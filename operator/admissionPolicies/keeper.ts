@@ -81,6 +81,7 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
         : await write("PUT", `${collectionOf(kind)}/${name}`, withVersion(object, before), signal);
     const { status, body } = response;
     if (status === 200 || status === 201) {
+      live.learn(kind, body);
       if (before !== undefined)
         log.warn("a generated object was not as it should be, and is put right", { kind, name });
       return undefined;
@@ -103,6 +104,7 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
       signal,
     );
     if (![200, 202, 404].includes(response.status)) throw statusError("DELETE", name, response);
+    live.forget(kind, name, before);
   };
 
   const process = async (name: string, signal: AbortSignal): Promise<void> => {
@@ -134,8 +136,9 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
   const queue = new WorkQueue({ name: "keeping a ValidatingAdmissionPolicy", concurrency: 2, process, log });
   return {
     refresh: () => {
+      if (!leadership.mayWrite()) return;
       const newest = wanted();
-      if (!leadership.mayWrite() || newest === undefined) return;
+      if (newest === undefined) return;
       if (!live.synced()) {
         const problem = live.problem();
         if (problem !== undefined)

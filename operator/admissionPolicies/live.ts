@@ -23,6 +23,10 @@ export interface LiveObjects extends PingSource {
   readonly get: (kind: LiveKind, name: string) => LiveObject | undefined;
   /** Names of those that are ours. */
   readonly ours: (kind: LiveKind) => readonly string[];
+  /** Takes in an object as the answer to a write of ours had it, before the watch tells of it. */
+  readonly learn: (kind: LiveKind, object: unknown) => void;
+  /** It was deleted as it stood; meanwhile another may stand in its place. */
+  readonly forget: (kind: LiveKind, name: string, was: LiveObject) => void;
   /** Why they cannot be read; undefined: they can. */
   readonly problem: () => string | undefined;
   readonly start: () => void;
@@ -55,6 +59,14 @@ export function createLiveObjects(options: {
   return {
     get: (kind, name) => watches[kind].store.get(name),
     ours: (kind) => [...watches[kind].store.entries()].filter(([, { ours }]) => ours).map(([name]) => name),
+    learn: (kind, object) => {
+      const { name, resourceVersion } = metadataOf(object);
+      if (name !== "") watches[kind].store.learn(name, liveObject(object), resourceVersion);
+    },
+    forget: (kind, name, { resourceVersion }) => {
+      const { store } = watches[kind];
+      if (store.get(name)?.resourceVersion === resourceVersion) store.delete(name);
+    },
     synced: () => all.every((one) => one.synced()),
     onPing: (listener) => {
       const forget = all.map((one) => one.onPing(listener));

@@ -1,7 +1,7 @@
 import { compileAdmissionRules, type AdmissionRulesContext } from "../../policy/admissionPolicies/compile.ts";
 import { pinning } from "../../policy/admissionPolicies/pins.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
-import { isInForce } from "../../policy/exceptions/compiledException.ts";
+import { isInForce, type CompiledException } from "../../policy/exceptions/compiledException.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { pairOf, type AdmissionPolicyPair } from "./generate.ts";
 
@@ -33,13 +33,17 @@ export function createWanted(
   { excludeNamespaces, now }: WantedOptions,
 ): () => ReadonlyMap<string, Wanted> | undefined {
   let known = new Map<string, { readonly key: string; readonly wanted: Wanted }>();
+  let knownFor = "";
   return () => {
     const newest = set();
     if (newest === undefined) return undefined;
     const context = { ...newest, now: now() };
+    const shared = keyOfAll(context);
+    if (shared !== knownFor) known = new Map();
+    knownFor = shared;
     known = new Map(
       newest.policies.map((policy) => {
-        const key = keyOf(policy, context);
+        const key = keyOf(policy);
         const before = known.get(policy.name);
         return [
           policy.name,
@@ -67,9 +71,9 @@ function wantedOf(
   return { status: "pair", pair, left: said.left };
 }
 
-/** All that the rules of a policy are made of: itself, the policies whose pins excuse tags, the exceptions in force. */
-function keyOf(policy: CompiledPolicy, { policies, exceptions, now }: AdmissionRulesContext): string {
-  return [policy, ...pinning(policies), ...exceptions.filter((one) => isInForce(one, now))]
-    .map(({ name, uid, generation, key }) => `${name} ${uid} ${generation} ${key}`)
-    .join("\n");
-}
+/** All that the rules of every policy are made of besides itself: the policies whose pins excuse tags, the exceptions in force. */
+const keyOfAll = ({ policies, exceptions, now }: AdmissionRulesContext): string =>
+  [...pinning(policies), ...exceptions.filter((one) => isInForce(one, now))].map(keyOf).join("\n");
+
+const keyOf = ({ name, uid, generation, key }: CompiledPolicy | CompiledException): string =>
+  `${name} ${uid} ${generation} ${key}`;

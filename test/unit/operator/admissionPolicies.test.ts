@@ -10,6 +10,7 @@ import { compilePolicy } from "../../../policy/compile/policy.ts";
 import type { CompiledPolicy } from "../../../policy/compiledPolicy.ts";
 import { compileException } from "../../../policy/exceptions/compileException.ts";
 import type { CompiledException } from "../../../policy/exceptions/compiledException.ts";
+import { metadataOf } from "../../../kube/object.ts";
 import { SILENT } from "../../../kube/log.ts";
 
 const pair = (expression = "true"): AdmissionPolicyPair =>
@@ -27,7 +28,8 @@ describe("the keeper of generated objects", () => {
   const objects = new Map<string, LiveObject>();
   let wanted: Map<string, Wanted>;
   let requests: string[];
-  let answer: (method: string, path: string) => Partial<KubeResponse>;
+  let answer: (method: string, path: string, body: unknown) => Partial<KubeResponse>;
+  let asked: number;
   let leading: boolean;
   let synced: boolean;
   let changes: number;
@@ -39,6 +41,10 @@ describe("the keeper of generated objects", () => {
       [...objects].flatMap(([key, { ours }]) =>
         ours && key.startsWith(`${kind} `) ? [key.slice(kind.length + 1)] : [],
       ),
+    learn: (_kind, object) => {
+      if (metadataOf(object).name !== "") stand(object as object);
+    },
+    forget: (kind, name) => objects.delete(`${kind} ${name}`),
     problem: () => (synced ? undefined : "GET /apis: 403 forbidden"),
     synced: () => synced,
     onPing: () => () => undefined,
@@ -62,18 +68,21 @@ describe("the keeper of generated objects", () => {
     answer = (method) => ({ status: method === "POST" ? 201 : 200 });
     leading = true;
     synced = true;
-    changes = 0;
+    changes = asked = 0;
     keeper = createKeeper({
       client: {
-        request: (method, path) => {
+        request: (method, path, options) => {
           requests.push(`${method} ${path.slice(path.lastIndexOf("/v1/") + 4)}`);
-          return Promise.resolve({ status: 200, body: {}, size: 0, ...answer(method, path) });
+          return Promise.resolve({ status: 200, body: {}, size: 0, ...answer(method, path, options?.body) });
         },
         open: () => Promise.reject(new Error("not used")),
         close: () => Promise.resolve(),
       },
       live,
-      wanted: () => wanted,
+      wanted: () => {
+        asked += 1;
+        return wanted;
+      },
       leadership: { mayWrite: () => leading },
       onChange: () => (changes += 1),
       log: SILENT,
@@ -93,6 +102,16 @@ describe("the keeper of generated objects", () => {
     leading = false;
     assert.deepEqual(await work(), []);
     assert.equal(keeper.kept("p"), undefined);
+    assert.equal(asked, 0, "nor is worked out what it would be");
+  });
+
+  it("knows at once what it wrote, whenever the watch tells of it", async () => {
+    answer = (method, _path, body) => (method === "POST" ? { status: 201, body } : { status: 200 });
+    assert.equal((await work()).length, 2);
+    assert.deepEqual(await work(), []);
+    wanted = new Map();
+    assert.equal((await work()).length, 2);
+    assert.deepEqual(await work(), []);
   });
 
   it("puts right what is another, and keeps annotations of others", async () => {
@@ -200,6 +219,28 @@ describe("what is to stand", () => {
     assert.deepEqual(same(third, fourth), [false, false]);
     now = Date.parse("2026-01-02T00:00:00Z");
     assert.deepEqual(look(), third);
+  });
+
+  it("is looked at in steps that grow with policies and exceptions, not with both", () => {
+    let reads = 0;
+    const counted = <T extends { readonly key: string }>(one: T): T => ({
+      ...one,
+      get key() {
+        reads += 1;
+        return one.key;
+      },
+    });
+    const many = Array.from({ length: 50 }, (_, nth) => nth);
+    const policies = many.map((nth) => counted(policy(`p${nth}`, 1, { digest: { pin: "Pods" } })));
+    const exceptions = many.map((nth) => counted({ ...exception, name: `e${nth}` }));
+    const wanted = createWanted(() => ({ policies, audited: [], exceptions, key: "" }), {
+      excludeNamespaces: ["kube-system"],
+      now: () => Date.parse("2026-01-01T12:00:00Z"),
+    });
+    wanted();
+    reads = 0;
+    wanted();
+    assert.equal(reads, 150, "each once, and a policy that pins once more");
   });
 });
 
