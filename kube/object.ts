@@ -18,6 +18,12 @@ export interface Metadata {
   readonly resourceVersion: string;
 }
 
+/** Whether these are one object in one version. */
+export const isSameVersion = (
+  one: Pick<Metadata, "uid" | "resourceVersion">,
+  other: Pick<Metadata, "uid" | "resourceVersion">,
+): boolean => one.uid === other.uid && one.resourceVersion === other.resourceVersion;
+
 export function metadataOf(value: unknown): Metadata {
   const metadata = fieldsOf(fieldsOf(value)["metadata"]);
   return {

@@ -1,6 +1,7 @@
 import type { KubeClient } from "../../kube/kubeClient.ts";
-import { getObject } from "../../kube/expectStatus.ts";
+import { isDefinitionAbsent } from "../../kube/definition.ts";
 import type { Log } from "../../kube/log.ts";
+import { isSameVersion } from "../../kube/object.ts";
 import { projectNamespace, sameLabels, type NamespaceRecord } from "./namespaces.ts";
 import {
   projectException,
@@ -12,7 +13,7 @@ import {
 } from "../policies/policies.ts";
 import type { LabelBound } from "./podBounds.ts";
 import { createPodProjection, samePod, type PodRecord } from "./pods.ts";
-import { projectViolation, sameViolation, type ViolationRecord } from "../violations/violationRecord.ts";
+import { projectViolation, type ViolationRecord } from "../violations/violationRecord.ts";
 import { Reflector, type ReflectorTiming } from "../../kube/cache/reflector.ts";
 
 /** What the operator keeps of the cluster. */
@@ -69,7 +70,7 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
   const violations = new Reflector<ViolationRecord>({
     ...custom("violations"),
     project: projectViolation,
-    same: sameViolation,
+    same: isSameVersion,
   });
   const namespaces = new Reflector<NamespaceRecord>({
     ...common("namespaces"),
@@ -109,10 +110,4 @@ export function createCaches({ client, log, onAlive, timing }: CachesOptions): C
       await Promise.all(all.map((watch) => watch.stop()));
     },
   };
-}
-
-/** Whether a custom resource's definition is truly not there; its own 404 does not say so (`ReflectorOptions.absent`). */
-async function isDefinitionAbsent(client: KubeClient, name: string, signal: AbortSignal): Promise<boolean> {
-  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
-  return (await getObject(client, path, { signal })) === undefined;
 }

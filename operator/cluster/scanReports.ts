@@ -1,13 +1,13 @@
 import type { ReportsByDigest } from "../../evidence/scan/sources/reportSource.ts";
 import { createSharing } from "../../evidence/scan/sharedVulnerabilities.ts";
 import { storedReport, type StoredReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
+import { isDefinitionAbsent } from "../../kube/definition.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import type { Log } from "../../kube/log.ts";
 import { Reflector, type ReflectorTiming } from "../../kube/cache/reflector.ts";
 
 const COLLECTION = "/apis/aquasecurity.github.io/v1alpha1/vulnerabilityreports";
-const DEFINITION =
-  "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/vulnerabilityreports.aquasecurity.github.io";
+const DEFINITION = "vulnerabilityreports.aquasecurity.github.io";
 
 /** A report of an image with 500 vulnerabilities is 300 KiB, and none is above 1.5 MiB (etcd): 10 of them are parsed in about 20 ms. */
 const PAGE_SIZE = 10;
@@ -106,7 +106,7 @@ export const createScanReports = ({
         pageSize: PAGE_SIZE,
         project: (object) => ({ report: shared(storedReport(object), share) }),
         // Its definition tells a type that is not installed from an API server that has not read it yet.
-        absent: async (signal) => (await client.request("GET", DEFINITION, { signal })).status === 404,
+        absent: (signal) => isDefinitionAbsent(client, DEFINITION, signal),
         log,
         ...(onAlive === undefined ? {} : { onAlive }),
         ...(timing === undefined ? {} : { timing }),

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { fieldsOf, listOf } from "../../json/fields.ts";
-import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import type { PolicyJudgement } from "../audit/judgement.ts";
 import type { PodJudgement } from "../audit/podJudgements.ts";
 import type { PodRecord } from "../cluster/pods.ts";
+import { bounded, cut } from "../../kube/bounds.ts";
+import { ownHash } from "../violations/ownHash.ts";
 
 /** `openreports.io/v1alpha1` (openreports/reports-api), as policy-reporter reads it: a Report for each Pod, which is its scope. */
 export const REPORTS = { api: "/apis/openreports.io/v1alpha1", resource: "reports" } as const;
@@ -78,7 +78,10 @@ export function reportBody({ pod, judgement }: PodJudgement, now: number): Repor
     scope: { apiVersion: "v1", kind: "Pod", namespace, name, uid },
     configuration: { limits: { maxResults: MOST_RESULTS, statusFilter: ["fail", "warn", "error", "skip"] } },
     summary,
-    results: bounded(told.slice(0, MOST_RESULTS).map(({ finding, result }) => shown(finding, result, timestamp))),
+    results: bounded(
+      told.slice(0, MOST_RESULTS).map(({ finding, result }) => shown(finding, result, timestamp)),
+      MOST_BYTES,
+    ),
   };
 }
 
@@ -96,7 +99,7 @@ export function reportHash(report: unknown): string {
     managedBy: fieldsOf(labels)[MANAGED_BY],
     ownerReferences,
   };
-  return createHash("sha256").update(canonicalJson(own)).digest("base64url").slice(0, 22);
+  return ownHash(own);
 }
 
 /**
@@ -134,12 +137,3 @@ function shown(finding: Finding, result: Result, timestamp: ReportResult["timest
     },
   };
 }
-
-function bounded(results: readonly ReportResult[]): readonly ReportResult[] {
-  let bytes = 0;
-  const kept = results.findIndex((result) => (bytes += Buffer.byteLength(JSON.stringify(result))) > MOST_BYTES);
-  return kept < 0 ? results : results.slice(0, kept);
-}
-
-const cut = (text: string, limit: number): string =>
-  (text.length <= limit ? text : `${text.slice(0, limit - 3)}...`).toWellFormed();

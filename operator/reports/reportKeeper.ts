@@ -1,21 +1,28 @@
-import type { VerdictChange, PodJudgement, PodJudgements } from "../audit/podJudgements.ts";
+import {
+  isDecided,
+  type PodJudgement,
+  type PodJudgements,
+  type Pods,
+  type VerdictChange,
+} from "../audit/podJudgements.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { KubeError } from "../../kube/kubeError.ts";
-import { getObject } from "../../kube/expectStatus.ts";
+import { isDefinitionAbsent } from "../../kube/definition.ts";
 import { Reflector, type ReflectorTiming } from "../../kube/cache/reflector.ts";
 import type { Leadership } from "../../kube/leaderElection/leadership.ts";
 import type { Log } from "../../kube/log.ts";
+import { isSameVersion } from "../../kube/object.ts";
 import { WorkQueue } from "../../kube/workQueue/workQueue.ts";
-import type { PodRecord } from "../cluster/pods.ts";
 import { RefusedWrites } from "../violations/refusedWrites.ts";
+import { createVerdictHashes } from "../violations/verdictHashes.ts";
 import { createViolationApi, type ViolationApi } from "../violations/violationApi.ts";
-import { MANAGED_BY, reportBody, reportHash, reportName, REPORTS, SOURCE, type Report } from "./reportBody.ts";
-import { projectReport, sameReport, type ReportRecord } from "./reportRecord.ts";
+import { MANAGED_BY, reportBody, reportHash, reportName, REPORTS, SOURCE } from "./reportBody.ts";
+import { projectReport, type ReportRecord } from "./reportRecord.ts";
 
 export interface ReportKeeperOptions {
   readonly client: KubeClient;
-  /** The pods of the cluster, from the watch; by pod key. */
-  readonly pods: { readonly get: (key: string) => PodRecord | undefined };
+  /** From the watch. */
+  readonly pods: Pods;
   readonly verdicts: PodJudgements;
   /** Reports at most; of pods beyond that there are Violations alone. */
   readonly limit: number;
@@ -29,6 +36,8 @@ export interface ReportKeeperOptions {
   readonly backoffBase?: number;
 }
 
+const DEFINITION = "reports.openreports.io";
+
 /**
  * Keeps a Report of OpenReports for each pod that violates something, from the verdicts that Violations come from.
  * Where the type is not there nothing is written; when it appears, all that is known is.
@@ -38,6 +47,7 @@ export class ReportKeeper {
   readonly #watch: Reflector<ReportRecord>;
   readonly #api: ViolationApi;
   readonly #queue: WorkQueue;
+  readonly #hashes = createVerdictHashes();
   readonly #refused: RefusedWrites;
   /** By Report key (`namespace/name`), the pod's key. */
   readonly #wanted = new Map<string, string>();
@@ -53,13 +63,13 @@ export class ReportKeeper {
     this.#api = createViolationApi(client, leadership, REPORTS);
     this.#refused = new RefusedWrites(log, "Report");
     this.#watch = new Reflector<ReportRecord>({
-      resource: "reports.openreports.io",
+      resource: DEFINITION,
       client,
       path: `${REPORTS.api}/${REPORTS.resource}`,
       labelSelector: `${MANAGED_BY}=${SOURCE}`,
       project: projectReport,
-      same: sameReport,
-      absent: async (signal) => (await getObject(client, DEFINITION, { signal })) === undefined,
+      same: isSameVersion,
+      absent: (signal) => isDefinitionAbsent(client, DEFINITION, signal),
       log,
       ...(onAlive === undefined ? {} : { onAlive }),
       ...(timing === undefined ? {} : { timing }),
@@ -146,18 +156,25 @@ export class ReportKeeper {
   }
 
   #check(key: string): void {
-    if (this.#leading && this.#there && !this.#isRight(key, this.#desired(key))) this.#queue.add(key);
+    if (this.#leading && this.#there && !this.#isRight(key, this.#desired(key)?.hash)) this.#queue.add(key);
   }
 
-  #desired(key: string): Report | undefined {
+  /** The verdict that is to be told under the key, and the hash of its Report. */
+  #desired(key: string): { readonly verdict: PodJudgement; readonly hash: string } | undefined {
     const verdict = this.#options.verdicts.get(this.#wanted.get(key) ?? "");
-    return verdict === undefined || keyOf(verdict) !== key ? undefined : reportBody(verdict, this.#options.now());
+    if (verdict === undefined || keyOf(verdict) !== key) return undefined;
+    const hash = this.#hashes(verdict, "", () => {
+      const body = reportBody(verdict, this.#options.now());
+      return body === undefined ? NO_REPORT : reportHash(body);
+    });
+    return hash === NO_REPORT ? undefined : { verdict, hash };
   }
 
-  #isRight(key: string, desired: Report | undefined): boolean {
+  /** @param hash of what is desired; undefined: nothing is. */
+  #isRight(key: string, hash: string | undefined): boolean {
     const actual = this.#watch.store.get(key);
-    if (desired === undefined) return actual === undefined || !this.#isKnown(actual);
-    const hash = reportHash(desired);
+    if (hash === undefined)
+      return actual === undefined || !isDecided(actual, this.#options.pods, this.#options.verdicts);
     if (this.#refused.has(key, () => hash)) return true;
     const written = this.#written.get(key);
     return (
@@ -166,36 +183,31 @@ export class ReportKeeper {
     );
   }
 
-  /** Whether the audit can tell that a Report is wanted or not: its pod is gone, finished or judged. */
-  #isKnown({ pod: podKey, podUid }: ReportRecord): boolean {
-    const pod = this.#options.pods.get(podKey);
-    if (pod === undefined || pod.uid !== podUid || pod.finished) return true;
-    return this.#options.verdicts.get(podKey)?.pod.uid === podUid;
-  }
-
   async #reconcile(key: string, signal: AbortSignal): Promise<void> {
     const desired = this.#desired(key);
     const actual = this.#watch.store.get(key);
-    if (!this.#there || this.#isRight(key, desired)) return;
-    if (desired === undefined) {
+    if (!this.#there || this.#isRight(key, desired?.hash)) return;
+    const body = desired === undefined ? undefined : reportBody(desired.verdict, this.#options.now());
+    if (desired === undefined || body === undefined) {
       if (actual === undefined) return;
       const removed = await this.#api.remove(key, actual, signal);
       if (removed.status === "stale") throw new Error("it is another one by now");
       this.#watch.store.delete(key);
       return;
     }
-    const hash = reportHash(desired);
+    const { hash } = desired;
     try {
       const written = await (actual === undefined
-        ? this.#api.create(desired, signal)
-        : this.#api.replace(key, desired, actual, signal));
-      const body = written.status === "done" ? written.body : await this.#api.read(key, signal);
-      if (body === undefined) {
+        ? this.#api.create(body, signal)
+        : this.#api.replace(key, body, actual, signal));
+      const stored = written.status === "done" ? written.body : await this.#api.read(key, signal);
+      if (stored === undefined) {
         if (actual !== undefined) this.#watch.store.delete(key);
         throw new Error("it is gone by now");
       }
-      const record = projectReport(body);
-      if (written.status === "done") this.#written.set(key, { hash, resourceVersion: record.resourceVersion });
+      const record = projectReport(stored);
+      if (written.status === "done" && record.hash !== hash)
+        this.#written.set(key, { hash, resourceVersion: record.resourceVersion });
       this.#watch.store.learn(key, record, record.resourceVersion);
       this.#check(key);
     } catch (error) {
@@ -205,6 +217,7 @@ export class ReportKeeper {
   }
 }
 
-const DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reports.openreports.io";
+/** In place of a hash: all that was found is settled. */
+const NO_REPORT = "";
 
 const keyOf = ({ pod }: PodJudgement): string => `${pod.namespace}/${reportName(pod)}`;

@@ -1,5 +1,5 @@
 import { fieldsOf, textOf } from "../../json/fields.ts";
-import { metadataOf } from "../../kube/object.ts";
+import { isSameVersion, metadataOf } from "../../kube/object.ts";
 import { reportHash } from "./reportBody.ts";
 
 /** A Report of ours as it stands in the cluster: enough to tell whether it is still right. */
@@ -12,8 +12,10 @@ export interface ReportRecord {
   readonly hash: string;
 }
 
-export function projectReport(object: unknown): ReportRecord {
+/** `known`: what was kept of it before, such as from the answer to a write, which the watch tells of again. */
+export function projectReport(object: unknown, known?: ReportRecord): ReportRecord {
   const { namespace, uid, resourceVersion } = metadataOf(object);
+  if (known !== undefined && isSameVersion(known, { uid, resourceVersion })) return known;
   const scope = fieldsOf(fieldsOf(object)["scope"]);
   return {
     uid,
@@ -23,6 +25,3 @@ export function projectReport(object: unknown): ReportRecord {
     hash: reportHash(object),
   };
 }
-
-export const sameReport = (before: ReportRecord, after: ReportRecord): boolean =>
-  before.uid === after.uid && before.resourceVersion === after.resourceVersion;

@@ -1,4 +1,5 @@
 import type { Condition } from "../../crds/types.ts";
+import { cut } from "../../kube/bounds.ts";
 
 /** One aspect of an object's state, before it is known when it changed. */
 export type ConditionNow = Omit<Condition, "lastTransitionTime" | "observedGeneration">;
@@ -26,11 +27,7 @@ export function conditionsOf(
       observedGeneration: generation,
       lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
       reason,
-      // Half a surrogate pair would come back as another character, and the status would never be as it was written.
-      message: (message.length > LONGEST_MESSAGE
-        ? `${message.slice(0, LONGEST_MESSAGE - 3)}...`
-        : message
-      ).toWellFormed(),
+      message: cut(message, LONGEST_MESSAGE),
     };
   });
 }

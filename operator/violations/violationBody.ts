@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
 import type { Violation } from "../../crds/types.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import type { PodRecord } from "../cluster/pods.ts";
 import type { PolicyJudgement } from "../audit/judgement.ts";
 import { shortDigests } from "../../policy/finding/message.ts";
 import { fieldsOf } from "../../json/fields.ts";
-import { canonicalJson } from "../../policy/compile/canonicalJson.ts";
+import { bounded, cut } from "../../kube/bounds.ts";
+import { ownHash } from "./ownHash.ts";
 import { violationName } from "./violationName.ts";
 
 const POLICY_LABEL = "imagesecurity.dev/policy";
@@ -55,7 +55,7 @@ export function violationBody(pod: PodRecord, judgement: PolicyJudgement): Viola
             },
           }),
     },
-    findings: bounded(findings.slice(0, MOST_FINDINGS).map(shown)),
+    findings: bounded(findings.slice(0, MOST_FINDINGS).map(shown), MOST_BYTES),
     summary: {
       count: findings.length,
       rules: joined(
@@ -89,7 +89,7 @@ export function contentHash(violation: unknown): string {
     labels: { policy: fieldsOf(labels)[POLICY_LABEL], exempted: fieldsOf(labels)[EXEMPTED_LABEL] },
     ownerReferences,
   };
-  return createHash("sha256").update(canonicalJson(own)).digest("base64url").slice(0, 22);
+  return ownHash(own);
 }
 
 type ViolationFinding = Violation["findings"][number];
@@ -105,12 +105,6 @@ function shown({ rule, reason, container, image, digest, action, message, exempt
     message: cut(message, LONGEST.message),
     ...(exempted === undefined ? {} : { exempted }),
   };
-}
-
-function bounded(findings: readonly ViolationFinding[]): readonly ViolationFinding[] {
-  let bytes = 0;
-  const kept = findings.findIndex((finding) => (bytes += Buffer.byteLength(JSON.stringify(finding))) > MOST_BYTES);
-  return kept < 0 ? findings : findings.slice(0, kept);
 }
 
 const joined = (texts: readonly string[], limit: number): string =>
@@ -134,7 +128,3 @@ function namesOf(findings: readonly Finding[]): string {
 /** A name has 255 characters at most, a tag 128; a digest is 71, or 135. */
 const LONGEST_IN_COLUMN = 520;
 const ROOM_FOR_REST = 48;
-
-/** Well-formed, also where a surrogate pair is cut in two: what the API server gives back must equal what was written. */
-const cut = (text: string, limit: number): string =>
-  (text.length <= limit ? text : `${text.slice(0, limit - 3)}...`).toWellFormed();

@@ -1,6 +1,6 @@
 import type { Violation } from "../../crds/types.ts";
 import type { Judgement, PolicyJudgement } from "../audit/judgement.ts";
-import type { PodJudgement, PodJudgements } from "../audit/podJudgements.ts";
+import { isDecided, type PodJudgement, type PodJudgements, type Pods } from "../audit/podJudgements.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { KubeError } from "../../kube/kubeError.ts";
 import { WRITE_TIMEOUT, type Leadership } from "../../kube/leaderElection/leadership.ts";
@@ -12,6 +12,7 @@ import { emptyQuota, hasRoom, type PolicyQuota } from "./quota.ts";
 import { RefusedWrites } from "./refusedWrites.ts";
 import { createViolationApi, type ViolationApi, type WriteResult } from "./violationApi.ts";
 import { contentHash, violationBody } from "./violationBody.ts";
+import { createVerdictHashes } from "./verdictHashes.ts";
 import { violationName } from "./violationName.ts";
 import { projectViolation, type ViolationRecord } from "./violationRecord.ts";
 
@@ -19,8 +20,8 @@ export interface ViolationKeeperOptions {
   readonly client: KubeClient;
   /** The Violations of the cluster, from the watch. */
   readonly store: Store<ViolationRecord>;
-  /** The pods of the cluster, from the watch; by pod key. */
-  readonly pods: { readonly get: (key: string) => PodRecord | undefined };
+  /** From the watch. */
+  readonly pods: Pods;
   readonly verdicts: PodJudgements;
   /** Stored Violations of one policy. */
   readonly limit: number;
@@ -31,6 +32,12 @@ export interface ViolationKeeperOptions {
   readonly concurrency?: number;
   /** Milliseconds; for tests. */
   readonly backoffBase?: number;
+}
+
+/** What is to be stored under a key. */
+interface Desired {
+  readonly verdict: PodJudgement;
+  readonly judgement: PolicyJudgement;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -50,6 +57,7 @@ export class ViolationKeeper {
   readonly #byPod = new Map<string, Set<string>>();
   /** What was written last, should the API server give back something else than it was given: it is not written for ever. */
   readonly #written = new Map<string, { readonly hash: string; readonly resourceVersion: string }>();
+  readonly #hashes = createVerdictHashes();
   readonly #refused: RefusedWrites;
   readonly #unsubscribe: () => void;
   #leading = false;
@@ -102,11 +110,11 @@ export class ViolationKeeper {
     const record = this.#options.store.get(key);
     const desired = this.#desired(key);
     if (record === undefined) {
-      if (desired !== undefined && !this.#refused.has(key, () => contentHash(desired.body))) this.#queue.add(key);
+      if (desired !== undefined && !this.#refused.has(key, () => this.#hashOf(desired))) this.#queue.add(key);
     } else if (desired === undefined) {
-      if (this.#isKnown(record)) this.#queue.add(key);
+      if (this.#isDecided(record)) this.#queue.add(key);
     } else {
-      const hash = contentHash(desired.body);
+      const hash = this.#hashOf(desired);
       if (!this.#isRight(key, record, hash) && !this.#refused.has(key, () => hash)) this.#queue.add(key);
     }
   }
@@ -218,21 +226,20 @@ export class ViolationKeeper {
     return quota;
   }
 
-  #desired(
-    key: string,
-  ): { readonly body: Violation; readonly pod: PodRecord; readonly judgement: PolicyJudgement } | undefined {
+  #desired(key: string): Desired | undefined {
     const wanted = this.#wanted.get(key);
     const verdict = wanted === undefined ? undefined : this.#options.verdicts.get(wanted.podKey);
     const judgement = verdict?.judgement.find((one) => one.policy === wanted?.policy);
     if (verdict === undefined || judgement === undefined || keyOf(verdict.pod, judgement) !== key) return undefined;
-    return { body: violationBody(verdict.pod, judgement), pod: verdict.pod, judgement };
+    return { verdict, judgement };
   }
 
-  /** Whether the audit can tell that a Violation is wanted or not: its pod is gone, finished or judged. */
-  #isKnown(record: ViolationRecord): boolean {
-    const pod = this.#options.pods.get(record.pod);
-    if (pod === undefined || pod.uid !== record.podUid || pod.finished) return true;
-    return this.#options.verdicts.get(record.pod)?.pod.uid === record.podUid;
+  #hashOf({ verdict, judgement }: Desired, body?: Violation): string {
+    return this.#hashes(verdict, judgement.policy, () => contentHash(body ?? violationBody(verdict.pod, judgement)));
+  }
+
+  #isDecided(record: ViolationRecord): boolean {
+    return isDecided(record, this.#options.pods, this.#options.verdicts);
   }
 
   #isRight(key: string, record: ViolationRecord, hash: string): boolean {
@@ -246,14 +253,15 @@ export class ViolationKeeper {
     const desired = this.#desired(key);
     const actual = this.#options.store.get(key);
     if (desired === undefined) {
-      if (actual === undefined || !this.#isKnown(actual)) return;
+      if (actual === undefined || !this.#isDecided(actual)) return;
       const removed = await this.#api.remove(key, actual, signal);
       if (removed.status === "done") this.#gone(key, actual);
       else await this.#refresh(key, signal);
       return;
     }
-    const { body, pod, judgement } = desired;
-    const hash = contentHash(body);
+    const { judgement, verdict } = desired;
+    const body = violationBody(verdict.pod, judgement);
+    const hash = this.#hashOf(desired, body);
     if (actual !== undefined && this.#isRight(key, actual, hash)) return;
     if (this.#refused.has(key, () => hash)) return;
     let written: WriteResult;
@@ -272,7 +280,7 @@ export class ViolationKeeper {
       return;
     }
     this.#store(key, written.body, hash);
-    if (actual === undefined) this.#options.onCreated(pod, judgement);
+    if (actual === undefined) this.#options.onCreated(verdict.pod, judgement);
   }
 
   /** The cache was behind: reads the Violation, and has it looked at once more. */

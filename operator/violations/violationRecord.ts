@@ -1,5 +1,5 @@
 import { fieldsOf, textOf } from "../../json/fields.ts";
-import { metadataOf } from "../../kube/object.ts";
+import { isSameVersion, metadataOf } from "../../kube/object.ts";
 import { contentHash } from "./violationBody.ts";
 
 /** A Violation as it stands in the cluster: enough to tell whether it is still right. */
@@ -16,8 +16,10 @@ export interface ViolationRecord {
   readonly hash: string;
 }
 
-export function projectViolation(object: unknown): ViolationRecord {
+/** `known`: what was kept of it before, such as from the answer to a write, which the watch tells of again. */
+export function projectViolation(object: unknown, known?: ViolationRecord): ViolationRecord {
   const { namespace, name, uid, resourceVersion } = metadataOf(object);
+  if (known !== undefined && isSameVersion(known, { uid, resourceVersion })) return known;
   const violation = fieldsOf(object);
   const subject = fieldsOf(violation["subject"]);
   return {
@@ -31,6 +33,3 @@ export function projectViolation(object: unknown): ViolationRecord {
     hash: contentHash(object),
   };
 }
-
-export const sameViolation = (before: ViolationRecord, after: ViolationRecord): boolean =>
-  before.uid === after.uid && before.resourceVersion === after.resourceVersion;

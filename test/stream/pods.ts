@@ -41,3 +41,17 @@ export const violating = (policy: string, changes: Partial<Finding> = {}): Polic
     },
   ],
 });
+
+/** A judgement, and how often somebody read what was found: each time that something was made of it. */
+export function counted(one: PolicyJudgement): { readonly judgement: PolicyJudgement; readonly reads: () => number } {
+  let reads = 0;
+  const { findings } = one;
+  const judgement = {
+    ...one,
+    get findings() {
+      reads += 1;
+      return findings;
+    },
+  };
+  return { judgement, reads: () => reads };
+}

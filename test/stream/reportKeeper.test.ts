@@ -5,10 +5,12 @@ import type { PodJudgement } from "../../operator/audit/podJudgements.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { SILENT, type Log } from "../../kube/log.ts";
 import type { PodRecord } from "../../operator/cluster/pods.ts";
+import { reportBody } from "../../operator/reports/reportBody.ts";
+import { projectReport } from "../../operator/reports/reportRecord.ts";
 import { ReportKeeper } from "../../operator/reports/reportKeeper.ts";
 import { FakeApiServer, json, until, type FakeObject } from "../unit/kube/fakeApiServer.ts";
 import { recordLogger } from "../unit/webhook/support/recorders.ts";
-import { judgedBy, podRecord, violating } from "./pods.ts";
+import { counted, judgedBy, podRecord, violating } from "./pods.ts";
 
 const REPORTS = "/apis/openreports.io/v1alpha1/reports";
 
@@ -105,6 +107,24 @@ describe("keeping Reports", () => {
     judge(podRecord("a"), []);
     remove("b");
     await becomes();
+  });
+
+  it("works out once what a verdict comes to, and once more what it writes", async () => {
+    server.define(REPORTS);
+    begin();
+    await until("a watch", () => server.watching(REPORTS) > 0);
+    const { judgement, reads } = counted(violating("p"));
+    reportBody({ pod: podRecord("a"), judgement: [judgement], gaps: [] }, 0);
+    const once = reads();
+    judge(podRecord("a"), [judgement]);
+    await becomes("a p");
+    await quiet();
+    for (let round = 0; round < 3; round += 1) sweep();
+    await quiet();
+    assert.equal(reads(), 3 * once);
+    const [stored] = server.items(REPORTS);
+    const record = projectReport(stored);
+    assert.equal(projectReport(stored, record), record, "nor is what the watch tells again");
   });
 
   it("asks for its own alone", async () => {

@@ -4,12 +4,14 @@ import type { Judgement } from "../../operator/audit/judgement.ts";
 import type { PodJudgement } from "../../operator/audit/podJudgements.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import { SILENT, type Log } from "../../kube/log.ts";
+import { isSameVersion } from "../../kube/object.ts";
 import type { PodRecord } from "../../operator/cluster/pods.ts";
 import { ViolationKeeper } from "../../operator/violations/violationKeeper.ts";
-import { projectViolation, sameViolation, type ViolationRecord } from "../../operator/violations/violationRecord.ts";
+import { violationBody } from "../../operator/violations/violationBody.ts";
+import { projectViolation, type ViolationRecord } from "../../operator/violations/violationRecord.ts";
 import { Reflector } from "../../kube/cache/reflector.ts";
 import { FakeApiServer, json, until, type FakeObject } from "../unit/kube/fakeApiServer.ts";
-import { judgedBy, podRecord, violating } from "./pods.ts";
+import { counted, judgedBy, podRecord, violating } from "./pods.ts";
 
 const VIOLATIONS = "/apis/imagesecurity.dev/v1/violations";
 
@@ -46,7 +48,7 @@ describe("keeping Violations", () => {
       client,
       path: VIOLATIONS,
       project: projectViolation,
-      same: sameViolation,
+      same: isSameVersion,
       log: SILENT,
       timing: { backoffBase: 10, backoffLimit: 50 },
     });
@@ -121,6 +123,37 @@ describe("keeping Violations", () => {
     }
     await settled();
     assert.equal(writes(), 3, "what is right is not written again");
+  });
+
+  it("works out once what a verdict comes to", async () => {
+    await begin();
+    const { judgement, reads } = counted(violating("p"));
+    violationBody(podRecord("a"), judgement);
+    const once = reads();
+    judge(podRecord("a"), [judgement]);
+    await settled();
+    assert.equal(reads(), 2 * once, "here and there");
+    for (let round = 0; round < 3; round += 1) sweep();
+    await settled();
+    assert.equal(reads(), 2 * once);
+    judge(podRecord("a"), [judgement]);
+    for (let round = 0; round < 3; round += 1) sweep();
+    await settled();
+    assert.equal(reads(), 3 * once, "another verdict");
+    assert.equal(writes(), 1);
+  });
+
+  it("takes what the watch tells of a Violation that it has written for what it knows", async () => {
+    await begin();
+    judge(podRecord("a"), judgedBy("p"));
+    await settled();
+    const [record] = [...watch.store.values()];
+    const [stored] = server.items(VIOLATIONS);
+    assert.equal(projectViolation(stored, record), record);
+    const newer = { ...stored, metadata: { ...stored?.metadata, resourceVersion: "999" } };
+    assert.deepEqual(projectViolation(newer, record), { ...record, resourceVersion: "999" });
+    const another = { ...stored, metadata: { ...stored?.metadata, uid: "another" } };
+    assert.deepEqual(projectViolation(another, record), { ...record, uid: "another" });
   });
 
   it("changes what changed, and only that", async () => {
