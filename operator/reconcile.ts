@@ -13,6 +13,7 @@ import type { KubeClient } from "../kube/kubeClient.ts";
 import { messageOf } from "../kube/kubeError.ts";
 import type { Leadership } from "../kube/leaderElection/leadership.ts";
 import type { Log } from "../kube/log.ts";
+import { byName } from "./policies/byName.ts";
 import { annotationKeys, type PolicySet } from "./policies/policySet.ts";
 import type { PodRecord } from "./cluster/pods.ts";
 import type { PolicyRecord } from "./policies/policies.ts";
@@ -89,8 +90,6 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const coverage = createCoverage(options.leftOut);
   const events = createEventRecorder<EventReason>({
     client,
-    // They tell of what this operator wrote while it led: nobody else will, and nobody is contradicted.
-    leadership: { mayWrite: () => true },
     component: "image-security",
     instance: options.instance,
     now,
@@ -141,7 +140,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     client,
     policies: caches.policies.store,
     exceptions: caches.exceptions.store,
-    compiled: (name) => options.policies()?.policies.find((policy) => policy.name === name),
+    compiled: byName(options.policies, ({ policies }) => policies),
     counts: (policy) => ({
       ...tally.totals(policy.name),
       notStored: keeper.notStored(policy.name),
@@ -150,7 +149,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     ...(options.fingerprints && { fingerprints: options.fingerprints }),
     ...(options.guard && { guard: options.guard }),
     ...(options.layer && { layer: options.layer }),
-    exception: (name) => options.policies()?.exceptions.find((exception) => exception.name === name),
+    exception: byName(options.policies, ({ exceptions }) => exceptions),
     silencedBy: (exception) => auditor.silencedBy(exception),
     onExpiring: ({ name, uid }, message) =>
       events.record({

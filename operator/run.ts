@@ -26,6 +26,7 @@ import type { AdmissionMetrics } from "../webhook/metrics.ts";
 import { bridgeStreamLogger, createWinston } from "./metrics/logging.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics/metricsServer.ts";
+import { byName } from "./policies/byName.ts";
 import { createExceptionCompiler } from "./policies/exceptionCompiler.ts";
 import { createPolicyCompiler } from "./policies/policyCompiler.ts";
 import { waitsFor, type Gate } from "./readiness.ts";
@@ -162,9 +163,10 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   });
   stack.defer(() => evidence.close());
   const exposure = createExposure({ forget: settings.auditInterval + EXPOSURE_MS, now });
+  const auditedPolicy = byName(graph.policies, ({ audited }) => audited);
   const scanAges = createScanAges({
     forget: settings.auditInterval + EXPOSURE_MS,
-    isPolicy: (name) => graph.policies()?.audited.some((policy) => policy.name === name) === true,
+    isPolicy: (name) => auditedPolicy(name) !== undefined,
     now,
   });
   const review = createReview(
@@ -178,7 +180,6 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
   const refusals = createRefusalEvents({
     events: createEventRecorder({
       client,
-      leadership: { mayWrite: () => true },
       component: "image-security",
       instance: hostname(),
       now,

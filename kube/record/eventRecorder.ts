@@ -3,7 +3,7 @@ import { expectStatus, MERGE_PATCH } from "../expectStatus.ts";
 import type { KubeClient } from "../kubeClient.ts";
 import { KubeError } from "../kubeError.ts";
 import { fieldsOf } from "../../json/fields.ts";
-import { NotLeadingError, WRITE_TIMEOUT, type Leadership } from "../leaderElection/leadership.ts";
+import { WRITE_TIMEOUT } from "../leaderElection/leadership.ts";
 import type { Log } from "../log.ts";
 import { timestamp } from "../timestamp.ts";
 import { WorkQueue } from "../workQueue/workQueue.ts";
@@ -29,15 +29,13 @@ export interface EventNote<Reason extends string = string> {
 export interface EventRecorder<Reason extends string = string> {
   /** Told and forgotten: an Event that cannot be written is dropped after a while, and never holds anything up. */
   readonly record: (note: EventNote<Reason>, times?: number) => void;
-  readonly reset: () => void;
   readonly settled: () => Promise<void>;
-  /** Writes what waits, for a few seconds at most and only while this process may, and ends. */
+  /** Writes what waits, for a few seconds at most, and ends. */
   readonly close: () => Promise<void>;
 }
 
 export interface EventRecorderOptions {
   readonly client: KubeClient;
-  readonly leadership: Leadership;
   /** What the Events come from, as kubectl shows it. */
   readonly component: string;
   /** The name of this process among others, such as its Pod's. */
@@ -61,11 +59,12 @@ const FLUSH_MS = 3_000;
 
 /**
  * Events (core/v1), aggregated: the same object, reason and message is one Event whose `count` grows, as kubectl shows it (`x3 over 5m`).
+ * Whoever has lost the lead may write them as well: they tell of what this process did while it had it, and nobody else will.
  */
 export function createEventRecorder<Reason extends string = string>(
   options: EventRecorderOptions,
 ): EventRecorder<Reason> {
-  const { client, leadership, now, log, backlog = BACKLOG } = options;
+  const { client, now, log, backlog = BACKLOG } = options;
   const notes = new Map<string, { readonly note: EventNote; count: number; attempts: number }>();
   let overflowed = false;
   let closing = false;
@@ -73,7 +72,6 @@ export function createEventRecorder<Reason extends string = string>(
   const write = async (key: string, signal: AbortSignal): Promise<void> => {
     const entry = notes.get(key);
     if (entry === undefined) return;
-    if (!leadership.mayWrite()) throw new NotLeadingError();
     const { note, count } = entry;
     const namespace = note.involved.namespace === "" ? "default" : note.involved.namespace;
     const collection = `/api/v1/namespaces/${namespace}/events`;
@@ -132,15 +130,10 @@ export function createEventRecorder<Reason extends string = string>(
       } else notes.set(key, { note, count: times, attempts: 0 });
       queue.add(key);
     },
-    reset: () => {
-      queue.clear();
-      notes.clear();
-      overflowed = false;
-    },
     settled: () => queue.settled(),
     close: async () => {
       closing = true;
-      await queue.close(leadership.mayWrite() ? { patience: FLUSH_MS, waiting: "done" } : {});
+      await queue.close({ patience: FLUSH_MS, waiting: "done" });
       if (notes.size > 0) log.warn("Events were not written before the end", { count: notes.size });
       notes.clear();
     },

@@ -65,7 +65,7 @@ export class Auditor {
   readonly #timers = new Set<NodeJS.Timeout>();
   #snapshot: AuditSnapshot | undefined;
   /** The exceptions that were in force when the newest snapshot came. */
-  #excepting: readonly CompiledException[] = [];
+  #excepting: ReadonlySet<CompiledException> = new Set();
   #draining: Promise<void> | undefined;
   #handDone: (() => void) | undefined;
   /** There may be work that came while the last of it was done. */
@@ -93,7 +93,7 @@ export class Auditor {
 
   /** Pods with findings that an exception silences; undefined while not all that it may be about has been looked at. */
   silencedBy(exception: CompiledException): number | undefined {
-    const known = this.#audits.report !== undefined && this.#excepting.includes(exception);
+    const known = this.#audits.report !== undefined && this.#excepting.has(exception);
     return known && !this.#planning && this.pending() === 0
       ? this.#options.tally.silencedBy(exception.name)
       : undefined;
@@ -123,7 +123,8 @@ export class Auditor {
     const before = this.#snapshot;
     this.#snapshot = snapshot;
     const exceptionsBefore = this.#excepting;
-    this.#excepting = snapshot.set.exceptions.filter((one) => isInForce(one, this.#options.now()));
+    const now = this.#options.now();
+    this.#excepting = new Set(snapshot.set.exceptions.filter((one) => isInForce(one, now)));
     const epoch = this.#epoch;
     this.#planning = true;
     if (before === undefined || before.tick !== snapshot.tick) {
@@ -177,7 +178,7 @@ export class Auditor {
     this.#options.tally.reset();
     this.#options.coverage.reset();
     this.#snapshot = undefined;
-    this.#excepting = [];
+    this.#excepting = new Set();
     // The next term may begin before the last slice of this one has noticed.
     this.#handDone?.();
     await this.#draining;
@@ -354,9 +355,8 @@ export class Auditor {
 }
 
 function changedExceptions(
-  before: readonly CompiledException[],
-  after: readonly CompiledException[],
+  before: ReadonlySet<CompiledException>,
+  after: ReadonlySet<CompiledException>,
 ): readonly CompiledException[] {
-  const [old, current] = [new Set(before), new Set(after)];
-  return [...before.filter((one) => !current.has(one)), ...after.filter((one) => !old.has(one))];
+  return [...[...before].filter((one) => !after.has(one)), ...[...after].filter((one) => !before.has(one))];
 }

@@ -12,7 +12,6 @@ describe("Events", () => {
   let server: FakeApiServer;
   let client: KubeClient;
   let recorder: EventRecorder;
-  let leading: boolean;
   let warnings: number;
   let made: Map<string, FakeObject>;
 
@@ -21,7 +20,6 @@ describe("Events", () => {
     server.define(EVENTS);
     await server.start();
     client = server.client();
-    leading = true;
     warnings = 0;
     made = new Map();
   });
@@ -35,7 +33,6 @@ describe("Events", () => {
     recorder = createEventRecorder({
       component: "image-security",
       client,
-      leadership: { mayWrite: () => leading },
       instance: "test",
       now: Date.now,
       log: { ...SILENT, warn: () => (warnings += 1) },
@@ -176,24 +173,5 @@ describe("Events", () => {
     await recorder.close();
     assert.ok(performance.now() - since < 5_000);
     assert.equal(warnings, 1);
-  });
-
-  it("hold nothing up at the end of who does not lead any more", async () => {
-    begin();
-    leading = false;
-    recorder.record(note("a"));
-    const since = performance.now();
-    await recorder.close();
-    assert.ok(performance.now() - since < 1_000);
-    assert.equal(posted().length, 0);
-  });
-
-  it("are not written by who does not lead", async () => {
-    begin();
-    leading = false;
-    recorder.record(note("a"));
-    await wait(50);
-    assert.equal(posted().length, 0);
-    recorder.reset();
   });
 });
