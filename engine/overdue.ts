@@ -8,15 +8,15 @@ import type { ReviewRequest } from "./review.ts";
 const MOST_LOOKED_AT = 64;
 
 /**
- * What is decided of an object that was not judged by its deadline. What took the time was a crowd of others or a defect, both faults of ours:
+ * What is decided of an object that admission has not judged by its deadline. What took the time was a crowd of others or a defect, both faults of ours:
  * a finding under the enforcement action of every policy that is about one of its images, which `onUnavailable` does not soften.
  */
-export function overdueDecision({ policies, subject, mode }: ReviewRequest): Decision {
+export function overdueDecision({ policies, subject }: Pick<ReviewRequest, "policies" | "subject">): Decision {
   const { images } = subject;
   const looked = images.slice(0, MOST_LOOKED_AT);
   const findings: Finding[] = [];
   for (const policy of policies) {
-    if ((mode === "audit" && !policy.audited) || !policy.matchesSubject(subject)) continue;
+    if (!policy.matchesSubject(subject)) continue;
     const image =
       looked.find((one) => policiesFor([policy], one).length > 0) ??
       (images.length > looked.length ? images[looked.length] : undefined);

@@ -22,6 +22,7 @@ import { createWebhookWatch } from "./cluster/webhookWatch.ts";
 import { createReachProbe } from "./status/reachProbe.ts";
 import type { Log } from "../kube/log.ts";
 import type { OperatorMetrics } from "./metrics/metrics.ts";
+import { mayPin } from "../policy/tagState.ts";
 import type { PolicySet } from "./policies/policySet.ts";
 import type { Tracing } from "./tracing/tracing.ts";
 import { NamespaceReads } from "./cluster/namespaceReads.ts";
@@ -209,8 +210,7 @@ export const leaveTime = ({
   webhookAddress.type === "url" && webhookAddress.url === undefined ? 0 : shutdownDelay;
 
 /** Whether a Ready policy pins; undefined while that is not known. */
-const pins = (set: PolicySet | undefined): boolean | undefined =>
-  set?.policies.some(({ faults, digest }) => faults.length === 0 && digest !== undefined && digest.pin !== "Never");
+const pins = (set: PolicySet | undefined): boolean | undefined => set?.policies.some(mayPin);
 
 /** The certificates, which somebody else renews in files, or the operator in a Secret. */
 function certificatesOf(

@@ -31,11 +31,10 @@ export function tagState(
 }
 
 /** Policies in dryrun change nothing, so they pin nothing; nor do those that are not Ready. */
-export function pins({ digest, actionIn, faults }: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
-  return (
-    faults.length === 0 &&
-    digest !== undefined &&
-    digest.pin !== "Never" &&
-    actionIn(namespace, namespaceLabels) !== "dryrun"
-  );
+export function pins(policy: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
+  return mayPin(policy) && policy.actionIn(namespace, namespaceLabels) !== "dryrun";
 }
+
+/** Whether a policy pins somewhere, as far as its action there lets it. */
+export const mayPin = ({ digest, faults }: Pick<CompiledPolicy, "digest" | "faults">): boolean =>
+  faults.length === 0 && digest !== undefined && digest.pin !== "Never";

@@ -232,10 +232,9 @@ export class WebhookInstallation {
 
   #entries({ bundle }: Material, { validating, mutating }: LiveConfigurations): Entries {
     const live = [...(validating?.webhooks ?? []), ...(mutating?.webhooks ?? [])].filter(isOwnEntry);
-    const others = this.#others.beside(
-      bundle,
-      live.flatMap(({ clientConfig }) => certificatesIn(clientConfig.caBundle)),
-    );
+    // Nearly always one for all.
+    const bundles = new Set(live.map(({ clientConfig }) => clientConfig.caBundle));
+    const others = this.#others.beside(bundle, [...bundles].flatMap(certificatesIn));
     const options = { ...this.#options, caBundle: [...bundle, ...others].join("") };
     return { guard: guardEntries(options), probe: probeEntry(options), pinning: pinningEntries(options) };
   }

@@ -3,9 +3,9 @@ import { Reflector } from "../../kube/cache/reflector.ts";
 import type { KubeClient } from "../../kube/kubeClient.ts";
 import type { Log } from "../../kube/log.ts";
 import { labelsOf, metadataOf } from "../../kube/object.ts";
+import { MANAGED_BY_LABEL, MANAGER } from "../cluster/managedBy.ts";
 import type { PingSource } from "../graph.ts";
 import { API_VERSION, BINDING_KIND, POLICY_KIND } from "./generate.ts";
-import { MANAGED_BY } from "./wanted.ts";
 
 export type LiveKind = typeof POLICY_KIND | typeof BINDING_KIND;
 
@@ -83,9 +83,9 @@ export function createLiveObjects(options: {
 export function liveObject(object: unknown): LiveObject {
   const { resourceVersion } = metadataOf(object);
   const metadata = fieldsOf(fieldsOf(object)["metadata"]);
-  const [[label, value] = ["", ""]] = Object.entries(MANAGED_BY);
   // Who takes the label away does not free the object.
-  const ours = labelsOf(metadata["labels"])[label] === value || listOf(metadata["ownerReferences"]).some(isPolicy);
+  const ours =
+    labelsOf(metadata["labels"])[MANAGED_BY_LABEL] === MANAGER || listOf(metadata["ownerReferences"]).some(isPolicy);
   return ours ? { resourceVersion, ours, metadata, spec: fieldsOf(object)["spec"] } : { ...OTHERS, resourceVersion };
 }
 

@@ -2,6 +2,7 @@ import { compileAdmissionRules, type AdmissionRulesContext } from "../../policy/
 import { pinning } from "../../policy/admissionPolicies/pins.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { isInForce, type CompiledException } from "../../policy/exceptions/compiledException.ts";
+import { MANAGED_BY } from "../cluster/managedBy.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { pairOf, type AdmissionPolicyPair } from "./generate.ts";
 
@@ -13,9 +14,6 @@ export type Wanted =
       readonly reason: "RefusesNothing" | "PolicyNotReady" | "TooLarge";
       readonly message: string;
     };
-
-/** By it objects are known as ours, and found: `kubectl get validatingadmissionpolicies -l app.kubernetes.io/managed-by=image-security`. */
-export const MANAGED_BY = { "app.kubernetes.io/managed-by": "image-security" } as const;
 
 /** What every name of ours begins with; policies have no dots in theirs. */
 export const NAME_PREFIX = "image-security.";

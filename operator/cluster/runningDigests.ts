@@ -33,7 +33,7 @@ export const podRuns = ({ content }: PodRecord, digests: ReadonlySet<string>): b
     return (written !== undefined && digests.has(written)) || (reported !== undefined && digests.has(reported));
   });
 
-/** Which images the Running pods of each namespace run, for `scan.runningImages: Warn`. Kept only while a policy asks. */
+/** Which images the Running pods of each namespace run, for `scan.runningImages: Warn`. Kept from the first question on. */
 export interface RunningDigests {
   /**
    * Whether the namespace runs one of these manifests (an image and its platform children) of a repository.

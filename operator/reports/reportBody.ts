@@ -2,15 +2,14 @@ import { fieldsOf, listOf } from "../../json/fields.ts";
 import type { Finding } from "../../policy/finding/finding.ts";
 import type { PolicyJudgement } from "../audit/judgement.ts";
 import type { PodJudgement } from "../audit/podJudgements.ts";
+import { MANAGED_BY, MANAGED_BY_LABEL, MANAGER } from "../cluster/managedBy.ts";
 import type { PodRecord } from "../cluster/pods.ts";
 import { bounded, cut } from "../../kube/bounds.ts";
 import { ownHash } from "../violations/ownHash.ts";
 
 /** `openreports.io/v1alpha1` (openreports/reports-api), as policy-reporter reads it: a Report for each Pod, which is its scope. */
 export const REPORTS = { api: "/apis/openreports.io/v1alpha1", resource: "reports" } as const;
-export const SOURCE = "image-security";
-/** By which policy-reporter and people tell whose it is. */
-export const MANAGED_BY = "app.kubernetes.io/managed-by";
+const SOURCE = MANAGER;
 
 type Result = "fail" | "warn" | "error" | "skip";
 
@@ -71,7 +70,7 @@ export function reportBody({ pod, judgement }: PodJudgement, now: number): Repor
     metadata: {
       namespace,
       name: reportName(pod),
-      labels: { [MANAGED_BY]: SOURCE },
+      labels: MANAGED_BY,
       ownerReferences: [{ apiVersion: "v1", kind: "Pod", name, uid }],
     },
     source: SOURCE,
@@ -96,7 +95,7 @@ export function reportHash(report: unknown): string {
     configuration,
     summary,
     untimed,
-    managedBy: fieldsOf(labels)[MANAGED_BY],
+    managedBy: fieldsOf(labels)[MANAGED_BY_LABEL],
     ownerReferences,
   };
   return ownHash(own);

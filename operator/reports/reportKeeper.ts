@@ -13,10 +13,11 @@ import type { Leadership } from "../../kube/leaderElection/leadership.ts";
 import type { Log } from "../../kube/log.ts";
 import { isSameVersion } from "../../kube/object.ts";
 import { WorkQueue } from "../../kube/workQueue/workQueue.ts";
+import { MANAGED_BY_LABEL, MANAGER } from "../cluster/managedBy.ts";
 import { RefusedWrites } from "../violations/refusedWrites.ts";
 import { createVerdictHashes } from "../violations/verdictHashes.ts";
 import { createViolationApi, type ViolationApi } from "../violations/violationApi.ts";
-import { MANAGED_BY, reportBody, reportHash, reportName, REPORTS, SOURCE } from "./reportBody.ts";
+import { reportBody, reportHash, reportName, REPORTS } from "./reportBody.ts";
 import { projectReport, type ReportRecord } from "./reportRecord.ts";
 
 export interface ReportKeeperOptions {
@@ -66,7 +67,7 @@ export class ReportKeeper {
       resource: DEFINITION,
       client,
       path: `${REPORTS.api}/${REPORTS.resource}`,
-      labelSelector: `${MANAGED_BY}=${SOURCE}`,
+      labelSelector: `${MANAGED_BY_LABEL}=${MANAGER}`,
       project: projectReport,
       same: isSameVersion,
       absent: (signal) => isDefinitionAbsent(client, DEFINITION, signal),

@@ -1,5 +1,6 @@
 import type { Condition } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
+import { mayPin } from "../../policy/tagState.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 import type { ConditionNow } from "./condition.ts";
 
@@ -10,14 +11,13 @@ const TYPE = "Enforced";
  * While it was not looked at, what was said before stays.
  */
 export function enforcedCondition(
-  { faults, digest }: Pick<CompiledPolicy, "faults" | "digest">,
+  policy: Pick<CompiledPolicy, "faults" | "digest">,
   guard: GuardState,
   before: readonly Condition[],
 ): readonly ConditionNow[] {
   if (guard.status === "unknown") return before.filter(({ type }) => type === TYPE);
   if (guard.status === "gap") return [{ type: TYPE, status: "False", reason: guard.reason, message: guard.message }];
-  const pins = faults.length === 0 && digest !== undefined && digest.pin !== "Never";
-  return pins && guard.pinning !== undefined
+  return mayPin(policy) && guard.pinning !== undefined
     ? [{ type: TYPE, status: "False", reason: "NotPinning", message: guard.pinning }]
     : [{ type: TYPE, status: "True", reason: "Asked", message: guard.message }];
 }

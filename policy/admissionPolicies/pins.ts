@@ -2,11 +2,12 @@ import type { CompiledPolicy } from "../compiledPolicy.ts";
 import { parsePattern, type ImagePattern } from "../image/pattern.ts";
 import { allOf, anyOf, not, type Variable } from "./cel.ts";
 import { listVariables, type Said } from "./lists.ts";
+import { mayPin } from "../tagState.ts";
 import { actionOf, labelsOf, placesOf } from "./subject.ts";
 
 /** Policies whose pins excuse tags under all others (`tagState.ts`). */
 export function pinning(policies: readonly CompiledPolicy[]): readonly CompiledPolicy[] {
-  return policies.filter(({ faults, digest }) => faults.length === 0 && digest !== undefined && digest.pin !== "Never");
+  return policies.filter(mayPin);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { codeOf } from "../fileError.ts";
 import { splitPem } from "../certificates/material.ts";
 import type { Log } from "../../kube/log.ts";
 
@@ -129,6 +130,3 @@ export class ClientAuthorities {
     });
   }
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);

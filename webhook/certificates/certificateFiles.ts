@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "../../kube/log.ts";
 import { messageOf } from "../../kube/kubeError.ts";
+import { codeOf } from "../fileError.ts";
 import { expiryOf, isCertificate, sameCertificate, splitPem, type Material } from "./material.ts";
 
 export interface CertificateFilesOptions {
@@ -164,6 +165,3 @@ function fits(leaf: X509Certificate, key: string): boolean {
 }
 
 const holds = (bundle: readonly string[], pem: string): boolean => bundle.some((one) => sameCertificate(one, pem));
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);

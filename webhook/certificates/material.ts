@@ -22,9 +22,11 @@ export const isCertificate = (pem: string): boolean => sound(() => new X509Certi
 /** A certificate's end, in milliseconds since the epoch. */
 export const expiryOf = (pem: string): number => new X509Certificate(pem).validToDate.getTime();
 
+/** The same for two PEM texts of one certificate, however they are wrapped. */
+export const fingerprintOf = (pem: string): string => new X509Certificate(pem).fingerprint256;
+
 /** Whether two PEM texts are the same certificate, however they are wrapped. */
-export const sameCertificate = (one: string, other: string): boolean =>
-  new X509Certificate(one).fingerprint256 === new X509Certificate(other).fingerprint256;
+export const sameCertificate = (one: string, other: string): boolean => fingerprintOf(one) === fingerprintOf(other);
 
 /** Whether the pair is a certificate authority with its own key. */
 export const isAuthority = ({ cert, key }: IssuedPair): boolean =>

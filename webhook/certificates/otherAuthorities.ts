@@ -1,11 +1,6 @@
-import { X509Certificate } from "node:crypto";
-import { expiryOf } from "./material.ts";
+import { FILES_OVERLAP } from "./certificateFiles.ts";
+import { expiryOf, fingerprintOf } from "./material.ts";
 
-/**
- * Milliseconds that an authority stays in the configurations which this replica does not know: as long as an authority that left the files of
- * `--certificate-files` (certificateFiles.ts).
- */
-const KEPT = 3_600_000;
 /** Somebody who may write configurations must not make them grow. */
 const MOST = 8;
 
@@ -37,7 +32,8 @@ export class OtherAuthorities {
       if (this.#had.has(fingerprint) || expiryOf(pem) <= now) return false;
       const since = this.#since.get(fingerprint) ?? now;
       this.#since.set(fingerprint, since);
-      return now - since < KEPT;
+      // As long as one that has left the files.
+      return now - since < FILES_OVERLAP;
     });
     return others
       .toSorted(([one], [other]) => (one < other ? -1 : 1))
@@ -45,5 +41,3 @@ export class OtherAuthorities {
       .map(([, pem]) => pem);
   }
 }
-
-const fingerprintOf = (pem: string): string => new X509Certificate(pem).fingerprint256;

@@ -1,6 +1,5 @@
 import type { V1ValidatingWebhook } from "@kubernetes/client-node";
-import { X509Certificate } from "node:crypto";
-import { isCertificate, splitPem } from "../certificates/material.ts";
+import { fingerprintOf, isCertificate, splitPem } from "../certificates/material.ts";
 
 /** An entry of a webhook configuration, as far as it says whom the API server trusts. */
 type Trusting = Pick<V1ValidatingWebhook, "name" | "clientConfig">;
@@ -13,7 +12,7 @@ export const certificatesIn = (caBundle: string | undefined): readonly string[] 
 export const isSameBundle = (one: string | undefined, other: string | undefined): boolean => {
   if (one === other) return true;
   const [held = [], wanted = []] = [one, other].map((bundle) =>
-    [...new Set(certificatesIn(bundle).map((pem) => new X509Certificate(pem).fingerprint256))].toSorted(),
+    [...new Set(certificatesIn(bundle).map(fingerprintOf))].toSorted(),
   );
   return held.length > 0 && held.join() === wanted.join();
 };

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { MANAGED_BY } from "../../../operator/cluster/managedBy.ts";
 import { createKeeper, type Keeper } from "../../../operator/admissionPolicies/keeper.ts";
 import { pairOf, POLICY_KIND, type AdmissionPolicyPair } from "../../../operator/admissionPolicies/generate.ts";
 import { enforcedByApiServer } from "../../../operator/admissionPolicies/layer.ts";
 import { liveObject, type LiveObject, type LiveObjects } from "../../../operator/admissionPolicies/live.ts";
-import { createWanted, MANAGED_BY, type Wanted } from "../../../operator/admissionPolicies/wanted.ts";
+import { createWanted, type Wanted } from "../../../operator/admissionPolicies/wanted.ts";
 import type { KubeResponse } from "../../../kube/kubeClient.ts";
 import type { PolicySpec } from "../../../crds/types.ts";
 import { compilePolicy } from "../../../policy/compile/policy.ts";
