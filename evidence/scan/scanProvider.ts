@@ -16,7 +16,7 @@ import type { ContentReason, Manifest } from "../registry/repository.ts";
 import { imageAnnotationReport, podAnnotationReport } from "./sources/annotationSource.ts";
 import { attestedReport } from "./sources/attestationSource.ts";
 import { declaredBases } from "./sources/declaredBases.ts";
-import type { ImageParts } from "./sources/imagePart.ts";
+import { unreadIn, type ImageParts } from "./sources/imagePart.ts";
 import { isIndex, loadImageParts, MOST_PLATFORMS, textOfParts } from "./sources/imageParts.ts";
 import { createKeptScans } from "./keptScans.ts";
 import type { ReadScans } from "./formats/readScans.ts";
@@ -78,7 +78,8 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       signal,
       async (flight) => {
         const outcome = await loadImageParts(manifest, { repository, signal: flight.signal });
-        if (outcome.status === "verified") parts.set(manifest.digest, outcome.value);
+        if (outcome.status === "verified" && unreadIn(outcome.value) === undefined)
+          parts.set(manifest.digest, outcome.value);
         return outcome;
       },
       () => late("the image's config was not read in time"),
@@ -177,7 +178,9 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     chain(manifest(), (outcome) => {
       const configs = (): Maybe<readonly string[]> =>
         chain(apart(), (image) =>
-          image.status === "verified" ? image.value.parts.map(({ config }) => config.digest) : [],
+          image.status === "verified"
+            ? image.value.parts.flatMap((part) => ("unread" in part ? [] : [part.config.digest]))
+            : [],
         );
       const digests = [digest, ...childrenOf(outcome).map((child) => child.digest)];
       return tools.runs(request.subject.namespace, reference.name, digests, configs);

@@ -102,7 +102,13 @@ export interface ScanCoverage {
 export type ScanOutcome = Outcome<
   readonly ScanCoverage[],
   Extract<Reason, "ScanInvalid" | "ScanMismatch" | "ImageMalformed" | "DigestMismatch">
->;
+> & {
+  /**
+   * Of an image of which only a part could not be told (`unavailable`): what the source says of the other parts. A
+   * report that refuses one of them refuses the image, and where one has none the image has none, whatever the rest.
+   */
+  readonly rest?: Extract<Outcome<readonly ScanCoverage[]>, { status: "verified" | "absent" }>;
+};
 
 /**
  * What an image, or one platform child of it, says of the image it was built on (`org.opencontainers.image.base.*`).
@@ -114,6 +120,12 @@ export interface BaseClaim {
   /** The platform child that says so; absent: the image itself. */
   readonly platform?: string;
 }
+
+/** What is known of the images that an image was built on; a claim for each, and for each part that names none. */
+export type BasesOutcome = Outcome<readonly BaseClaim[]> & {
+  /** Of what could only in part not be told (`unavailable`): the other claims. What they refuse is refused. */
+  readonly rest?: readonly BaseClaim[];
+};
 
 /** A platform child of an index, and all that was attested about it, by `attestationKey(predicateType, authority)`. */
 export interface AttestedPlatform extends PlatformChild {
@@ -158,5 +170,5 @@ export interface ImageFacts {
   /** A Running pod of the subject's namespace runs the judged digest already; asked by `scan.runningImages: Warn`. */
   readonly runsAlready?: boolean;
   /** What the image declares of its base, for each platform; `absent` where no part of it says anything. */
-  readonly bases?: Outcome<readonly BaseClaim[]>;
+  readonly bases?: BasesOutcome;
 }

@@ -18,6 +18,15 @@ export function isOurs(outcome: { readonly status: string } & Partial<Unavailabl
   );
 }
 
+/** The one of several that stands for all that could not be had: what `onUnavailable` does not settle comes first. */
+export function unavailableAmong<O extends { readonly status: string }>(
+  outcomes: readonly O[],
+): Extract<O, { readonly status: "unavailable" }> | undefined {
+  type Open = Extract<O, { readonly status: "unavailable" }>;
+  const open = outcomes.filter((outcome): outcome is Open => outcome.status === "unavailable");
+  return open.find(isOurs) ?? open[0];
+}
+
 /** What settles evidence that could not be had. */
 export function settledBy(outcome: Unavailable): NonNullable<RuleFinding["unavailable"]> {
   return isOurs(outcome) ? "configuration" : "evidence";

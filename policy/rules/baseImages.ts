@@ -2,11 +2,10 @@ import { attestationKey } from "../facts/attestationKey.ts";
 import { lackingAmong } from "../facts/buried.ts";
 import type { AuthoritySet } from "../authority.ts";
 import { compileBaseImages, type BaseImagesRule } from "../compile/rules/baseImages.ts";
-import type { AttestationOutcome, BaseClaim, ImageFacts } from "../facts/facts.ts";
+import type { AttestationOutcome, BaseClaim, BasesOutcome, ImageFacts } from "../facts/facts.ts";
 import type { Reason, RuleFinding } from "../finding/finding.ts";
-import { isOurs, settledBy, withAdvice } from "../facts/unavailable.ts";
+import { settledBy, unavailableAmong, withAdvice } from "../facts/unavailable.ts";
 import { shown } from "../finding/message.ts";
-import type { Outcome } from "../facts/outcome.ts";
 import { parseReference } from "../image/reference.ts";
 import { contentReason } from "./digest.ts";
 import { PROVENANCE_PREDICATES, imagesInProvenance } from "./provenance.ts";
@@ -35,15 +34,15 @@ export function judgeBaseImages(rule: BaseImagesRule, facts: ImageFacts): RuleFi
   if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
   const outcome = authorities === undefined ? facts.bases : attestedBases(authorities, facts);
   const faults = authorities === undefined ? [] : faultsOf("baseImages", authorities);
-  if (outcome?.status === "verified") return [...outcome.value.flatMap((claim) => judgeClaim(rule, claim)), ...faults];
-  if (faults.length > 0) return faults;
+  const judged = claimsIn(outcome).flatMap((claim) => judgeClaim(rule, claim));
+  if (outcome?.status === "verified" || faults.length > 0) return [...judged, ...faults];
   if (outcome === undefined) {
     // A defect of ours, which `onUnavailable` must not settle.
     return [finding("EvidenceUnavailable", "the base image was not asked for", { unavailable: "configuration" })];
   }
   switch (outcome.status) {
     case "unavailable":
-      return [finding("EvidenceUnavailable", withAdvice(outcome), { unavailable: settledBy(outcome) })];
+      return [...judged, finding("EvidenceUnavailable", withAdvice(outcome), { unavailable: settledBy(outcome) })];
     case "invalid":
       // Somebody buried the provenance, or the image itself could not be looked at: a claim that cannot be read is
       // judged above.
@@ -76,10 +75,7 @@ function finding(reason: Reason, detail: string, extra: Partial<RuleFinding> = {
  * What the authorities' verified provenance says the image was built from: that of an index covers it, else every
  * platform needs its own.
  */
-function attestedBases(
-  authorities: AuthoritySet,
-  { allAttested, platforms }: ImageFacts,
-): Outcome<readonly BaseClaim[]> {
+function attestedBases(authorities: AuthoritySet, { allAttested, platforms }: ImageFacts): BasesOutcome {
   const whole = basesIn(authorities, allAttested);
   if (whole.status !== "absent" || platforms === undefined || platforms.status === "absent") return whole;
   if (platforms.status !== "verified") return platforms;
@@ -90,20 +86,20 @@ function attestedBases(
   // What is wrong before what could not be told: nothing that happens to one platform softens another's.
   for (const { platform, outcome } of found)
     if (outcome.status === "invalid") return { ...outcome, message: `${platform}: ${outcome.message}` };
-  const unavailable = found.flatMap(({ outcome }) => (outcome.status === "unavailable" ? [outcome] : []));
-  const [first] = unavailable;
-  if (first !== undefined) return unavailable.find(isOurs) ?? first;
   if (found.every(({ outcome }) => outcome.status === "absent")) return whole;
   const claims = found.flatMap(({ platform, outcome }): readonly BaseClaim[] =>
-    outcome.status === "verified" ? outcome.value.map((claim) => ({ ...claim, platform })) : [{ platform }],
+    outcome.status === "absent" ? [{ platform }] : claimsIn(outcome).map((claim) => ({ ...claim, platform })),
   );
-  return { status: "verified", value: claims };
+  const unavailable = unavailableAmong(found.map(({ outcome }) => outcome));
+  return unavailable === undefined ? { status: "verified", value: claims } : { ...unavailable, rest: claims };
 }
 
-function basesOfPlatform(
-  authorities: AuthoritySet,
-  attested: ReadonlyMap<string, AttestationOutcome>,
-): Outcome<readonly BaseClaim[]> {
+/** What is known whatever could not be told. */
+function claimsIn(outcome: BasesOutcome | undefined): readonly BaseClaim[] {
+  return outcome?.status === "verified" ? outcome.value : (outcome?.rest ?? []);
+}
+
+function basesOfPlatform(authorities: AuthoritySet, attested: ReadonlyMap<string, AttestationOutcome>): BasesOutcome {
   // A defect of ours, which `onUnavailable` must not settle.
   return keysOf(authorities.trusted).every((key) => attested.has(key))
     ? basesIn(authorities, attested)
@@ -118,21 +114,19 @@ function keysOf(trusted: AuthoritySet["trusted"]): readonly string[] {
 function basesIn(
   { trusted }: AuthoritySet,
   attested: ReadonlyMap<string, AttestationOutcome> | undefined,
-): Outcome<readonly BaseClaim[]> {
+): BasesOutcome {
   const outcomes = keysOf(trusted).flatMap((key) => attested?.get(key) ?? []);
   const lacking = lackingAmong(outcomes);
   if (lacking !== undefined) return { status: "invalid", reason: "BaseImageUnknown", message: lacking };
-  // What could not be had may name a base that the others do not.
-  const unavailable = outcomes.filter((outcome) => outcome.status === "unavailable");
-  const [first] = unavailable;
-  if (first !== undefined) return unavailable.find(isOurs) ?? first;
   const proved = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
-  if (proved.length > 0) {
-    const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
-    return images.length > 0
-      ? { status: "verified", value: images.map((name) => ({ name })) }
-      : { status: "absent", message: "its attested provenance names no image among the materials" };
-  }
+  const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
+  const claims = images.map((name): BaseClaim => ({ name }));
+  // What could not be had may name a base that the others do not, and takes none of theirs away.
+  const unavailable = unavailableAmong(outcomes);
+  if (unavailable !== undefined) return { ...unavailable, rest: claims };
+  if (claims.length > 0) return { status: "verified", value: claims };
+  if (proved.length > 0)
+    return { status: "absent", message: "its attested provenance names no image among the materials" };
   const said = [...new Set(outcomes.flatMap((outcome) => ("message" in outcome ? [outcome.message] : [])))].sort();
   return {
     status: "absent",

@@ -77,7 +77,8 @@ export function staleAfter({ sources, maxAge }: ScanRule, facts: ImageFacts): nu
 
 /**
  * Judges an image's vulnerability scan: sources are asked in their order, and the first that has a report decides.
- * A source that could not be asked ends the search: a later one might say less.
+ * A source that could not be asked ends the search: a later one might say less. Where only a part of the image could
+ * not be told, what the source says of the others counts beside that.
  */
 export function judgeScan(rule: ScanRule, facts: ImageFacts, context: ScanContext): RuleFinding[] {
   if (rule.fault !== undefined) return [finding("EvidenceUnavailable", rule.fault, { unavailable: "configuration" })];
@@ -85,6 +86,7 @@ export function judgeScan(rule: ScanRule, facts: ImageFacts, context: ScanContex
   if (onlyReports(rule) && context.template) return [];
 
   const notes: string[] = [];
+  const open: RuleFinding[] = [];
   for (const source of rule.sources) {
     const outcome = facts.scans.get(source.id);
     if (outcome === undefined) {
@@ -92,21 +94,23 @@ export function judgeScan(rule: ScanRule, facts: ImageFacts, context: ScanContex
       return [finding("EvidenceUnavailable", `${sourceName(source)} was not asked`, { unavailable: "configuration" })];
     }
     const faults = source.type === "attestation" ? faultsOf("scan", source.authorities) : [];
-    if (outcome.status === "verified") return [...judgeReports(rule, outcome.value, facts, context), ...faults];
-    if (faults.length > 0) return faults;
-    if (outcome.status === "invalid") return [finding(outcome.reason, `${sourceName(source)}: ${outcome.message}`)];
     if (outcome.status === "unavailable") {
       const unavailable = settledBy(outcome);
-      return [finding("EvidenceUnavailable", `${sourceName(source)}: ${withAdvice(outcome)}`, { unavailable })];
+      open.push(finding("EvidenceUnavailable", `${sourceName(source)}: ${withAdvice(outcome)}`, { unavailable }));
     }
-    notes.push(`${sourceName(source)}: ${outcome.message}`);
+    const known = outcome.status === "unavailable" ? outcome.rest : outcome;
+    if (known?.status === "verified") return [...judgeReports(rule, known.value, facts, context), ...faults, ...open];
+    if (faults.length > 0) return [...faults, ...open];
+    if (known === undefined) return open;
+    if (known.status === "invalid") return [finding(known.reason, `${sourceName(source)}: ${known.message}`), ...open];
+    notes.push(`${sourceName(source)}: ${known.message}`);
   }
 
   const missing = finding(
     "ScanMissing",
     `no vulnerability scan (${notes.join("; ")}); scan this digest and publish the report`,
   );
-  return [context.now - context.createdAt < graceOf(rule) ? { ...missing, atMost: "warn" } : missing];
+  return [context.now - context.createdAt < graceOf(rule) ? { ...missing, atMost: "warn" } : missing, ...open];
 }
 
 function sourceName(source: ScanSource): string {

@@ -42,6 +42,8 @@ describe("an image config that is made to take long", () => {
     const history = Array.from({ length: 127 }, () => ({ created_by: `/bin/sh -c ${"x".repeat(4_000)}` }));
     const parts = await load(JSON.stringify({ rootfs: { type: "layers", diff_ids: [DIFF] }, history }));
     assert.ok(parts.status === "verified");
-    assert.deepEqual(parts.value.parts[0]?.config.diffIds, [DIFF]);
+    const [part] = parts.value.parts;
+    assert.ok(part !== undefined && "config" in part);
+    assert.deepEqual(part.config.diffIds, [DIFF]);
   });
 });

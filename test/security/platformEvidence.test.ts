@@ -18,11 +18,13 @@ import {
   Scene,
 } from "./support/attestedImage.ts";
 
-/** A platform whose own annotation reports a vulnerability. */
-function platform(name: string, of: { readonly os: string; readonly architecture: string }): Image {
+type Platform = NonNullable<NonNullable<Parameters<typeof makeImage>[0]>["platform"]>;
+
+/** A platform whose own annotation reports a vulnerability, or whatever it is told. */
+function platform(name: string, of: Platform, found: readonly (typeof BAD)[] = [BAD]): Image {
   const options = { layers: [{ name }], platform: of };
   const { diffIds } = makeImage(options);
-  const report = trivyReport([BAD], { diffIds, createdAt: at(-3) });
+  const report = trivyReport(found, { diffIds, createdAt: at(-3) });
   return makeImage({ ...options, annotations: { "trivy.scan.result": JSON.stringify(report) } });
 }
 
@@ -209,4 +211,92 @@ describe("provenance of the platforms of an index", function () {
     scene.engine.tick(60_000);
     assert.equal(await scene.say(based, index), "deny EvidenceUnavailable");
   });
+});
+
+/** `onUnavailable: allow` lets in what could not be told; what is known of another platform is known all the same. */
+describe("an outage of one platform of an index, under onUnavailable: allow", function () {
+  this.timeout(60_000);
+  type Make = (name: string, of: Platform) => Image;
+  /** What is attached to a platform; of the one that is dark, nobody can read it, or where nothing is, its config. */
+  type Attached = (image: Image) => Promise<readonly Pushable[]>;
+  type Side = readonly [make: Make, attached?: Attached];
+
+  const plain: Make = (name, of) => makeImage({ layers: [{ name }], platform: of });
+  const scan =
+    (...found: readonly (typeof BAD)[]): Make =>
+    (name, of) =>
+      platform(name, of, found);
+  const declaring =
+    (base: string): Make =>
+    (name, of) =>
+      makeImage({
+        layers: [{ name }],
+        platform: of,
+        annotations: { "org.opencontainers.image.base.name": `docker.io/${base}` },
+      });
+  const built =
+    (base: string): Attached =>
+    async (image) => [await provenance(image, base)];
+  const attested =
+    (...found: readonly (typeof BAD)[]): Attached =>
+    async (image) => [await attestScan(image, found, -1)];
+  const another: Attached = async ({ digest }) => [await attestScan({ ...plain("x", ARM64), digest }, [], -1)];
+
+  const [good, bad] = ["company/base:1", "strangers/base:1"];
+  const required: PolicySpec = { ...based, baseImages: { ...based.baseImages, required: true } };
+  const declared: PolicySpec = { baseImages: { allow: ["docker.io/company/**"] } };
+  const annotated: PolicySpec = { scan: { sources: [{ imageAnnotation: {} }], maxVulnerabilities: { critical: 0 } } };
+  const either: PolicySpec = {
+    ...scanned,
+    scan: { ...scanned.scan, sources: [{ attestation: { authorities: ["ci"] } }, { imageAnnotation: {} }] },
+  };
+
+  const NOT_ALLOWED = "deny BaseImageNotAllowed EvidenceUnavailable";
+  const VULNERABLE = "deny EvidenceUnavailable ScanVulnerable";
+  const MISSING = "deny EvidenceUnavailable ScanMissing";
+  const LET_IN = "allow EvidenceUnavailable";
+
+  const rows: readonly (readonly [what: string, spec: PolicySpec, dark: Side, other: Side, expected: string])[] = [
+    ["provenance, and the other's names a refused base", based, [plain, built(good)], [plain, built(bad)], NOT_ALLOWED],
+    ["provenance, and the other's names a good base", based, [plain, built(good)], [plain, built(good)], LET_IN],
+    [
+      "provenance, which is required, and the other has none",
+      required,
+      [plain, built(good)],
+      [plain],
+      "deny BaseImageUnknown EvidenceUnavailable",
+    ],
+    ["provenance, and the other has none", based, [plain, built(good)], [plain], LET_IN],
+    ["config, and the other declares a refused base", declared, [declaring(good)], [declaring(bad)], NOT_ALLOWED],
+    ["config, and the other declares a good base", declared, [declaring(good)], [declaring(good)], LET_IN],
+    ["config, and the other declares no base", declared, [declaring(good)], [plain], LET_IN],
+    ["scan, and the other is vulnerable", scanned, [plain, attested()], [plain, attested(BAD)], VULNERABLE],
+    ["scan, and the other is clean", scanned, [plain, attested()], [plain, attested()], LET_IN],
+    ["scan, and the other has none", scanned, [plain, attested()], [plain], MISSING],
+    [
+      "scan, and the other's is about another image",
+      scanned,
+      [plain, attested()],
+      [plain, another],
+      "deny ScanMismatch",
+    ],
+    ["scan, and the other has none of any source", either, [plain, attested()], [plain], MISSING],
+    ["scan, and the next source says worse", either, [scan(), attested()], [scan(BAD)], VULNERABLE],
+    ["config, and the other's annotated scan is bad", annotated, [scan()], [scan(BAD)], VULNERABLE],
+    ["config, and the other's annotated scan is clean", annotated, [scan()], [scan()], LET_IN],
+    ["config, and the other has no annotated scan", annotated, [scan()], [plain], MISSING],
+  ];
+  for (const [what, spec, [makeDark, attachedTo], [makeOther, beside], expected] of rows)
+    for (const darkFirst of [true, false])
+      it(`${darkFirst ? "the first's" : "the second's"} ${what}: ${expected}`, async () => {
+        const [dark, other] = [makeDark("dark", AMD64), makeOther("other", ARM64)];
+        const index = makeIndex(darkFirst ? [dark, other] : [other, dark]);
+        const attached = (await attachedTo?.(dark)) ?? [];
+        await using scene = await Scene.start();
+        await scene.push(index, ...attached, ...((await beside?.(other)) ?? []));
+        const [unread] = attached;
+        const path = unread === undefined ? dark.configDigest : blobOf(unread);
+        scene.registry.misbehave({ when: { path }, as: status(503) });
+        assert.equal(await scene.say({ ...spec, onUnavailable: "allow" }, index), expected);
+      });
 });

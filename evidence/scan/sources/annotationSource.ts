@@ -1,7 +1,8 @@
 import type { ScanCoverage, ScanOutcome } from "../../../policy/facts/facts.ts";
 import { all, chain, type Maybe } from "../../../async/maybe.ts";
 import { bindingTo } from "./binding.ts";
-import type { ImagePart, ImageParts } from "./imagePart.ts";
+import { unreadIn, type ImagePart, type ImageParts, type UnreadPart } from "./imagePart.ts";
+import { beside, joinParts, type Lacking } from "./joinParts.ts";
 import type { ParsedScan } from "../formats/parsedScan.ts";
 import type { ScanRead } from "../formats/readScans.ts";
 
@@ -11,6 +12,7 @@ type Read = (text: string) => Maybe<ScanRead>;
 const NAMES_NOTHING = "the report names no image (no DiffIDs, ImageID or digest)";
 
 const absent = (message: string): ScanOutcome => ({ status: "absent", message });
+const NONE = absent("none");
 const invalid = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanInvalid", message });
 const mismatch = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanMismatch", message });
 
@@ -38,12 +40,13 @@ const ownReport = (part: ImagePart, read: ScanRead): ScanOutcome => {
  * or the index's where that names the child's layers; an index annotation covers no other child.
  */
 export const imageAnnotationReport = (image: ImageParts, key: string, read: Read): Maybe<ScanOutcome> => {
-  const written = [image.isIndex ? image.annotations : {}, ...image.parts.map(({ annotations }) => annotations)];
+  const own = image.parts.map((part) => ("unread" in part ? {} : part.annotations));
+  const written: readonly Readonly<Record<string, string>>[] = [image.isIndex ? image.annotations : {}, ...own];
   const reads = written.map((annotations): Maybe<ScanRead | undefined> => {
     const text = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
     return text === undefined ? undefined : read(text);
   });
-  return chain(all(reads), ([onIndex, ...own]) => annotated(image, onIndex, own));
+  return chain(all(reads), ([onIndex, ...onParts]) => annotated(image, onIndex, onParts));
 };
 
 /** @param own In the order of the image's parts. */
@@ -52,27 +55,26 @@ const annotated = (
   indexReport: ScanRead | undefined,
   own: readonly (ScanRead | undefined)[],
 ): ScanOutcome => {
-  if (indexReport?.status === "unavailable") return indexReport;
-  const covered: ScanCoverage[] = [];
-  const uncovered: string[] = [];
-  for (const [position, part] of image.parts.entries()) {
-    const report = own[position];
-    if (report !== undefined) {
-      const outcome = ownReport(part, report);
-      if (outcome.status !== "verified") return outcome;
-      covered.push(...outcome.value);
-    } else if (indexReport?.status === "ok" && bindingTo(indexReport.image, part, [part.digest]) === "bound") {
-      covered.push(coverage(part, [indexReport]));
-    } else {
-      uncovered.push(part.platform ?? "the image");
-    }
-  }
-  if (uncovered.length === 0) return { status: "verified", value: covered };
-  if (indexReport?.status === "broken") return invalid(indexReport.message);
-  if (indexReport !== undefined && bindsNothing(indexReport)) return invalid(NAMES_NOTHING);
-  if (indexReport !== undefined && covered.length === 0)
-    return mismatch("the report on the index is about none of its images");
-  return absent(covered.length === 0 ? "none" : `none for ${uncovered.join(", ")}`);
+  const ofPart = (part: ImagePart | UnreadPart, report: ScanRead | undefined): ScanOutcome => {
+    if ("unread" in part) return part.unread;
+    if (report !== undefined) return ownReport(part, report);
+    if (indexReport?.status === "unavailable") return indexReport;
+    return indexReport?.status === "ok" && bindingTo(indexReport.image, part, [part.digest]) === "bound"
+      ? { status: "verified", value: [coverage(part, [indexReport])] }
+      : NONE;
+  };
+  const lacking: Lacking = (uncovered, others) => {
+    if (indexReport?.status === "broken") return invalid(indexReport.message);
+    if (indexReport?.status === "ok" && bindsNothing(indexReport)) return invalid(NAMES_NOTHING);
+    if (indexReport?.status === "ok" && others === 0)
+      return mismatch("the report on the index is about none of its images");
+    return others === 0 ? NONE : absent(`none for ${uncovered.join(", ")}`);
+  };
+  const parts = image.parts.map((part, position) => ({
+    platform: part.platform ?? "the image",
+    outcome: ofPart(part, own[position]),
+  }));
+  return joinParts(parts, lacking);
 };
 
 /**
@@ -85,23 +87,26 @@ export const podAnnotationReport = (image: ImageParts, reads: readonly ScanRead[
   if (unread !== undefined) return unread;
   const scans = reads.filter((one) => one.status === "ok");
   const whole = scans.filter((scan) => isAboutIndex(scan, image));
-  const covered: ScanCoverage[] = [];
-  const uncovered: string[] = [];
-  for (const part of image.parts) {
-    const bound = scans.filter((scan) => bindingTo(scan.image, part, [part.digest]) === "bound");
-    if (bound.length === 0) uncovered.push(part.platform ?? "the image");
-    else covered.push(coverage(part, bound));
-  }
+  const parts = image.parts.map((part) => ({ platform: part.platform ?? "the image", outcome: boundTo(part, scans) }));
   if (whole.length > 0) {
-    const reports = [...whole.map(({ report }) => report), ...covered.flatMap((one) => one.reports)];
-    return { status: "verified", value: [{ reports }] };
+    const ofParts = parts.flatMap(({ outcome }) => (outcome.status === "verified" ? outcome.value : []));
+    const reports = [...whole.map(({ report }) => report), ...ofParts.flatMap((one) => one.reports)];
+    return beside(unreadIn(image), { status: "verified", value: [{ reports }] });
   }
-  if (uncovered.length === 0) return { status: "verified", value: covered };
-  const broken = reads.find((one) => one.status === "broken");
-  if (broken !== undefined) return invalid(broken.message);
-  if (scans.some(bindsNothing)) return invalid(NAMES_NOTHING);
-  if (covered.length > 0) return absent(`none for ${uncovered.join(", ")}`);
-  return others ? absent("none for this image") : mismatch("the report is about another image; scan this one");
+  return joinParts(parts, (uncovered, covered) => {
+    const broken = reads.find((one) => one.status === "broken");
+    if (broken !== undefined) return invalid(broken.message);
+    if (scans.some(bindsNothing)) return invalid(NAMES_NOTHING);
+    if (covered > 0) return absent(`none for ${uncovered.join(", ")}`);
+    return others ? absent("none for this image") : mismatch("the report is about another image; scan this one");
+  });
+};
+
+/** The reports that name this part. */
+const boundTo = (part: ImagePart | UnreadPart, scans: readonly ParsedScan[]): ScanOutcome => {
+  if ("unread" in part) return part.unread;
+  const bound = scans.filter((scan) => bindingTo(scan.image, part, [part.digest]) === "bound");
+  return bound.length === 0 ? NONE : { status: "verified", value: [coverage(part, bound)] };
 };
 
 /** By the index's digest: layers and image ids are of a single platform. */

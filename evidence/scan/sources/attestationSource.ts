@@ -1,8 +1,9 @@
 import { buriedAmong } from "../../../policy/facts/buried.ts";
-import type { AttestationOutcome, ProvedStatement, ScanCoverage, ScanOutcome } from "../../../policy/facts/facts.ts";
+import type { AttestationOutcome, ProvedStatement, ScanOutcome } from "../../../policy/facts/facts.ts";
 import { all, chain, type Maybe } from "../../../async/maybe.ts";
 import { bindingTo } from "./binding.ts";
-import type { ImagePart, ImageParts } from "./imagePart.ts";
+import { unreadIn, type ImagePart, type ImageParts, type UnreadPart } from "./imagePart.ts";
+import { beside, joinParts } from "./joinParts.ts";
 import type { ParsedScan } from "../formats/parsedScan.ts";
 import type { ScanRead } from "../formats/readScans.ts";
 
@@ -13,6 +14,8 @@ type Found =
   | { readonly status: "found"; readonly scans: readonly ParsedScan[] }
   | Extract<ScanOutcome, { status: "absent" | "unavailable" }>
   | { readonly status: "broken"; readonly message: string };
+
+const NOTHING: Found = { status: "absent", message: "none" };
 
 const timeOf = (date: string | undefined, otherwise = -Infinity): number =>
   date === undefined ? otherwise : Date.parse(date);
@@ -69,9 +72,13 @@ const newestOf = (
 const TOO_MANY =
   "there are more scans than are read, and the newest of them cannot be told by when they were finished; remove old ones";
 
-/** Whether a report names another image than every part that its statement covers. */
-const contradicts = ({ image: named }: ParsedScan, parts: readonly ImagePart[], index: string): boolean =>
-  parts.every((part) => bindingTo(named, part, [part.digest, index]) === "contradicts");
+/** Whether a report names another image than every part that its statement covers; of a part that could not be read it may be. */
+const contradicts = (
+  { image: named }: ParsedScan,
+  parts: readonly (ImagePart | UnreadPart)[],
+  index: string,
+): boolean =>
+  parts.every((part) => !("unread" in part) && bindingTo(named, part, [part.digest, index]) === "contradicts");
 
 const invalid = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanInvalid", message });
 const mismatch = (message: string): ScanOutcome => ({ status: "invalid", reason: "ScanMismatch", message });
@@ -87,7 +94,8 @@ export const attestedReport = (
   read: Read,
 ): Maybe<ScanOutcome> => {
   const found = chain(attested(image.digest), (outcomes) => newest(outcomes, read));
-  return chain(found, (whole) => aboutWhole(image, whole, attested, read));
+  const said = chain(found, (whole) => aboutWhole(image, whole, attested, read));
+  return chain(said, (outcome) => beside(unreadIn(image), outcome));
 };
 
 const aboutWhole = (
@@ -122,23 +130,28 @@ const ofChildren = (
 
 /** @param found In the order of the image's parts. */
 const aboutParts = (image: ImageParts, whole: ScanOutcome, found: readonly Found[]): ScanOutcome => {
-  const covered: ScanCoverage[] = [];
-  const uncovered: string[] = [];
-  // What is wrong before what could not be told: nothing that happens to one platform softens another's.
-  for (const [position, part] of image.parts.entries()) {
-    const scans = found[position];
-    if (scans?.status === "broken") return invalid(`${part.platform ?? part.digest}: ${scans.message}`);
-  }
-  for (const [position, part] of image.parts.entries()) {
-    const scans = found[position];
-    if (scans === undefined || scans.status === "broken") return whole;
+  const parts = image.parts.map((part, position) => {
     const platform = part.platform ?? part.digest;
-    if (scans.status === "unavailable") return scans;
-    if (scans.status === "absent") uncovered.push(platform);
-    else if (scans.scans.some((scan) => contradicts(scan, [part], image.digest)))
-      return mismatch(`the attested report for ${platform} is about another image`);
-    else covered.push({ platform, digest: part.digest, reports: scans.scans.map(({ report }) => report) });
+    return { platform, outcome: aboutPart(image, part, platform, found[position] ?? NOTHING) };
+  });
+  return joinParts(parts, (uncovered, others) =>
+    others === 0 ? whole : { status: "absent", message: `none for ${uncovered.join(", ")}` },
+  );
+};
+
+const aboutPart = (image: ImageParts, part: ImagePart | UnreadPart, platform: string, found: Found): ScanOutcome => {
+  switch (found.status) {
+    case "broken":
+      return invalid(`${platform}: ${found.message}`);
+    case "absent":
+    case "unavailable":
+      return found;
+    case "found":
+      return found.scans.some((scan) => contradicts(scan, [part], image.digest))
+        ? mismatch(`the attested report for ${platform} is about another image`)
+        : {
+            status: "verified",
+            value: [{ platform, digest: part.digest, reports: found.scans.map(({ report }) => report) }],
+          };
   }
-  if (uncovered.length === 0) return { status: "verified", value: covered };
-  return covered.length === 0 ? whole : { status: "absent", message: `none for ${uncovered.join(", ")}` };
 };

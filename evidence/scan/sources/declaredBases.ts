@@ -1,6 +1,5 @@
-import type { BaseClaim } from "../../../policy/facts/facts.ts";
-import type { Outcome } from "../../../policy/facts/outcome.ts";
-import type { ImageParts } from "./imagePart.ts";
+import type { BaseClaim, BasesOutcome } from "../../../policy/facts/facts.ts";
+import { unreadIn, type ImageParts } from "./imagePart.ts";
 
 /** OCI image-spec, annotations.md. */
 const BASE_NAME = "org.opencontainers.image.base.name";
@@ -24,9 +23,10 @@ const claim = (labels: Labels): Named | undefined => {
  * around it. Every place counts where they differ, so that a label cannot hide behind an annotation; and what one platform says counts
  * though another says nothing.
  */
-export const declaredBases = (image: ImageParts): Outcome<readonly BaseClaim[]> => {
+export const declaredBases = (image: ImageParts): BasesOutcome => {
   const bases: BaseClaim[] = [];
   for (const part of image.parts) {
+    if ("unread" in part) continue;
     const own = [claim(part.annotations), claim(part.config.labels)].filter((one) => one !== undefined);
     const around = image.isIndex ? claim(image.annotations) : undefined;
     const said = own.length > 0 ? own : around === undefined ? [] : [around];
@@ -36,6 +36,8 @@ export const declaredBases = (image: ImageParts): Outcome<readonly BaseClaim[]> 
       ...claims.map((one) => ({ ...one, ...(part.platform === undefined ? {} : { platform: part.platform }) })),
     );
   }
+  const unread = unreadIn(image);
+  if (unread !== undefined) return { ...unread, rest: bases };
   return bases.some(({ name }) => name !== undefined)
     ? { status: "verified", value: bases }
     : { status: "absent", message: "the image does not say what it is built on" };

@@ -1,4 +1,6 @@
-import type { ConfigFacts } from "../../../policy/facts/facts.ts";
+import type { ConfigFacts, PlatformChild } from "../../../policy/facts/facts.ts";
+import type { Unavailable } from "../../../policy/facts/outcome.ts";
+import { unavailableAmong } from "../../../policy/facts/unavailable.ts";
 
 /** One image manifest that is to be covered by a scan: the image itself, or a platform child of an index. */
 export interface ImagePart {
@@ -9,6 +11,11 @@ export interface ImagePart {
   readonly config: ConfigFacts;
 }
 
+/** A platform child that could not be read, beside others that could. */
+export interface UnreadPart extends PlatformChild {
+  readonly unread: Unavailable;
+}
+
 /** An image taken apart: for an image manifest, one part and no index. */
 export interface ImageParts {
   /** The digest that is judged. */
@@ -17,5 +24,9 @@ export interface ImageParts {
   /** Of the judged manifest itself. */
   readonly annotations: Readonly<Record<string, string>>;
   /** At least one. */
-  readonly parts: readonly ImagePart[];
+  readonly parts: readonly (ImagePart | UnreadPart)[];
 }
+
+/** What of an image could not be read; undefined: nothing. */
+export const unreadIn = ({ parts }: ImageParts): Unavailable | undefined =>
+  unavailableAmong(parts.flatMap((part) => ("unread" in part ? [part.unread] : [])));

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { asObject } from "../../../json/fields.ts";
 import { texts } from "../formats/reportFields.ts";
-import type { ImagePart, ImageParts } from "./imagePart.ts";
+import type { ImagePart, ImageParts, UnreadPart } from "./imagePart.ts";
 import type { ConfigFacts, PlatformChild } from "../../../policy/facts/facts.ts";
 import type { Outcome } from "../../../policy/facts/outcome.ts";
 import { platformChildren } from "../../gather/manifestFacts.ts";
@@ -38,7 +38,7 @@ export interface ImageSource {
 
 /** The characters that an image's parts hold in their annotations and labels. */
 export const textOfParts = ({ annotations, parts }: ImageParts): number =>
-  [annotations, ...parts.flatMap((part) => [part.annotations, part.config.labels])]
+  [annotations, ...parts.flatMap((part) => ("unread" in part ? [] : [part.annotations, part.config.labels]))]
     .flatMap((one) => Object.entries(one))
     .reduce((sum, [key, text]) => sum + key.length + text.length, 0);
 
@@ -80,41 +80,48 @@ const partOf = async (source: ImageSource, manifest: Manifest, platform?: string
   };
 };
 
-const childManifest = async (
-  { repository, signal }: ImageSource,
-  { digest, platform }: PlatformChild,
-): Promise<{ readonly outcome: Part<Manifest>; readonly platform: string }> => {
-  const outcome = await repository.manifest(digest, signal);
+interface ChildManifest {
+  readonly child: PlatformChild;
+  readonly outcome: Part<Manifest>;
+}
+
+const childManifest = async ({ repository, signal }: ImageSource, child: PlatformChild): Promise<ChildManifest> => {
+  const outcome = await repository.manifest(child.digest, signal);
   if (outcome.status === "absent")
-    return { outcome: malformed(`the image for ${platform} is not in the registry`), platform };
+    return { child, outcome: malformed(`the image for ${child.platform} is not in the registry`) };
   if (outcome.status === "verified" && isIndex(outcome.value))
-    return { outcome: malformed(`the image for ${platform} is an index inside an index`), platform };
-  return { outcome, platform };
+    return { child, outcome: malformed(`the image for ${child.platform} is an index inside an index`) };
+  return { child, outcome };
+};
+
+/** What could not be had of one child says nothing of the others; what is wrong with one does. */
+const childPart = async (
+  source: ImageSource,
+  { child, outcome }: ChildManifest,
+): Promise<Part<ImagePart | UnreadPart>> => {
+  const part = outcome.status === "verified" ? await partOf(source, outcome.value, child.platform) : outcome;
+  return part.status === "unavailable" ? { status: "verified", value: { ...child, unread: part } } : part;
 };
 
 const childParts = async (
   source: ImageSource,
   children: readonly PlatformChild[],
-): Promise<Part<readonly ImagePart[]>> => {
-  const parts: ImagePart[] = [];
+): Promise<Part<ImageParts["parts"]>> => {
+  const parts: (ImagePart | UnreadPart)[] = [];
   let bytes = 0;
   for (let next = 0; next < children.length; next += AT_ONCE) {
     const batch = children.slice(next, next + AT_ONCE);
-    const manifests: { readonly manifest: Manifest; readonly platform: string }[] = [];
-    for (const { outcome, platform } of await Promise.all(batch.map(async (child) => childManifest(source, child)))) {
-      if (outcome.status !== "verified") return outcome;
-      const manifest = outcome.value;
-      manifests.push({ manifest, platform });
-      bytes += manifest.size + (manifest.config?.size ?? 0);
+    const manifests = await Promise.all(batch.map(async (child) => childManifest(source, child)));
+    for (const { outcome } of manifests) {
+      if (outcome.status === "verified") bytes += outcome.value.size + (outcome.value.config?.size ?? 0);
+      else if (outcome.status !== "unavailable") return outcome;
     }
     // Before the configs are fetched.
     if (bytes > MOST_BYTES)
       return malformed(
         `the platforms of the index have more than ${MOST_BYTES / 1024 / 1024} MiB of manifests and configs`,
       );
-    for (const part of await Promise.all(
-      manifests.map(async ({ manifest, platform }) => partOf(source, manifest, platform)),
-    )) {
+    for (const part of await Promise.all(manifests.map(async (one) => childPart(source, one)))) {
       if (part.status !== "verified") return part;
       parts.push(part.value);
     }
@@ -122,7 +129,10 @@ const childParts = async (
   return { status: "verified", value: parts };
 };
 
-/** Takes an image apart: every platform child of an index with its config. The first part that cannot be had decides. */
+/**
+ * Takes an image apart: every platform child of an index with its config. A part that is wrong decides; one that could not be
+ * had stands among the others, and the image is not whole.
+ */
 export const loadImageParts = async (manifest: Manifest, source: ImageSource): Promise<Part<ImageParts>> => {
   const { digest, annotations } = manifest;
   if (!isIndex(manifest)) {

@@ -206,6 +206,18 @@ describe("base images", () => {
       };
       assert.equal(first(judge(spec, facts)), "EvidenceUnavailable");
     });
+    it("a refused base is refused beside provenance that could not be fetched", () => {
+      const open: AttestationOutcome = { status: "unavailable", cause: "kms", message: "t" };
+      const beside = (...uris: readonly string[]): Partial<ImageFacts> => ({
+        allAttested: new Map([
+          ...(v02(...uris).allAttested ?? []),
+          [attestationKey("https://slsa.dev/provenance/v1", "ci-id"), open],
+        ]),
+      });
+      assert.equal(first(judge(spec, beside("oci://evil.io/base"))), "BaseImageNotAllowed EvidenceUnavailable");
+      assert.equal(first(judge(spec, beside("oci://registry.company.com/base/node"))), "EvidenceUnavailable");
+      assert.equal(first(judge(spec, beside())), "EvidenceUnavailable");
+    });
     it("an authority that does not compile is a fault of the configuration", () =>
       assert.match(judge({ ...spec, authorities: ["gone"] }, {})[0] ?? "", /^EvidenceUnavailable \| configuration/));
   });

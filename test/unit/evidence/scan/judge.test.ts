@@ -435,7 +435,38 @@ describe("scan rule", () => {
       ],
       ["none at all is missing", ABSENT, ABSENT, ["ScanMissing"]],
     ];
-    for (const [what, first, second, expected] of rows) {
+    // One of its platforms could not be told; of the others the first source says this.
+    const partly = (rest: NonNullable<ScanOutcome["rest"]>): ScanOutcome => ({ ...DOWN, rest });
+    const vulnerable = { status: "verified", value: [{ reports: [report([LOG4SHELL])] }] } as const;
+    const clean = { status: "verified", value: [{ reports: [report([])] }] } as const;
+    const parts: typeof rows = [
+      [
+        "what refuses a part refuses",
+        partly(vulnerable),
+        covering(report([])),
+        ["ScanVulnerable", "EvidenceUnavailable"],
+      ],
+      ["what refuses no part is no pass", partly(clean), covering(report([LOG4SHELL])), ["EvidenceUnavailable"]],
+      [
+        "where a part has no report the second is asked",
+        partly({ status: "absent", message: "none" }),
+        covering(report([LOG4SHELL])),
+        ["ScanVulnerable", "EvidenceUnavailable"],
+      ],
+      [
+        "what the second says well is no pass",
+        partly({ status: "absent", message: "none" }),
+        covering(report([])),
+        ["EvidenceUnavailable"],
+      ],
+      [
+        "a part without a report anywhere has none",
+        partly({ status: "absent", message: "none" }),
+        ABSENT,
+        ["ScanMissing", "EvidenceUnavailable"],
+      ],
+    ];
+    for (const [what, first, second, expected] of [...rows, ...parts]) {
       it(what, () => assert.deepEqual(reasons(judge(two, [first, second])), expected));
     }
     it("a source that was not asked is a defect, never a pass and nothing that onUnavailable settles", () => {

@@ -3,7 +3,7 @@ import { imageAnnotationReport, podAnnotationReport } from "../../../../evidence
 import { attestedReport } from "../../../../evidence/scan/sources/attestationSource.ts";
 import { COSIGN_VULN, parseScanPredicate } from "../../../../evidence/scan/formats/attestedScan.ts";
 import { declaredBases } from "../../../../evidence/scan/sources/declaredBases.ts";
-import type { ImagePart, ImageParts } from "../../../../evidence/scan/sources/imagePart.ts";
+import type { ImagePart, ImageParts, UnreadPart } from "../../../../evidence/scan/sources/imagePart.ts";
 import type { ScanParse } from "../../../../evidence/scan/formats/parsedScan.ts";
 import { packScan, unpackScan } from "../../../../evidence/scan/formats/packedScan.ts";
 import { parseScanText } from "../../../../evidence/scan/formats/parseScan.ts";
@@ -11,6 +11,7 @@ import { parseScanList } from "../../../../evidence/scan/formats/readScans.ts";
 import { vulnerabilityReports } from "../../../../evidence/scan/sources/reportSource.ts";
 import { storedReport, type StoredReport } from "../../../../evidence/scan/formats/vulnerabilityReport.ts";
 import type { AttestationOutcome, ProvedStatement, ScanOutcome } from "../../../../policy/facts/facts.ts";
+import type { Unavailable } from "../../../../policy/facts/outcome.ts";
 import { cosignVuln, trivyReport, trivySarif, vulnerabilityReportObject, type Found } from "./reports.ts";
 
 const digestOf = (letter: string): string => `sha256:${letter.repeat(64)}`;
@@ -31,7 +32,7 @@ const single = (annotations: Record<string, string> = {}): ImageParts => ({
   parts: [part("a", annotations)],
 });
 
-const index = (onIndex: Record<string, string>, ...children: readonly ImagePart[]): ImageParts => ({
+const index = (onIndex: Record<string, string>, ...children: readonly (ImagePart | UnreadPart)[]): ImageParts => ({
   digest: digestOf("f"),
   isIndex: true,
   annotations: onIndex,
@@ -178,6 +179,19 @@ describe("pod annotation", () => {
     assert.equal(said({ repoDigests, diffIds: ["layer-a", "top"] }), "absent");
     assert.equal(said({ repoDigests, imageId: "config-a" }), "absent");
   });
+  it("about what could be read of an index stands beside what could not", () => {
+    const unread: Unavailable = { status: "unavailable", cause: "timeout", message: "t" };
+    const dark = { digest: digestOf("b"), platform: "linux/arm64", unread };
+    const image = index({}, part("a", {}, "linux/amd64"), dark);
+    const rest = (...reports: readonly object[]): string | undefined => {
+      const outcome = podAnnotationReport(image, parseScanList(JSON.stringify(reports)), false);
+      assert.ok(outcome.status === "unavailable");
+      return outcome.rest && say(outcome.rest);
+    };
+    assert.equal(rest(trivyReport([BAD], { diffIds: ["layer-a", "top"] })), "linux/amd64:1");
+    assert.equal(rest(trivyReport([BAD], { repoDigests: [`web@${digestOf("f")}`] })), "all:1");
+    assert.equal(rest(trivyReport([], { diffIds: ["layer-b", "top"] })), "absent", "it may be about the other");
+  });
   for (const [what, text, others, expected] of cases) {
     it(`that ${what}: ${expected}`, () =>
       assert.equal(say(podAnnotationReport(single(), parseScanList(text), others)), expected));
@@ -314,6 +328,19 @@ describe("scan attestation", () => {
       ),
       "unavailable",
     ));
+  it("about one platform stands beside the other's that could not be fetched", async () => {
+    const down: AttestationOutcome = { status: "unavailable", cause: "timeout", message: "t" };
+    const overloaded: AttestationOutcome = { ...down, cause: "overloaded" };
+    const rest = async (a: AttestationOutcome, b: AttestationOutcome): Promise<string> => {
+      const outcome = await ask(two, { [digestOf("a")]: a, [digestOf("b")]: b });
+      assert.ok(outcome.status === "unavailable");
+      return `${outcome.cause} ${outcome.rest === undefined ? "" : say(outcome.rest)}`;
+    };
+    const bad = proved(cosignVuln(report("a", [BAD])));
+    assert.equal(await rest(bad, down), "timeout linux/amd64:1");
+    assert.equal(await rest(none, down), "timeout absent");
+    assert.equal(await rest(down, overloaded), "overloaded ", "which onUnavailable does not settle");
+  });
   it("about each platform covers the index", async () =>
     assert.equal(
       say(
@@ -433,6 +460,12 @@ describe("declared base images", () => {
       names(index({}, part("a", { [NAME]: "debian:12" }, "linux/amd64"), part("b", {}, "linux/arm64"))),
       ["linux/amd64 debian:12", "linux/arm64 undefined"],
     ));
+  it("of a platform that could not be read are not known, and the others' are", () => {
+    const unread: Unavailable = { status: "unavailable", cause: "timeout", message: "t" };
+    const dark = { digest: digestOf("c"), platform: "linux/s390x", unread };
+    const outcome = declaredBases(index({}, part("a", { [NAME]: "debian:12" }, "linux/amd64"), dark));
+    assert.deepEqual(outcome, { ...unread, rest: [{ name: "debian:12", platform: "linux/amd64" }] });
+  });
   it("are absent where no platform says anything", () =>
     assert.equal(names(index({}, part("a", {}, "linux/amd64"), part("b", {}, "linux/arm64"))), "absent"));
 });
