@@ -287,27 +287,40 @@ const merge = (before: ImageFacts, more: ProvidedFacts): ImageFacts => ({
   scans: joined(before.scans, more.scans),
   ...(more.configs === undefined ? {} : { configs: joined(before.configs ?? new Map(), more.configs) }),
   ...(more.runsAlready === undefined ? {} : { runsAlready: more.runsAlready }),
-  ...(more.bases === undefined ? {} : { bases: more.bases }),
+  ...(more.bases === undefined ? {} : { bases: known(before.bases, more.bases) }),
 });
 
-/** Each class of policies asks of all children what it wants to know of them. What one of them could not be told, nobody was. */
+/** The newer answer; but what a class of policies was told stays told, though the next could not be told it any more. */
+const known = <O extends { readonly status: string }>(before: O | undefined, more: O): O =>
+  before !== undefined && more.status === "unavailable" ? before : more;
+
+/**
+ * Each class of policies asks of all children what it wants to know of them. What the first of them could not be told, nobody was; what only
+ * a later one could not be told leaves the first its answer.
+ */
 function joinedPlatforms(
   before: ImageFacts["platforms"],
   more: NonNullable<ImageFacts["platforms"]>,
 ): NonNullable<ImageFacts["platforms"]> {
   if (before?.status !== "verified") return before ?? more;
-  if (more.status !== "verified") return more;
-  const known = new Map(before.value.map((one) => [one.digest, one.attested]));
+  if (more.status !== "verified") return more.status === "unavailable" ? before : more;
+  const attested = new Map(before.value.map((one) => [one.digest, one.attested]));
   const value = more.value.map((one) => ({
     ...one,
-    attested: joined(known.get(one.digest) ?? new Map(), one.attested),
+    attested: joined(attested.get(one.digest) ?? new Map(), one.attested),
   }));
   return { status: "verified", value };
 }
 
-function joined<V>(before: ReadonlyMap<string, V>, more: ReadonlyMap<string, V> | undefined): ReadonlyMap<string, V> {
+function joined<O extends { readonly status: string }>(
+  before: ReadonlyMap<string, O>,
+  more: ReadonlyMap<string, O> | undefined,
+): ReadonlyMap<string, O> {
   if (more === undefined || more.size === 0) return before;
-  return before.size === 0 ? more : new Map([...before, ...more]);
+  if (before.size === 0) return more;
+  const all = new Map(before);
+  for (const [key, outcome] of more) all.set(key, known(before.get(key), outcome));
+  return all;
 }
 
 /** Milliseconds. A provider's own answer to the end of time is better than none: it gets a moment to give it. */

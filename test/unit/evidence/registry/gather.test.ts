@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import type { FactContext, FactProvider } from "../../../../evidence/provider.ts";
+import type { PolicySpec } from "../../../../crds/types.ts";
+import type { FactContext, FactProvider, ProvidedFacts } from "../../../../evidence/provider.ts";
+import { attestationKey } from "../../../../policy/facts/attestationKey.ts";
+import type { AttestationOutcome, AttestedPlatform, ScanOutcome } from "../../../../policy/facts/facts.ts";
+import { PROVENANCE_PREDICATES } from "../../../../policy/rules/provenance.ts";
 import { makeImage, makeIndex } from "../../../../sandbox/registry/images.ts";
 import { anotherManifest, inTurn, otherBytes, status } from "../../../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { addToStore } from "../../../../sandbox/registry/push.ts";
@@ -252,6 +256,66 @@ describe("fact providers", () => {
     await s.engine.judge([signed("w", "warn"), signed("d"), signed("n", "dryrun")], pod(s.image(`@${index.digest}`)));
     const what = `team/app ${index.digest}`;
     assert.deepEqual(asked, [`one d ${what}`, `two d ${what}`, `one w ${what}`, `two w ${what}`]);
+  });
+  it("what a deny policy was told stays, though a lenient one could not be told it any more", async () => {
+    const spec = (action: "deny" | "warn"): PolicySpec => ({
+      enforcementAction: action,
+      onUnavailable: "allow",
+      authorities: [{ name: "a", key: { pem: PEM } }],
+      scan: { maxVulnerabilities: { critical: 0 } },
+      baseImages: { allow: ["good/**"], authorities: ["a"] },
+    });
+    const strict = policy(spec("deny"), "d");
+    const declared: PolicySpec = { ...spec("deny"), baseImages: { allow: ["good/**"] } };
+    const outage = { status: "unavailable", cause: "timeout", message: "too late" } as const;
+    const wrong = { status: "invalid", reason: "ScanInvalid", message: "no report" } as const;
+    const buried = { status: "invalid", reason: "AttestationInvalid", message: "gone", buried: true } as const;
+    const key = attestationKey(PROVENANCE_PREDICATES[0]!, strict.authorities.get("a")!.id);
+    const answers: readonly (readonly [PolicySpec, ProvidedFacts, ProvidedFacts, string])[] = [
+      [spec("deny"), { scans: scansOf(wrong) }, { scans: scansOf(outage) }, "scan ScanInvalid"],
+      [
+        spec("deny"),
+        { allAttested: new Map([[key, buried]]) },
+        { allAttested: new Map([[key, outage]]) },
+        "baseImages BaseImageUnknown",
+      ],
+      [
+        spec("deny"),
+        { allAttested: new Map(), platforms: { status: "verified", value: [childOf(buried)] } },
+        { platforms: outage },
+        "baseImages BaseImageUnknown",
+      ],
+      [
+        declared,
+        { bases: { status: "verified", value: [{ name: "evil/base" }] } },
+        { bases: outage },
+        "baseImages BaseImageNotAllowed",
+      ],
+    ];
+    for (const [about, first, then, expected] of answers) {
+      const provider: FactProvider = {
+        name: "twice",
+        wanted: () => true,
+        gather: ({ request }) => (request.policies.some(({ name }) => name === "d") ? first : then),
+      };
+      await using s = await scene({}, [provider]);
+      const both = [policy(about, "d"), policy({ ...about, enforcementAction: "warn" }, "w")];
+      assert.match(await s.engine.say(both, pod(s.image(`@${index.digest}`))), new RegExp(`^deny.*deny ${expected}`));
+    }
+
+    function scansOf(outcome: ScanOutcome): ReadonlyMap<string, ScanOutcome> {
+      return new Map((strict.scan?.sources ?? []).map(({ id }) => [id, outcome]));
+    }
+    function childOf(outcome: AttestationOutcome): AttestedPlatform {
+      return {
+        digest: amd64.digest,
+        platform: "linux/amd64",
+        attested: new Map(keysOf().map((one) => [one, outcome])),
+      };
+    }
+    function keysOf(): readonly string[] {
+      return PROVENANCE_PREDICATES.map((type) => attestationKey(type, strict.authorities.get("a")!.id));
+    }
   });
   it("judge what a pinned template's tag names, and in audits what runs", async () => {
     const asked: string[] = [];
