@@ -79,6 +79,11 @@ export type AttestationOutcome = Outcome<
 > & {
   readonly buried?: true;
   /**
+   * Where all that was attested is asked for and a part of it could not be read (`unavailable`): what was proved of the
+   * rest. It is good for refusing alone.
+   */
+  readonly proved?: readonly ProvedStatement[];
+  /**
    * Where all that was attested is asked for and there is more than is held: milliseconds since the epoch of the newest
    * that was left out, by its own word; Infinity where it gives none. What is held is newer.
    */

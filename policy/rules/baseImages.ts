@@ -118,7 +118,9 @@ function basesIn(
   const outcomes = keysOf(trusted).flatMap((key) => attested?.get(key) ?? []);
   const lacking = lackingAmong(outcomes);
   if (lacking !== undefined) return { status: "invalid", reason: "BaseImageUnknown", message: lacking };
-  const proved = outcomes.flatMap((outcome) => (outcome.status === "verified" ? outcome.value : []));
+  const proved = outcomes.flatMap((outcome) =>
+    outcome.status === "verified" ? outcome.value : (outcome.proved ?? []),
+  );
   const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
   const claims = images.map((name): BaseClaim => ({ name }));
   // What could not be had may name a base that the others do not, and takes none of theirs away.

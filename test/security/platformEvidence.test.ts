@@ -213,6 +213,27 @@ describe("provenance of the platforms of an index", function () {
   });
 });
 
+describe("provenance of which a part cannot be read, under onUnavailable: allow", function () {
+  this.timeout(60_000);
+  const image = makeImage({ layers: [{ name: "built twice" }], platform: AMD64 });
+  const around = makeIndex([image, makeImage({ layers: [{ name: "arm" }], platform: ARM64 })]);
+  for (const [what, judged] of [
+    ["an image", image],
+    ["a platform of an index", around],
+  ] as const)
+    for (const [base, expected] of [
+      ["strangers/base:1", "deny BaseImageNotAllowed EvidenceUnavailable"],
+      ["company/base:2", "allow EvidenceUnavailable"],
+    ] as const)
+      it(`of ${what}, beside some that names ${base}: ${expected}`, async () => {
+        const [dark, other] = [await provenance(image, "company/base:1"), await provenance(image, base)];
+        await using scene = await Scene.start();
+        await scene.push(judged, dark, other);
+        scene.registry.misbehave({ when: { path: blobOf(dark) }, as: status(503) });
+        assert.equal(await scene.say({ ...based, onUnavailable: "allow" }, judged), expected);
+      });
+});
+
 /** `onUnavailable: allow` lets in what could not be told; what is known of another platform is known all the same. */
 describe("an outage of one platform of an index, under onUnavailable: allow", function () {
   this.timeout(60_000);

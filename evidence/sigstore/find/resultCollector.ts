@@ -134,17 +134,21 @@ export class ResultCollector {
   }
 
   /**
-   * For who needs all that was attested: what was proved does not do where something could not be read, or claims to be a part of it and
-   * cannot be used.
+   * For who needs all that was attested: what was proved does not do where something could not be read (and stands beside that), or claims
+   * to be a part of it and cannot be used.
    */
   whole(predicateType: string, signer: string): AttestationOutcome {
     const unusable = this.#unusable.get(predicateType);
     if (unusable !== undefined)
       return { status: "invalid", reason: "AttestationInvalid", message: `${ALL} one ${unusable}`, buried: true };
-    const trouble = this.#troubleWith("attestation");
-    if (trouble !== undefined) return this.#unavailable(trouble);
     const held = this.#heldBy(predicateType, signer);
     const statements = [...held].map(({ id, answer, proof }) => this.#statement(`${signer}\n${id}`, answer, proof));
+    const trouble = this.#troubleWith("attestation");
+    if (trouble !== undefined)
+      return {
+        ...this.#unavailable(trouble),
+        ...(statements.length > 0 && { proved: statements.toSorted(newestFirst) }),
+      };
     if (statements.length === 0) return this.attestations(predicateType, signer);
     const { leftOut } = held;
     return {
