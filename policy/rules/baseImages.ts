@@ -121,7 +121,7 @@ function basesIn(
   const proved = outcomes.flatMap((outcome) =>
     outcome.status === "verified" ? outcome.value : (outcome.proved ?? []),
   );
-  const images = [...new Set(proved.flatMap(({ predicate }) => imagesInProvenance(predicate)))].sort();
+  const images = [...new Set(proved.flatMap(imagesInProvenance))].sort();
   const claims = images.map((name): BaseClaim => ({ name }));
   // What could not be had may name a base that the others do not, and takes none of theirs away.
   const unavailable = unavailableAmong(outcomes);

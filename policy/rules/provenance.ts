@@ -1,3 +1,4 @@
+import type { ProvedStatement } from "../facts/facts.ts";
 import { imageOfPackageUrl, parsePackageUrl } from "../image/packageUrl.ts";
 import { field } from "../../json/fields.ts";
 
@@ -8,11 +9,18 @@ export const PROVENANCE_PREDICATES: readonly string[] = [
   "https://slsa.dev/provenance/v0.1",
 ];
 
-/**
- * The images among the materials of a SLSA provenance predicate: `buildDefinition.resolvedDependencies` in v1,
- * `materials` before. Sources and packages are left out.
- */
-export function imagesInProvenance(predicate: unknown): string[] {
+/** Provenance is asked for its images while evidence is gathered, and again when it is judged. */
+const images = new WeakMap<ProvedStatement, readonly string[]>();
+
+/** The images among the materials of proved SLSA provenance; read once. Sources and packages are left out. */
+export function imagesInProvenance(proved: ProvedStatement): readonly string[] {
+  const named = images.get(proved) ?? imagesIn(proved.predicate);
+  images.set(proved, named);
+  return named;
+}
+
+/** They are `buildDefinition.resolvedDependencies` in v1, `materials` before. */
+function imagesIn(predicate: unknown): readonly string[] {
   const listed = field(field(predicate, "buildDefinition"), "resolvedDependencies") ?? field(predicate, "materials");
   return (Array.isArray(listed) ? listed : []).flatMap((material) => imageOf(material) ?? []);
 }

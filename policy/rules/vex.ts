@@ -1,7 +1,7 @@
 import type { PackageURL } from "packageurl-js";
 import { attestationKey } from "../facts/attestationKey.ts";
 import type { AuthoritySet } from "../authority.ts";
-import type { AttestationOutcome, ImageFacts } from "../facts/facts.ts";
+import type { AttestationOutcome, ImageFacts, ProvedStatement } from "../facts/facts.ts";
 import { lackingAmong } from "../facts/buried.ts";
 import { imageOfPackageUrl, parsePackageUrl, samePackage } from "../image/packageUrl.ts";
 import { parseReference, type Reference } from "../image/reference.ts";
@@ -22,6 +22,12 @@ export const OPENVEX_PREDICATES: readonly string[] = [
  * Statements about one vulnerability that are weighed; what more say is not believed, so that judging stays bounded.
  */
 const MOST_ABOUT_ONE = 256;
+
+/**
+ * Parts of images that are remembered under one attestation: all of an index with its 64 platforms, twice. Many indexes
+ * may share a platform.
+ */
+const MOST_PARTS = 130;
 
 /** The image that is judged, as statements may name it: by its digest; a platform of an index, by either of the two. */
 interface Image {
@@ -96,11 +102,23 @@ export function excusedByVex(
     known.outcomes.every((outcome, index) => outcome === outcomes[index])
   )
     return { vex: known.vex };
-  const statements = outcomes.flatMap(({ value }) => value.flatMap(({ predicate }) => vexStatements(predicate)));
   const image = { digests, reference };
-  const vex = vexOf(statements, image);
+  const vex = vexOf(
+    outcomes.flatMap(({ value }) => value.flatMap(statementsIn)),
+    image,
+  );
+  if (kept.size >= MOST_PARTS) kept.clear();
   kept.set(part, { ...image, outcomes, vex });
   return { vex };
+}
+
+/** A document of an index is about each of its platforms, and read once for all of them. */
+const parsed = new WeakMap<ProvedStatement, readonly VexStatement[]>();
+
+function statementsIn(proved: ProvedStatement): readonly VexStatement[] {
+  const statements = parsed.get(proved) ?? vexStatements(proved.predicate);
+  parsed.set(proved, statements);
+  return statements;
 }
 
 function anyOf(matches: readonly Match[]): Match {

@@ -55,6 +55,44 @@ describe("what OpenVEX says of one platform", () => {
     assert.notEqual(of({ status: "verified", value: [child(PLATFORM, nothing)] }).vex, undefined);
   });
 
+  it("is read once for all platforms, and remembered for so many of them", () => {
+    let reads = 0;
+    const counted = said({
+      status: "verified",
+      value: [
+        {
+          predicateType: OPENVEX_PREDICATES[0]!,
+          get predicate() {
+            reads += 1;
+            return { statements: [] };
+          },
+        },
+      ],
+    } as unknown as AttestationOutcome);
+    const digests = Array.from({ length: 200 }, (_, at) => `sha256:${String(at).padStart(64, "0")}`);
+    const vexOf = (platform: string): ReturnType<typeof excusedByVex>["vex"] =>
+      excusedByVex(
+        authorities,
+        facts({
+          digest: { status: "verified", value: DIGEST },
+          allAttested: counted,
+          platforms: { status: "verified", value: digests.map((one) => child(one, nothing)) },
+        }),
+        reference,
+        platform,
+      ).vex;
+    const known = digests.slice(0, 64).map(vexOf);
+    assert.equal(reads, 1);
+    assert.deepEqual(
+      digests.slice(0, 64).map((digest, at) => vexOf(digest) === known[at]),
+      known.map(() => true),
+      "the same answers, as objects, of as many platforms as an index may have",
+    );
+    for (const digest of digests) vexOf(digest);
+    assert.notEqual(vexOf(digests[0]!), known[0], "not of any number of them");
+    assert.equal(reads, 1);
+  });
+
   for (const [why, platforms] of [
     ["the platforms were not asked for", undefined],
     ["it is not among them", { status: "verified", value: [child(`sha256:${"c".repeat(64)}`, nothing)] }],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { BaseImages } from "../../../../crds/types.ts";
 import { attestationKey } from "../../../../policy/facts/attestationKey.ts";
 import type { CompiledAuthority } from "../../../../policy/authority.ts";
-import type { AttestationOutcome, BaseClaim, ImageFacts } from "../../../../policy/facts/facts.ts";
+import type { AttestationOutcome, BaseClaim, ImageFacts, ProvedStatement } from "../../../../policy/facts/facts.ts";
 import type { Outcome } from "../../../../policy/facts/outcome.ts";
 import { baseImages, judgeBaseImages } from "../../../../policy/rules/baseImages.ts";
 import { compileRule } from "../../policy/compiling.ts";
@@ -205,6 +205,25 @@ describe("base images", () => {
         ]),
       };
       assert.equal(first(judge(spec, facts)), "EvidenceUnavailable");
+    });
+    it("a document is read once, however often it is judged", () => {
+      let reads = 0;
+      const statement: ProvedStatement = {
+        predicateType: "https://slsa.dev/provenance/v1",
+        statement: {},
+        get predicate() {
+          reads += 1;
+          return { buildDefinition: { resolvedDependencies: [{ uri: "oci://evil.io/base" }] } };
+        },
+        proof: { fingerprint: "f", signer: "f" },
+      };
+      const key = attestationKey(statement.predicateType, "ci-id");
+      // Whoever looks again has another outcome around the same statement.
+      for (let time = 0; time < 3; time += 1) {
+        const allAttested = new Map([[key, { status: "verified", value: [statement] } as const]]);
+        assert.equal(first(judge(spec, { allAttested })), "BaseImageNotAllowed");
+      }
+      assert.equal(reads, 1);
     });
     it("a refused base is refused beside provenance that could not be fetched", () => {
       const open: AttestationOutcome = { status: "unavailable", cause: "kms", message: "t" };
