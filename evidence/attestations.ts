@@ -1,4 +1,5 @@
 import type { CompiledAuthority } from "../policy/authority.ts";
+import { attestationKey } from "../policy/facts/attestationKey.ts";
 import type { AttestationOutcome } from "../policy/facts/facts.ts";
 import type { FactContext } from "./provider.ts";
 
@@ -8,6 +9,18 @@ export interface AttestationWant {
   readonly predicateType: string;
   readonly authority: CompiledAuthority;
 }
+
+/** A question to an authority; without a predicate type it is about image signatures. */
+type Want = Pick<AttestationWant, "authority"> & Partial<AttestationWant>;
+
+/** The key of an answer among the facts; of signatures and attestations together it is unambiguous. */
+export const factKey = ({ authority, predicateType }: Want): string =>
+  predicateType === undefined ? authority.id : attestationKey(predicateType, authority.id);
+
+/** Each question once. */
+export const distinctWants = <W extends Want>(wants: readonly W[]): readonly W[] => [
+  ...new Map(wants.map((want) => [factKey(want), want])).values(),
+];
 
 /**
  * How new an answer must be. `kept`: some seconds old, of what was there and of what was not: good for a verdict that

@@ -1,5 +1,5 @@
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
-import type { ImageFacts } from "../../policy/facts/facts.ts";
+import { NO_FACTS, type ImageFacts } from "../../policy/facts/facts.ts";
 import type { EnforcementAction } from "../../policy/finding/finding.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { parseReference, type Reference } from "../../policy/image/reference.ts";
@@ -11,6 +11,7 @@ import type { FactContext, FactProvider, Gather, GatherRequest, ProvidedFacts, R
 import type { LookAgain } from "../lookAgain.ts";
 import { blameQueues } from "./heldUp.ts";
 import { manifestFacts } from "./manifestFacts.ts";
+import { mergeFacts } from "./mergeFacts.ts";
 import { all, chain, type Maybe } from "../../async/maybe.ts";
 import type { CachedRepository } from "../registry/cache/cachedRepository.ts";
 import { malformed } from "../registry/failure.ts";
@@ -68,7 +69,6 @@ const AUDITS = "audits/";
 const askerOf = (subject: Subject, mode: GatherRequest["mode"]): Asker =>
   mode === "audit" ? new Asker(AUDITS, subject.namespace) : new Asker(subject.namespace, subject);
 
-const NO_FACTS: ImageFacts = { signatures: new Map(), attestations: new Map(), scans: new Map() };
 const STRICTEST_FIRST: readonly EnforcementAction[] = ["deny", "warn", "dryrun"];
 
 /**
@@ -195,7 +195,7 @@ export function createGather(options: GatherOptions): Gathering {
         ...(since === undefined ? {} : { since }),
       };
       facts = chain(facts, (before) =>
-        chain(all(wanted.map((provider) => provide(provider, context))), (found) => found.reduce(merge, before)),
+        chain(all(wanted.map((provider) => provide(provider, context))), (found) => found.reduce(mergeFacts, before)),
       );
     }
     return facts;
@@ -275,52 +275,6 @@ function withoutRegistry(reference: Reference): ImageFacts {
   const digest: Outcome<string> =
     reference.digest === undefined ? wrong : { status: "verified", value: reference.digest };
   return { ...NO_FACTS, digest, tag: wrong, manifest: wrong };
-}
-
-/** Only what providers may know: never the digest, nor what the registry said of it. */
-const merge = (before: ImageFacts, more: ProvidedFacts): ImageFacts => ({
-  ...before,
-  signatures: joined(before.signatures, more.signatures),
-  attestations: joined(before.attestations, more.attestations),
-  ...(more.allAttested === undefined ? {} : { allAttested: joined(before.allAttested ?? new Map(), more.allAttested) }),
-  ...(more.platforms === undefined ? {} : { platforms: joinedPlatforms(before.platforms, more.platforms) }),
-  scans: joined(before.scans, more.scans),
-  ...(more.configs === undefined ? {} : { configs: joined(before.configs ?? new Map(), more.configs) }),
-  ...(more.runsAlready === undefined ? {} : { runsAlready: more.runsAlready }),
-  ...(more.bases === undefined ? {} : { bases: known(before.bases, more.bases) }),
-});
-
-/** The newer answer; but what a class of policies was told stays told, though the next could not be told it any more. */
-const known = <O extends { readonly status: string }>(before: O | undefined, more: O): O =>
-  before !== undefined && more.status === "unavailable" ? before : more;
-
-/**
- * Each class of policies asks of all children what it wants to know of them. What the first of them could not be told, nobody was; what only
- * a later one could not be told leaves the first its answer.
- */
-function joinedPlatforms(
-  before: ImageFacts["platforms"],
-  more: NonNullable<ImageFacts["platforms"]>,
-): NonNullable<ImageFacts["platforms"]> {
-  if (before?.status !== "verified") return before ?? more;
-  if (more.status !== "verified") return more.status === "unavailable" ? before : more;
-  const attested = new Map(before.value.map((one) => [one.digest, one.attested]));
-  const value = more.value.map((one) => ({
-    ...one,
-    attested: joined(attested.get(one.digest) ?? new Map(), one.attested),
-  }));
-  return { status: "verified", value };
-}
-
-function joined<O extends { readonly status: string }>(
-  before: ReadonlyMap<string, O>,
-  more: ReadonlyMap<string, O> | undefined,
-): ReadonlyMap<string, O> {
-  if (more === undefined || more.size === 0) return before;
-  if (before.size === 0) return more;
-  const all = new Map(before);
-  for (const [key, outcome] of more) all.set(key, known(before.get(key), outcome));
-  return all;
 }
 
 /** Milliseconds. A provider's own answer to the end of time is better than none: it gets a moment to give it. */

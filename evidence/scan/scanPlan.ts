@@ -2,10 +2,9 @@ import { LRUCache } from "lru-cache";
 import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { ScanSource } from "../../policy/compile/rules/scan.ts";
-import { attestationKey } from "../../policy/facts/attestationKey.ts";
 import { PROVENANCE_PREDICATES } from "../../policy/rules/provenance.ts";
 import { OPENVEX_PREDICATES } from "../../policy/rules/vex.ts";
-import type { AttestationWant } from "../attestations.ts";
+import { distinctWants, type AttestationWant } from "../attestations.ts";
 import { SCAN_PREDICATES } from "./formats/attestedScan.ts";
 
 /** What a set of policies wants to know of an image's scans and base. */
@@ -24,23 +23,19 @@ export interface ScanPlan {
 const wantsOf = (authorities: readonly CompiledAuthority[], predicateTypes: readonly string[]): AttestationWant[] =>
   authorities.flatMap((authority) => predicateTypes.map((predicateType) => ({ predicateType, authority })));
 
-const distinct = (wants: readonly AttestationWant[]): readonly AttestationWant[] => [
-  ...new Map(wants.map((want) => [attestationKey(want.predicateType, want.authority.id), want])).values(),
-];
-
 /** The attestations that one source asks of a digest. */
 export const wantsOfSource = (source: ScanSource): AttestationWant[] =>
   source.type === "attestation" ? wantsOf(source.authorities.trusted, SCAN_PREDICATES) : [];
 
 const planOf = (policies: readonly CompiledPolicy[]): ScanPlan => {
   const sources = new Map(policies.flatMap(({ scan }) => scan?.sources ?? []).map((source) => [source.id, source]));
-  const vex = distinct(
+  const vex = distinctWants(
     wantsOf(
       policies.flatMap(({ scan }) => scan?.vex?.trusted ?? []),
       OPENVEX_PREDICATES,
     ),
   );
-  const provenance = distinct(
+  const provenance = distinctWants(
     wantsOf(
       policies.flatMap(({ baseImages }) => baseImages?.authorities?.trusted ?? []),
       PROVENANCE_PREDICATES,
@@ -49,7 +44,7 @@ const planOf = (policies: readonly CompiledPolicy[]): ScanPlan => {
   const wants = [...[...sources.values()].flatMap(wantsOfSource), ...vex, ...provenance];
   return {
     sources: [...sources.values()],
-    wants: distinct(wants),
+    wants: distinctWants(wants),
     vex,
     provenance,
     bases: policies.some(({ baseImages }) => baseImages !== undefined && baseImages.authorities === undefined),

@@ -2,7 +2,13 @@ import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { attestationKey } from "../../policy/facts/attestationKey.ts";
 import type { ScanSource } from "../../policy/compile/rules/scan.ts";
-import type { AttestationOutcome, ImageFacts, PlatformChild, ScanOutcome } from "../../policy/facts/facts.ts";
+import {
+  NO_FACTS,
+  type AttestationOutcome,
+  type ImageFacts,
+  type PlatformChild,
+  type ScanOutcome,
+} from "../../policy/facts/facts.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { judgeBaseImages, looksAtPlatforms } from "../../policy/rules/baseImages.ts";
 import { judgeScan } from "../../policy/rules/scan.ts";
@@ -10,6 +16,7 @@ import type { AnswerAge, ProveAttestations } from "../attestations.ts";
 import { SingleFlight } from "../../async/singleFlight.ts";
 import type { FactContext, FactProvider, ProvidedFacts } from "../provider.ts";
 import { platformChildren } from "../gather/manifestFacts.ts";
+import { joinPlatforms } from "../gather/mergeFacts.ts";
 import { all, chain, type Maybe } from "../../async/maybe.ts";
 import { late, malformed } from "../registry/failure.ts";
 import type { ContentReason, Manifest } from "../registry/repository.ts";
@@ -42,6 +49,7 @@ export interface ScanTools {
 
 type Attested = ReadonlyMap<string, AttestationOutcome>;
 type ManifestOutcome = Outcome<Manifest, ContentReason>;
+type Platforms = ImageFacts["platforms"];
 type PartsOutcome = Outcome<ImageParts, ContentReason>;
 type Of<T extends ScanSource["type"]> = Extract<ScanSource, { readonly type: T }>;
 
@@ -186,29 +194,18 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       return tools.runs(request.subject.namespace, reference.name, digests, configs);
     });
 
-  /**
-   * What was attested about each platform of an index: OpenVEX where a report is about that platform alone, and provenance where that of the
-   * index does not name the base.
-   */
+  /** What was attested about each platform of an index, of what is wanted of it. */
   const platformsOf = (
     { context, age, manifest }: Image,
-    { vex, provenance }: ScanPlan,
-    allAttested: Attested,
-    scans: readonly ScanOutcome[],
-  ): Maybe<ProvidedFacts["platforms"]> => {
-    const facts = { ...NO_FACTS, allAttested };
-    const based = context.request.policies.some(
-      ({ baseImages }) => baseImages !== undefined && looksAtPlatforms(baseImages, facts),
-    );
-    const covered = new Set(vex.length === 0 ? [] : scans.flatMap(coveredPlatforms));
-    if (!based && covered.size === 0) return undefined;
-    return chain(manifest(), (outcome): Maybe<ProvidedFacts["platforms"]> => {
+    wantsOf: (digest: string) => ScanPlan["wants"],
+  ): Maybe<Platforms> =>
+    chain(manifest(), (outcome): Maybe<Platforms> => {
       if (outcome.status !== "verified") return outcome;
       const children = childrenOf(outcome);
       if (children.length === 0) return undefined;
       if (children.length > MOST_PLATFORMS) return malformed(`the index names more than ${MOST_PLATFORMS} platforms`);
       const attested = children.map(({ digest }): Maybe<Attested> => {
-        const wants = [...(based ? provenance : []), ...(covered.has(digest) ? vex : [])];
+        const wants = wantsOf(digest);
         return wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, digest, wants, age);
       });
       return chain(all(attested), (found) => ({
@@ -216,6 +213,21 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
         value: children.map((child, position) => ({ ...child, attested: found[position] ?? NOTHING_ATTESTED })),
       }));
     });
+
+  /** Provenance of the platforms, where that of the index does not name the base. */
+  const provenanceOfPlatforms = (image: Image, { provenance }: ScanPlan): Maybe<Platforms> => {
+    const { policies } = image.context.request;
+    return chain(image.attested, (allAttested) => {
+      const facts = { ...NO_FACTS, allAttested };
+      const looks = policies.some(({ baseImages }) => baseImages !== undefined && looksAtPlatforms(baseImages, facts));
+      return looks ? platformsOf(image, () => provenance) : undefined;
+    });
+  };
+
+  /** OpenVEX of the platforms that a report is about alone. */
+  const vexOfPlatforms = (image: Image, { vex }: ScanPlan, scans: readonly ScanOutcome[]): Maybe<Platforms> => {
+    const covered = new Set(vex.length === 0 ? [] : scans.flatMap(coveredPlatforms));
+    return covered.size === 0 ? undefined : platformsOf(image, (digest) => (covered.has(digest) ? vex : []));
   };
 
   const look = (context: FactContext, wanted: ScanPlan, age: AnswerAge): Maybe<ProvidedFacts> => {
@@ -223,20 +235,26 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     // All at once; a defect in one of them is heard of where it is waited for.
     const questions = {
       scans: heard(all(wanted.sources.map((source) => ask(source, image)))),
+      provenance: heard(provenanceOfPlatforms(image, wanted)),
       bases: heard(wanted.bases ? chain(image.parts(), basesOf) : undefined),
       runs: heard(wanted.runsAlready ? runsAlready(image) : undefined),
     };
     return chain(image.attested, (allAttested) =>
       chain(questions.scans, (scans) =>
-        chain(platformsOf(image, wanted, allAttested, scans), (platforms) =>
-          chain(questions.bases, (bases) =>
-            chain(questions.runs, (runs): ProvidedFacts => ({
-              allAttested,
-              scans: new Map(wanted.sources.map(({ id }, position) => [id, scans[position] ?? NOT_ASKED])),
-              ...(platforms === undefined ? {} : { platforms }),
-              ...(bases === undefined ? {} : { bases }),
-              ...(runs === undefined ? {} : { runsAlready: runs }),
-            })),
+        chain(vexOfPlatforms(image, wanted, scans), (vex) =>
+          chain(questions.provenance, (provenance) =>
+            chain(questions.bases, (bases) =>
+              chain(questions.runs, (runs): ProvidedFacts => {
+                const platforms = joinPlatforms(provenance, vex);
+                return {
+                  allAttested,
+                  scans: new Map(wanted.sources.map(({ id }, position) => [id, scans[position] ?? NOT_ASKED])),
+                  ...(platforms === undefined ? {} : { platforms }),
+                  ...(bases === undefined ? {} : { bases }),
+                  ...(runs === undefined ? {} : { runsAlready: runs }),
+                };
+              }),
+            ),
           ),
         ),
       ),
@@ -272,8 +290,6 @@ const holds = (facts: ProvidedFacts, { request, reference, digest }: FactContext
       (baseImages === undefined || judgeBaseImages(baseImages, judged).length === 0),
   );
 };
-
-const NO_FACTS: ImageFacts = { signatures: new Map(), attestations: new Map(), scans: new Map() };
 
 const coveredPlatforms = (outcome: ScanOutcome): readonly string[] =>
   outcome.status === "verified" ? outcome.value.flatMap(({ digest }) => digest ?? []) : [];

@@ -1,4 +1,4 @@
-import type { AnswerAge, ProveAttestations } from "../attestations.ts";
+import { factKey, type AnswerAge, type ProveAttestations } from "../attestations.ts";
 import { SingleFlight, type Flight } from "../../async/singleFlight.ts";
 import { untilEnough } from "../../async/untilEnough.ts";
 import type { FactContext, FactProvider } from "../provider.ts";
@@ -13,14 +13,7 @@ import { Outcomes } from "./outcomes.ts";
 import type { Signer } from "./proof.ts";
 import type { SignerSources } from "./signers.ts";
 import type { Standing } from "../standing.ts";
-import {
-  GatheredOutcomes,
-  factKey,
-  satisfies,
-  queriesOf,
-  type CosignFacts,
-  type SignatureQuery,
-} from "./signatureQuery.ts";
+import { GatheredOutcomes, satisfies, queriesOf, type CosignFacts, type SignatureQuery } from "./signatureQuery.ts";
 
 /** Made once: the reason that abort() makes for itself has a stack to be traced. */
 const ENOUGH = new Error("enough is proved");

@@ -2,13 +2,13 @@ import { wasHeldUp } from "../../async/shares/party.ts";
 import { isOurs } from "../../policy/facts/unavailable.ts";
 import { late } from "../registry/failure.ts";
 import type { AttestationOutcome, SignatureOutcome } from "../../policy/facts/facts.ts";
-import type { AnswerAge } from "../attestations.ts";
+import { factKey, type AnswerAge } from "../attestations.ts";
 import type { EvidenceMetrics } from "../metrics.ts";
 import type { Standing } from "../standing.ts";
 import { keyOf, type ResolvedQuery, type OpenQuery } from "./resolvedQuery.ts";
 import { KeptOutcomes, type Looked, type OutcomeTimes } from "./keptOutcomes.ts";
 import type { LookupState } from "./lookup.ts";
-import { factKey, type GatheredOutcomes, type SignatureQuery } from "./signatureQuery.ts";
+import type { GatheredOutcomes, SignatureQuery } from "./signatureQuery.ts";
 
 /** An outcome where signatures and attestations are treated alike; which one it is, the want says. */
 type AnyOutcome = SignatureOutcome & AttestationOutcome;

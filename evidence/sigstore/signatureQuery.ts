@@ -1,9 +1,9 @@
-import { attestationKey } from "../../policy/facts/attestationKey.ts";
 import type { CompiledAuthority } from "../../policy/authority.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { AttestationOutcome, ImageFacts, SignatureOutcome } from "../../policy/facts/facts.ts";
 import { judgeAttestations } from "../../policy/rules/attestations.ts";
 import { judgeSignatures } from "../../policy/rules/signatures.ts";
+import { distinctWants, factKey } from "../attestations.ts";
 import type { FactContext } from "../provider.ts";
 
 /** One question to one authority: did it sign, or (with a predicate type) what did it attest? */
@@ -20,7 +20,7 @@ export const queriesOf = (policies: readonly CompiledPolicy[]): readonly Signatu
   const [first, ...others] = policies;
   if (first === undefined) return [];
   if (others.length === 0) return wantsOfOne(first);
-  return distinct(policies.flatMap(wantsOfOne));
+  return distinctWants(policies.flatMap(wantsOfOne));
 };
 
 /** A policy asks the same for as long as it lives. */
@@ -30,7 +30,7 @@ const wantsOfOne = (policy: CompiledPolicy): readonly SignatureQuery[] => {
   const known = asked.get(policy);
   if (known !== undefined) return known;
   const { signatures, attestations } = policy;
-  const wants = distinct([
+  const wants = distinctWants([
     ...(signatures?.authorities.trusted ?? []).filter(isSigstore).map((authority): SignatureQuery => ({ authority })),
     ...(attestations ?? []).flatMap(({ predicateType, authorities }) =>
       authorities.trusted.map((authority): SignatureQuery => ({ authority, predicateType })),
@@ -42,14 +42,6 @@ const wantsOfOne = (policy: CompiledPolicy): readonly SignatureQuery[] => {
 
 /** Signatures of notation are found and proved in a place of their own (`evidence/notation`). */
 const isSigstore = ({ type }: CompiledAuthority): boolean => type !== "notation";
-
-const distinct = (wants: readonly SignatureQuery[]): readonly SignatureQuery[] => [
-  ...new Map(wants.map((want) => [factKey(want), want])).values(),
-];
-
-/** The key of an answer among the facts; of signatures and attestations together it is unambiguous. */
-export const factKey = ({ authority, predicateType }: SignatureQuery): string =>
-  predicateType === undefined ? authority.id : attestationKey(predicateType, authority.id);
 
 /**
  * Whether the rules of these policies hold already with what is known, or all that these signatures could add to them is there, so that

@@ -177,3 +177,10 @@ export interface ImageFacts {
   /** What the image declares of its base, for each platform; `absent` where no part of it says anything. */
   readonly bases?: BasesOutcome;
 }
+
+/** What is known of an image that nobody was asked about. */
+export const NO_FACTS: ImageFacts = Object.freeze({
+  signatures: new Map(),
+  attestations: new Map(),
+  scans: new Map(),
+});

@@ -381,6 +381,25 @@ describe("scan provider", () => {
     assert.deepEqual([bench.parses, bench.calls.filter((call) => call.startsWith("blob")).length], [1, 1]);
   });
 
+  it("asks for the provenance of an index's platforms while their scans are being read", async () => {
+    const pause = Promise.withResolvers<void>();
+    const bench = new Workbench({
+      ...readScansHere,
+      text: async (text, signal) => {
+        await pause.promise;
+        return readScansHere.text(text, signal);
+      },
+    });
+    const index = makeIndex([scanned("a", [], amd64), scanned("b", [], arm64)]);
+    bench.put(index);
+    const spec: PolicySpec = { ...withScan({}), authorities: [CI], baseImages: { allow: ["**"], authorities: ["ci"] } };
+    const asked = bench.provider.gather(bench.context([policyOf(spec)], index.digest));
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([bench.parses, bench.ages.length], [2, 3], "of two reports, and of the index and its platforms");
+    pause.resolve();
+    await asked;
+  });
+
   it("refuses an index whose annotations would fill the memory", async () => {
     const filler = "x".repeat(3 * 1024 * 1024);
     const children = Array.from({ length: 6 }, (_, n) =>
