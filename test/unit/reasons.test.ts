@@ -25,6 +25,13 @@ describe("docs/reasons.md", () => {
     walk(parse(text));
     assert.deepEqual(Object.keys(REASONS).toSorted(), found.toSorted());
     const page = await file("docs/reasons.md");
-    for (const reason of found) assert.match(page, new RegExp(`^## ${reason}\\n\\n- \\*\\*Found\\*\\*: .+\\.\\n`, "m"));
+    for (const reason of found)
+      assert.match(
+        page,
+        new RegExp(
+          `^## ${reason}\\n\\n\`\`\`text\\n\\[.*: ${reason}: .+\\n\`\`\`\\n\\n- \\*\\*Found\\*\\*: .+\\.\\n`,
+          "m",
+        ),
+      );
   });
 });
