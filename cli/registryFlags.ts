@@ -4,20 +4,15 @@ import type { Command } from "commander";
 import { DEFAULT_REGISTRY_SETTINGS, type RegistrySettings } from "../evidence/registry/settings.ts";
 import { proxyIn } from "../evidence/registry/http/proxy.ts";
 import * as REGISTRIES from "../operator/settings/options/registries.ts";
-import { addSettings, readValues } from "../operator/settings/read.ts";
 import type { Values } from "../operator/settings/setting.ts";
-import { UsageError } from "./exitCode.ts";
+import { addSettingFlags } from "./settingFlags.ts";
 
 /** The operator's settings of registries that mean the same to somebody at a terminal. */
 export type RegistryFlags = Values<typeof REGISTRIES>;
 
-/** Adds the flags of registries to a command; each is also read from the environment, as the operator's are. */
+/** Adds the flags of registries to a command. */
 export function addRegistryFlags(command: Command): Command {
-  return addSettings(command, REGISTRIES).hook("preAction", (_, acting) => {
-    const read = readValues(REGISTRIES, acting, process.env);
-    if (read.status === "invalid") throw new UsageError(read.messages.join("\n"));
-    for (const [name, value] of Object.entries(read.values)) acting.setOptionValue(name, value);
-  });
+  return addSettingFlags(command, REGISTRIES);
 }
 
 /**

@@ -86,6 +86,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
           exceptions,
           review: options.review,
           namespaceLabels,
+          placeholders: settings.templatePlaceholders,
           metrics: metrics.admission,
           logger: log,
           onDenied: (denial) => {
@@ -103,6 +104,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
         policies,
         exemptions: (subject) => exemptionsOf(exceptions(), subject, now()),
         namespaceLabels,
+        placeholders: settings.templatePlaceholders,
         resolveDigest: options.resolveDigest,
         logger: log,
       }),

@@ -242,6 +242,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     client,
     policies: graph.policies,
     excludeNamespaces: namespacesLeftOut(settings),
+    placeholders: settings.templatePlaceholders,
     leadership: elector,
     onChange: graph.layer,
     now,

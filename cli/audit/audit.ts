@@ -108,11 +108,19 @@ const radiusOf = (policy: string, objects: readonly Workload[], options: AuditOp
   };
 };
 
-const imagesOf = (workloads: readonly Workload[], { namespaceLabels }: AuditOptions): readonly AuditedImage[] => {
+const imagesOf = (
+  workloads: readonly Workload[],
+  { namespaceLabels, placeholders }: AuditOptions,
+): readonly AuditedImage[] => {
   const found = new Map<string, Writable<AuditedImage> & { readonly places: Set<string> }>();
   for (const { manifest, type } of workloads) {
     const { kind, namespace, object } = manifest;
-    const { images } = subjectOf(object, { kind, namespace, namespaceLabels: namespaceLabels(namespace) });
+    const { images } = subjectOf(object, {
+      kind,
+      namespace,
+      namespaceLabels: namespaceLabels(namespace),
+      placeholders,
+    });
     for (const image of new Map(images.map((use) => [use.image, use])).values()) {
       const { parsed } = image;
       const reference = parsed.status === "ok" ? parsed.reference : undefined;

@@ -10,6 +10,7 @@ import { readManifests } from "../input/manifests.ts";
 import { policiesIn, resolveIn } from "../input/policyFiles.ts";
 import { readFiles } from "../input/yamlFiles.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
+import { addTemplateFlags, type TemplateFlags } from "../templateFlags.ts";
 import { userEvidence } from "../userEvidence.ts";
 import { audit } from "./audit.ts";
 import type { AuditResult } from "./auditResult.ts";
@@ -17,7 +18,7 @@ import { htmlReport } from "./htmlReport.ts";
 import { textReport } from "./textReport.ts";
 import { workloadsOf } from "./workloads.ts";
 
-interface AuditFlags extends RegistryFlags, ClusterFlags {
+interface AuditFlags extends RegistryFlags, TemplateFlags, ClusterFlags {
   readonly policy: readonly string[];
   readonly namespace?: string;
   readonly output: "text" | "json" | "html";
@@ -32,7 +33,7 @@ const collect = (value: string, before: readonly string[]): readonly string[] =>
 export const auditCommand = (): Command =>
   addClusterFlags(
     addRegistryFlags(
-      new Command("audit")
+      addTemplateFlags(new Command("audit"))
         .description("say what would be refused if everything that runs in a cluster were made anew")
         .option(
           "--policy <path>",
@@ -86,6 +87,7 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
         report: (error) => void defects.push(error),
         resolveDigest: evidence.resolveDigest,
         namespaceLabels: (name) => namespaces.get(name) ?? {},
+        placeholders: flags.templatePlaceholders,
         now: Date.now,
         timeout: PATIENCE,
         cluster: context,

@@ -14,6 +14,7 @@ import { policiesIn, resolveIn, secretData } from "../input/policyFiles.ts";
 import { readFiles } from "../input/yamlFiles.ts";
 import { terminalText } from "../terminalText.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
+import { addTemplateFlags, type TemplateFlags } from "../templateFlags.ts";
 import { lazyEvidence } from "../lazyEvidence.ts";
 import type { UserEvidenceOptions } from "../userEvidence.ts";
 import { keysOfPointer } from "./applyPatch.ts";
@@ -26,7 +27,7 @@ import { FROM_COMMAND_LINE, type CheckedObject, type CheckResult } from "./resul
 import { sarifReport } from "./sarifReport.ts";
 import { COLOURED, PLAIN, textReport } from "./textReport.ts";
 
-interface CheckFlags extends RegistryFlags, ClusterFlags, AttestFlags {
+interface CheckFlags extends RegistryFlags, TemplateFlags, ClusterFlags, AttestFlags {
   readonly fromCluster: boolean;
   readonly policy: readonly string[];
   readonly image: readonly string[];
@@ -48,7 +49,7 @@ const collect = (value: string, before: readonly string[]): readonly string[] =>
 export const checkCommand = (): Command =>
   addClusterFlags(
     addRegistryFlags(
-      addAttestFlags(new Command("check"))
+      addTemplateFlags(addAttestFlags(new Command("check")))
         .description("say what policies say of manifests and images, before a cluster does")
         .argument("[paths...]", "files and folders with manifests; - is standard input (kustomize, helm template)")
         .option("--policy <path>", "file or folder with policies and what they refer to; repeatable", collect, [])
@@ -113,6 +114,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
       report: (error) => void defects.push(error),
       resolveDigest: evidence.resolveDigest,
       namespaceLabels: (name) => namespaces.get(name) ?? {},
+      placeholders: flags.templatePlaceholders,
       now: Date.now,
       timeout: PATIENCE,
     };
@@ -172,7 +174,13 @@ const checked = async (
 ): Promise<CheckedObject> => {
   const { verdict, findings, partial, pinned, judged, facts } = await judgeManifest(manifest, namespace, options);
   const { path, kind, name } = manifest;
-  const subject = subjectOf(judged, { kind, namespace, namespaceLabels: options.namespaceLabels(namespace) });
+  const { placeholders } = options;
+  const subject = subjectOf(judged, {
+    kind,
+    namespace,
+    namespaceLabels: options.namespaceLabels(namespace),
+    placeholders,
+  });
   const uses = subject.images;
   return {
     path,

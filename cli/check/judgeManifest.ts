@@ -42,6 +42,8 @@ export interface JudgeOptions {
   readonly resolveDigest: ResolveDigest;
   /** Of a namespace; undefined: not known, so that every policy with a namespace selector matches. */
   readonly namespaceLabels: (name: string) => Readonly<Record<string, string>> | undefined;
+  /** What is no image in a template; `SubjectPlace.placeholders`. */
+  readonly placeholders: readonly string[];
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Milliseconds for one object. */
@@ -57,12 +59,13 @@ export const isJudged = (manifest: Manifest): boolean =>
  * the object is not what it says it is.
  */
 export const judgeManifest = async (manifest: Manifest, namespace: string, options: JudgeOptions): Promise<Verdict> => {
-  const { policies, exceptions, resolveDigest, namespaceLabels, now } = options;
+  const { policies, exceptions, resolveDigest, namespaceLabels, placeholders, now } = options;
   const signal = AbortSignal.timeout(options.timeout);
   const mutate = createMutate({
     policies: () => policies,
     exemptions: (subject) => exemptionsOf(exceptions, subject, now()),
     namespaceLabels,
+    placeholders,
     resolveDigest,
     logger: SILENT,
   });
@@ -88,6 +91,7 @@ export const judgeManifest = async (manifest: Manifest, namespace: string, optio
     exceptions: () => exceptions,
     review,
     namespaceLabels,
+    placeholders,
     now,
     logger: SILENT,
     metrics: { admission: () => undefined, findings: () => undefined },

@@ -2,12 +2,13 @@ import { Command } from "commander";
 import { addClusterFlags, type ClusterFlags } from "../cluster/flags.ts";
 import { DENIED, PASSED, UsageError } from "../exitCode.ts";
 import { connect } from "../cluster/connect.ts";
+import { addTemplateFlags, type TemplateFlags } from "../templateFlags.ts";
 import { compareFiles, writeFiles } from "./files.ts";
 import { staticManifests } from "./staticManifests.ts";
 import { validateByServer } from "./validateByServer.ts";
 
 /** What a user may say of `static-manifests`. */
-export interface StaticFlags extends ClusterFlags {
+export interface StaticFlags extends ClusterFlags, TemplateFlags {
   readonly groups: readonly string[];
   readonly check: boolean;
   readonly policy?: readonly string[];
@@ -23,7 +24,7 @@ export const exportCommand = (): Command =>
 
 const staticManifestsCommand = (): Command =>
   addClusterFlags(
-    new Command("static-manifests")
+    addTemplateFlags(new Command("static-manifests"))
       .description(
         "write ValidatingAdmissionPolicies, and a guard over what image-security consists of, as files that an API server of Kubernetes 1.37 reads",
       )

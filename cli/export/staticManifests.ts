@@ -36,7 +36,12 @@ export const staticManifests = async (client: KubeClient, flags: StaticFlags): P
   const [operatorNamespace = ""] = flags.serviceAccount.split(":");
   const notes: string[] = [];
   const pairs = policies.flatMap((policy): readonly AdmissionPolicyPair[] => {
-    const said = compileAdmissionRules(policy, { policies, exceptions: read.exceptions, now });
+    const said = compileAdmissionRules(policy, {
+      policies,
+      exceptions: read.exceptions,
+      placeholders: flags.templatePlaceholders,
+      now,
+    });
     if (said.status === "unsaid") {
       notes.push(`${policy.name} is left out: ${said.message}`);
       return [];

@@ -6,12 +6,13 @@ import { DENIED, FAILED, UsageError } from "../exitCode.ts";
 import { createEvidence } from "../../evidence/createEvidence.ts";
 import type { ResolveDigest } from "../../evidence/provider.ts";
 import { addRegistryFlags, registrySettingsOf, type RegistryFlags } from "../registryFlags.ts";
+import { addTemplateFlags, type TemplateFlags } from "../templateFlags.ts";
 import { NO_METRICS, userCredentials } from "../userEvidence.ts";
 import { isKustomization, readFiles } from "../input/yamlFiles.ts";
 import { migrateText, type Resolution } from "./migrateText.ts";
 import { migrationText, type MigratedFile } from "./report.ts";
 
-interface MigrateFlags extends RegistryFlags {
+interface MigrateFlags extends RegistryFlags, TemplateFlags {
   readonly write: boolean;
   readonly check: boolean;
   readonly keepTag: boolean;
@@ -25,7 +26,7 @@ const PATIENCE = 30_000;
 /** `image-security migrate`: see `migrateText` for what it changes. */
 export const migrateCommand = (): Command =>
   addRegistryFlags(
-    new Command("migrate")
+    addTemplateFlags(new Command("migrate"))
       .description("write digests in place of tags, in manifests, kustomizations and the values of charts")
       .argument("<paths...>", "files and folders; - is standard input, and the result goes to standard output")
       .option("--write", "change the files (default: only say what would change)", false)
@@ -57,6 +58,7 @@ const migrate = async (paths: readonly string[], flags: MigrateFlags): Promise<n
       const result = await migrateText(text, {
         isKustomization: isKustomization(path),
         keepTag: flags.keepTag,
+        placeholders: flags.templatePlaceholders,
         resolve,
       });
       results.push({ path, result });

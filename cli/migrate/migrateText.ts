@@ -28,6 +28,8 @@ export interface MigrateOptions {
   /** The file's name says that it is a kustomization. */
   readonly isKustomization: boolean;
   readonly keepTag: boolean;
+  /** Words that stay as they are: an injector writes an image in their place. */
+  readonly placeholders: readonly string[];
   /** Asked once for each different image. Never rejects. */
   readonly resolve: (image: string) => Promise<Resolution>;
 }
@@ -57,6 +59,7 @@ export const migrateText = async (source: string, options: MigrateOptions): Prom
       images.push({ line: lines.linePos(start).line, image, outcome: { status: "left", message: why } });
     const found = places.flatMap((place) => {
       const image = imageOf(place);
+      if (options.placeholders.includes(image)) return [];
       const parsed = parseReference(image);
       const { line } = lines.linePos(startOf(place));
       if (parsed.status === "malformed") {

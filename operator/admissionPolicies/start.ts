@@ -34,6 +34,8 @@ export function keepAdmissionPolicies(
     readonly policies: () => PolicySet | undefined;
     /** What the webhook leaves out. */
     readonly excludeNamespaces: readonly string[];
+    /** What is no image in a template. */
+    readonly placeholders: readonly string[];
     readonly leadership: Leadership;
     readonly onChange: () => void;
     /** Milliseconds since the epoch. */

@@ -21,6 +21,8 @@ export const NAME_PREFIX = "image-security.";
 export interface WantedOptions {
   /** What the webhook leaves out. */
   readonly excludeNamespaces: readonly string[];
+  /** What is no image in a template; `SubjectPlace.placeholders`. Absent: nothing. */
+  readonly placeholders?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -28,14 +30,14 @@ export interface WantedOptions {
 /** What is to stand for each policy, by its name; worked out anew only for those of which something has changed. */
 export function createWanted(
   set: () => PolicySet | undefined,
-  { excludeNamespaces, now }: WantedOptions,
+  { excludeNamespaces, placeholders = [], now }: WantedOptions,
 ): () => ReadonlyMap<string, Wanted> | undefined {
   let known = new Map<string, { readonly key: string; readonly wanted: Wanted }>();
   let knownFor = "";
   return () => {
     const newest = set();
     if (newest === undefined) return undefined;
-    const context = { ...newest, now: now() };
+    const context = { ...newest, placeholders, now: now() };
     const shared = keyOfAll(context);
     if (shared !== knownFor) known = new Map();
     knownFor = shared;

@@ -15,6 +15,12 @@ export const dnsLabel: Check = (value) =>
 export const objectName: Check = (value) =>
   value.length <= 253 && DNS_NAME.test(value) ? undefined : `${JSON.stringify(value)} is no object name`;
 
+/** A word that stands for an image: one that names a registry, a path, a tag or a digest is an image. */
+export const imageWord: Check = (value) =>
+  /^[a-z0-9]([-_a-z0-9]{0,61}[a-z0-9])?$/i.test(value)
+    ? undefined
+    : `${JSON.stringify(value)} is no single word; write one such as auto`;
+
 /** An address or a CIDR range. */
 export const addressRange: Check = (value) => {
   const [address = "", prefix, ...rest] = value.split("/");

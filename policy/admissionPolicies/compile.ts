@@ -19,7 +19,7 @@ import {
   MOST_PLACES,
   namesNamespace,
   placesOf,
-  SUBJECT,
+  subjectVariables,
 } from "./subject.ts";
 
 /** What a ValidatingAdmissionPolicy has to say for a policy: the parts of its `spec` that are CEL. */
@@ -52,6 +52,8 @@ export interface AdmissionRulesContext {
   /** All policies in force: their pins excuse tags. */
   readonly policies: readonly CompiledPolicy[];
   readonly exceptions: readonly CompiledException[];
+  /** What is no image in a template; `SubjectPlace.placeholders`. Absent: nothing. */
+  readonly placeholders?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -109,7 +111,7 @@ export function compileAdmissionRules(policy: CompiledPolicy, context: Admission
   const refusedDigest = allOf([digest, not(exceptions.covers("digest"))].filter(isNotTrue));
   const applies = allOf([labels, action === `"deny"` ? "true" : `${action} == "deny"`].filter(isNotTrue));
   const variables: readonly Variable[] = [
-    ...SUBJECT,
+    ...subjectVariables(context.placeholders ?? []),
     ...readImages(leavesBrackets ? "other" : "readable"),
     { name: "malformed", expression: `variables.read.filter(i, i.form == "malformed")` },
     { name: "readable", expression: `variables.read.filter(i, i.form == "readable")` },

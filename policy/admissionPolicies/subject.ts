@@ -2,19 +2,24 @@ import type { EnforcementOverride, LabelSelector, PolicyMatch, PolicySpec } from
 import { compileSelector } from "../subject/selector.ts";
 import { allOf, anyOf, escaped, isOneOf, not, regex, text, texts, type Variable } from "./cel.ts";
 
-/** What a request is about, as `subject/subjectOf.ts` sees it. Fields may be missing, and types of objects differ. */
-export const SUBJECT: readonly Variable[] = [
-  { name: "pod", expression: podOf("object") },
-  { name: "labels", expression: "variables.pod.?metadata.?labels.orValue({})" },
-  { name: "namespaceLabels", expression: "namespaceObject.metadata.?labels.orValue({})" },
-  { name: "oldPod", expression: podOf("oldObject") },
-  { name: "oldImages", expression: `(${imagesOf("variables.oldPod")}).map(i, i.image)` },
-  {
-    // In an update only what the old object does not name: what is old is never refused.
-    name: "images",
-    expression: `(${imagesOf("variables.pod")}).filter(i, request.operation != "UPDATE" || !(i.image in variables.oldImages))`,
-  },
-];
+/**
+ * What a request is about, as `subject/subjectOf.ts` sees it. Fields may be missing, and types of objects differ.
+ * @param placeholders what is no image in a template.
+ */
+export function subjectVariables(placeholders: readonly string[]): readonly Variable[] {
+  // In an update only what the old object does not name: what is old is never refused.
+  const isNew = `request.operation != "UPDATE" || !(i.image in variables.oldImages)`;
+  const isImage = anyOf([`request.kind.kind == "Pod"`, not(isOneOf("i.image", placeholders))]);
+  const isJudged = placeholders.length === 0 ? isNew : allOf([isNew, isImage]);
+  return [
+    { name: "pod", expression: podOf("object") },
+    { name: "labels", expression: "variables.pod.?metadata.?labels.orValue({})" },
+    { name: "namespaceLabels", expression: "namespaceObject.metadata.?labels.orValue({})" },
+    { name: "oldPod", expression: podOf("oldObject") },
+    { name: "oldImages", expression: `(${imagesOf("variables.oldPod")}).map(i, i.image)` },
+    { name: "images", expression: `(${imagesOf("variables.pod")}).filter(i, ${isJudged})` },
+  ];
+}
 
 /** Places that a generated policy looks at: more of them cost more than the API server allows one. */
 export const MOST_PLACES = 64;

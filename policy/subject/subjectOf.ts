@@ -1,6 +1,6 @@
 import { asObject, fieldsOf, type JsonObject } from "../../json/fields.ts";
 import { imagesOf } from "./imagesOf.ts";
-import type { Subject } from "./subject.ts";
+import type { ImageUse, Subject } from "./subject.ts";
 
 /** The kinds whose images are judged: Pods and what makes them. */
 export const WORKLOAD_KINDS: ReadonlySet<string> = new Set([
@@ -21,6 +21,11 @@ export interface SubjectPlace {
   readonly namespace: string;
   /** undefined: the namespace could not be read. */
   readonly namespaceLabels: Subject["namespaceLabels"];
+  /**
+   * Texts that stand for an image in a template until an injector writes one into its Pods (Istio's `image: auto`):
+   * there they are no images. In a Pod they are, for the injector has had its turn. Absent: none.
+   */
+  readonly placeholders?: readonly string[];
 }
 
 const NO_ENTRIES: Readonly<Record<string, string>> = Object.freeze({});
@@ -31,7 +36,8 @@ const NAME_LABEL = "kubernetes.io/metadata.name";
  * What policies can see of a Kubernetes object, whole or projected to the fields that are read here. Never throws: an
  * object that is not of its kind's shape has no images, or malformed ones.
  */
-export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }: SubjectPlace): Subject {
+export function subjectOf(object: unknown, place: SubjectPlace): Subject {
+  const { kind, namespace, namespaceLabels, placeholders = NO_NAMES } = place;
   const whole = fieldsOf(object);
   const isPod = kind === "Pod";
   const spec = asObject(whole["spec"]);
@@ -52,13 +58,19 @@ export function subjectOf(object: unknown, { kind, namespace, namespaceLabels }:
     ...(kind === "ReplicaSet" && hasController(own?.["ownerReferences"]) ? { compared: true } : {}),
     serviceAccount: serviceAccountOf(podSpec),
     imagePullSecrets: secretNames(podSpec["imagePullSecrets"]),
-    images: imagesOf(podSpec, path, isPod ? fieldsOf(whole["status"]) : undefined),
+    images: isPod
+      ? imagesOf(podSpec, path, fieldsOf(whole["status"]))
+      : withoutWords(imagesOf(podSpec, path, undefined), placeholders),
     ...(typeof createdAt === "string" ? { createdAt } : {}),
   };
 }
 
 function hasController(owners: unknown): boolean {
   return Array.isArray(owners) && owners.some((owner: unknown) => asObject(owner)?.["controller"] === true);
+}
+
+function withoutWords(uses: readonly ImageUse[], words: readonly string[]): readonly ImageUse[] {
+  return words.length === 0 ? uses : uses.filter(({ image }) => !words.includes(image));
 }
 
 /** The API server labels every namespace with its name; manifests do not. */

@@ -107,6 +107,7 @@ const checkOf = (object: Record<string, unknown>, { policies, exceptions, namesp
     report: (error) => assert.fail(String(error)),
     resolveDigest: async () => ({ status: "absent", message: "is not there" }),
     namespaceLabels: () => ({}),
+    placeholders: [],
     now: () => NOW,
     timeout: 5_000,
   });

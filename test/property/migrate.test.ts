@@ -53,6 +53,7 @@ describe("migrate, whatever the file", () => {
           const plain = `${stringify(value, how)}${comment ? "# the end\n" : ""}`.replaceAll("\n", line);
           const result = await migrateText(plain, {
             keepTag: true,
+            placeholders: [],
             isKustomization: kustomize,
             resolve: async () => ({ status: "resolved", digest }),
           });
@@ -65,6 +66,7 @@ describe("migrate, whatever the file", () => {
           assert.equal(parseAllDocuments(result.text, { uniqueKeys: false })[0]?.errors.length ?? 0, 0, result.text);
           const again = await migrateText(result.text, {
             keepTag: true,
+            placeholders: [],
             isKustomization: kustomize,
             resolve: async () => assert.fail("an image was left to ask for"),
           });

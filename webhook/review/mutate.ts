@@ -30,6 +30,8 @@ export interface MutateOptions {
   readonly logger: Log;
   /** What exceptions silence of an object now. Absent: nothing. */
   readonly exemptions?: (subject: Subject) => Exempt;
+  /** What is no image in a template; `SubjectPlace.placeholders`. Absent: nothing. */
+  readonly placeholders?: readonly string[];
   /** Has large objects looked at in slices. */
   readonly turns?: Turns;
 }
@@ -39,7 +41,15 @@ export interface MutateOptions {
  * whatever reason, is left as it is, and validation judges the final object.
  */
 export const createMutate =
-  ({ policies, exemptions, namespaceLabels, resolveDigest, logger, turns = createTurns() }: MutateOptions): Handler =>
+  ({
+    policies,
+    exemptions,
+    namespaceLabels,
+    placeholders = [],
+    resolveDigest,
+    logger,
+    turns = createTurns(),
+  }: MutateOptions): Handler =>
   (request, signal) => {
     const compiled = policies();
     if (compiled === undefined) throw new NotReadyError();
@@ -52,7 +62,7 @@ export const createMutate =
       warn("a namespace's labels could not be read: every policy with a namespace selector pins", error),
     );
     return chain(labels, (known): AdmissionResponse | Promise<AdmissionResponse> => {
-      const place = { kind: request.kind.kind, namespace: request.namespace, namespaceLabels: known };
+      const place = { kind: request.kind.kind, namespace: request.namespace, namespaceLabels: known, placeholders };
       const subject = subjectOf(found.object, place);
       const before = found.oldObject && subjectOf(found.oldObject, place);
       const ask = async (task: PinTask): Promise<string | undefined> => {

@@ -26,6 +26,8 @@ export interface ValidateOptions extends Listeners {
   readonly exceptions?: () => readonly CompiledException[];
   readonly review: Review;
   readonly namespaceLabels: NamespaceLabels;
+  /** What is no image in a template; `SubjectPlace.placeholders`. Absent: nothing. */
+  readonly placeholders?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -73,7 +75,8 @@ export const createValidate =
     };
 
     return chain(labelsOf(options, request, signal), (namespaceLabels) => {
-      const where = { kind: request.kind.kind, namespace: request.namespace, namespaceLabels };
+      const { placeholders = [] } = options;
+      const where = { kind: request.kind.kind, namespace: request.namespace, namespaceLabels, placeholders };
       const subject = subjectOf(found.object, where);
       const before = found.oldObject && subjectOf(found.oldObject, where);
       // Nothing that a policy can see has changed: nothing can be new, and no registry has to be there to say so.

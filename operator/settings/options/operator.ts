@@ -1,4 +1,4 @@
-import { dnsLabel, objectName } from "../checks.ts";
+import { dnsLabel, imageWord, objectName } from "../checks.ts";
 import { choice, duration, integer, list, listOrAll, port, portOrOff, text, toggle } from "../kinds.ts";
 import type { Setting } from "../setting.ts";
 
@@ -25,6 +25,14 @@ export const excludeNamespaces: Setting<readonly string[]> = list("--exclude-nam
   fallback: ["kube-system"],
   check: dnsLabel,
   description: "Namespaces that admission leaves out, so that the cluster can always restart. Audits include them.",
+});
+
+export const templatePlaceholders: Setting<readonly string[]> = list("--template-placeholders <TEXT,...>", {
+  fallback: [],
+  check: imageWord,
+  description:
+    "Words that an injector replaces in Pods, such as Istio's auto: a template's image that is one of them is passed over. " +
+    "In Pods they are judged like every image.",
 });
 
 export const webhookHost: Setting<string> = text("--webhook-host <TEXT>", {

@@ -120,6 +120,18 @@ describe("image-security check", function () {
     assert.match(stdout, /^4 objects judged: 3 denied, 1 admitted$/m);
   });
 
+  it("passes over in templates what an injector replaces in their Pods, where it is told of it", async () => {
+    await place({
+      "gateway.yaml": `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: gateway}\nspec:\n  template:\n    spec:\n      containers: [{name: istio-proxy, image: auto}]\n`,
+      "pod.yaml": pod("auto"),
+    });
+    const told = ["--policy=policy.yaml", "--template-placeholders=auto"];
+    assert.match((await check(["gateway.yaml", "--policy=policy.yaml"])).stdout, /"auto": RegistryNotAllowed/);
+    assert.equal((await check(["gateway.yaml", ...told])).stdout, "1 object judged: 1 admitted");
+    assert.match((await check(["pod.yaml", ...told])).stdout, /"auto": RegistryNotAllowed/);
+    assert.match((await check(["pod.yaml", told[0]!, "--template-placeholders=quay.io/x"])).stderr, /no single word/);
+  });
+
   it("ends with 1 for warnings where that is wished", async () => {
     await place({ "warn.yaml": policy("warn", "{enforcementAction: warn, digest: {}}"), "pod.yaml": pod(tagged) });
     const warned = await check(["pod.yaml", "--policy=warn.yaml"]);

@@ -32,6 +32,7 @@ describe("judging a manifest", () => {
       report: () => assert.fail("there is no defect"),
       resolveDigest: () => assert.fail("it has a digest"),
       namespaceLabels: () => ({}),
+      placeholders: [],
       now: Date.now,
       timeout: 1,
     });

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { migrateText, type MigratedText, type Resolution } from "../../../cli/migrate/migrateText.ts";
+import {
+  migrateText,
+  type MigratedText,
+  type MigrateOptions,
+  type Resolution,
+} from "../../../cli/migrate/migrateText.ts";
 import { migrationText } from "../../../cli/migrate/report.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
@@ -7,8 +12,8 @@ const digest = `sha256:${"a".repeat(64)}`;
 const resolve = async (image: string): Promise<Resolution> =>
   image.includes("gone") ? { status: "failed", message: "is not there" } : { status: "resolved", digest };
 
-const migrate = (text: string, options: { keepTag?: boolean; isKustomization?: boolean } = {}): Promise<MigratedText> =>
-  migrateText(text, { keepTag: false, isKustomization: false, resolve, ...options });
+const migrate = (text: string, options: Partial<MigrateOptions> = {}): Promise<MigratedText> =>
+  migrateText(text, { keepTag: false, placeholders: [], isKustomization: false, resolve, ...options });
 
 const textOf = async (...args: Parameters<typeof migrate>): Promise<string> => {
   const result = await migrate(...args);
@@ -76,6 +81,19 @@ describe("migrate", () => {
       await textOf(pod('  - image: "nginx:1.21"\n'), { keepTag: true }),
       pod('  - image: "nginx:1.21@DIGEST"\n'),
     ));
+
+  it("leaves the words alone that an injector replaces, and asks nobody about them", async () => {
+    const text = pod("  - image: auto\n  - image: nginx:1\n  - image: auto:1\n");
+    assert.equal(
+      await textOf(text, { placeholders: ["auto"] }),
+      pod("  - image: auto\n  - image: nginx@DIGEST\n  - image: auto@DIGEST\n"),
+    );
+    assert.deepEqual(await migrate(pod("  - image: auto\n"), { placeholders: ["auto"], resolve: assert.fail }), {
+      status: "ok",
+      text: pod("  - image: auto\n"),
+      images: [],
+    });
+  });
 
   const kustomizations: readonly (readonly [why: string, before: string, after: string, kept: string])[] = [
     [

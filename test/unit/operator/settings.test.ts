@@ -131,6 +131,16 @@ describe("settings", () => {
     ["a flag at the end without its value", ["--log-level=debug", "--lease-name"], /^--lease-name: has no value/],
     ["an empty value", ["--namespace="], /^--namespace: is empty/],
     ["a namespace that can be none", ["--trust-namespaces=My_Namespace"], /is no DNS label/],
+    [
+      "a word for an image that is one",
+      ["--template-placeholders=auto,docker.io/auto"],
+      /"docker\.io\/auto" is no single word/,
+    ],
+    [
+      "a word for an image with a tag",
+      ["--template-placeholders=auto:v1"],
+      /is no single word; write one such as auto/,
+    ],
     ["an unknown choice", ["--log-level=verbose"], /"verbose" is unknown; write one of error, warn, info, debug/],
     ["a switch that is neither", ["--read-pull-secrets=yes"], /neither true nor false/],
     [
@@ -219,6 +229,7 @@ describe("settings", () => {
       namespace: "x",
       trustNamespaces: "x",
       excludeNamespaces: "x",
+      templatePlaceholders: "auto",
       webhookHost: "::1",
       webhookPort: "1",
       webhookUrl: "https://x",

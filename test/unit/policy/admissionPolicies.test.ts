@@ -21,7 +21,12 @@ const said = (
   {
     others = [],
     exceptions = [],
-  }: { others?: readonly PolicySpec[]; exceptions?: readonly Partial<ExceptionSpec>[] } = {},
+    placeholders = [],
+  }: {
+    others?: readonly PolicySpec[];
+    exceptions?: readonly Partial<ExceptionSpec>[];
+    placeholders?: readonly string[];
+  } = {},
 ): CompiledAdmissionRules => {
   const own = policy(spec);
   return compileAdmissionRules(own, {
@@ -44,6 +49,7 @@ const said = (
         { maxDuration: 90 * 86_400_000, now: NOW },
       ),
     ),
+    placeholders,
     now: NOW,
   });
 };
@@ -160,6 +166,20 @@ describe("what is said of a policy in CEL", () => {
       "objects with more than 64 images",
     ]);
     assert.deepEqual(rules({ digest: {} }).left, ["objects with more than 64 images"]);
+  });
+
+  it("of what an injector replaces in Pods: that it is no image elsewhere", () => {
+    const judged = (...placeholders: readonly string[]): string =>
+      variable(rules({ registries: { deny: ["docker.io"] } }, { placeholders }), "images")
+        .split(".filter(i, ")
+        .at(-1)!;
+    const isNew = 'request.operation != "UPDATE" || !(i.image in variables.oldImages)';
+    assert.equal(judged(), `${isNew})`);
+    assert.equal(judged("auto"), `(${isNew}) && (request.kind.kind == "Pod" || !(i.image == "auto")))`);
+    assert.match(
+      judged("auto", "later"),
+      / && \(request\.kind\.kind == "Pod" \|\| !\(i\.image in \["auto", "later"\]\)\)\)$/,
+    );
   });
 
   it("exceptions that are in force and about it, with their expiry", () => {

@@ -38,12 +38,14 @@ const mutate = async (
   admission: AdmissionRequest,
   digests: Readonly<Record<string, string>> = {},
   exceptions: readonly CompiledException[] = [],
+  placeholders: readonly string[] = [],
 ): Promise<Mutated> => {
   const asked: string[] = [];
   const handle = createMutate({
     policies: () => policies,
     exemptions: (subject) => exemptionsOf(exceptions, subject, TIME),
     namespaceLabels: () => ({}),
+    placeholders,
     resolveDigest: (_, { image }) => {
       asked.push(image);
       return Promise.resolve({ status: "verified", value: digests[image] ?? NOW });
@@ -266,6 +268,18 @@ describe("createMutate", () => {
     const second = await mutate([pods], request("Pod", first.object));
     assert.deepEqual(second.object, first.object);
     assert.deepEqual(second.asked, []);
+  });
+
+  it("asks nobody for the digest of what an injector replaces, but in Pods", async () => {
+    const placeholders = ["auto"];
+    for (const kind of WORKLOADS) {
+      const object = workload(kind, pod(["auto", "nginx:1"]));
+      const mutated = await mutate([all], request(kind, object), {}, [], placeholders);
+      assert.deepEqual(images(mutated.object), ["auto", `nginx:1@${NOW}`], kind);
+      assert.deepEqual(mutated.asked, ["nginx:1"], kind);
+    }
+    const mutated = await mutate([all], request("Pod", pod(["auto"])), {}, [], placeholders);
+    assert.deepEqual(mutated.asked, ["auto"]);
   });
 
   it("with pin: Pods leaves templates, with pin: All it does not", async () => {

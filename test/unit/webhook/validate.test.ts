@@ -110,6 +110,53 @@ describe("createValidate", () => {
     });
   });
 
+  describe("what an injector replaces in Pods", () => {
+    const placeholders = ["auto"];
+    const verdict = async (kind: string, object: Parameters<typeof request>[1], words = placeholders) =>
+      (await ask([ours, pinned], request(kind, object), { placeholders: words })).response;
+
+    for (const kind of WORKLOADS)
+      it(`is no image yet in the template of a ${kind}, where the operator was told of it`, async () => {
+        const object = workload(kind, pod(["auto", good], { initContainers: ["auto"] }));
+        assert.deepEqual(await verdict(kind, object), { uid: "7f0b2a5e-uid", allowed: true });
+        assert.equal((await verdict(kind, object, [])).allowed, false);
+      });
+
+    for (const [image, why] of [
+      ["auto:latest", "a tag makes it an image"],
+      ["docker.io/library/auto", "a registry does"],
+      ["Auto", "it is another word"],
+      ["autos", "it is another word"],
+      ["", "nothing was written"],
+      ["quay.io/evil", "it is an image beside the word"],
+    ] as const)
+      it(`is the whole word and nothing else: "${image}", for ${why}`, async () => {
+        const { allowed, status } = await verdict("Deployment", workload("Deployment", pod(["auto", image])));
+        assert.equal(allowed, false);
+        assert.doesNotMatch(status?.message ?? "", /"c0"/);
+      });
+
+    it("is an image in a Pod, whose injector has had its turn", async () => {
+      for (const object of [
+        pod(["auto"]),
+        pod([good], { initContainers: ["auto"] }),
+        pod([good], { volumes: ["auto"] }),
+      ])
+        assert.match((await verdict("Pod", object)).status?.message ?? "", /image "auto": RegistryNotAllowed/);
+      const debug = request("Pod", pod([good], { ephemeralContainers: ["auto"] }), {
+        subResource: "ephemeralcontainers",
+        oldObject: pod([good]),
+      });
+      assert.equal((await ask([ours], debug, { placeholders })).response.allowed, false);
+    });
+
+    it("takes nothing back when something else is written in its place", async () => {
+      const before = workload("Deployment", pod(["auto"]));
+      const update = request("Deployment", workload("Deployment", pod(["quay.io/evil"])), { oldObject: before });
+      assert.equal((await ask([ours], update, { placeholders })).response.allowed, false);
+    });
+  });
+
   it("has an old object that was judged in part excuse nothing that it was not found to have", async () => {
     const [bad, alike] = ["quay.io/new:1", "quay.io/old:1"];
     const foreign = { policy: "registries", rule: "registries", reason: "RegistryNotAllowed" } as const;
