@@ -57,6 +57,15 @@ const CONCURRENCY = 4;
 /** Milliseconds for what waits at an orderly end; a container has 30 s in all. */
 const FLUSH_MS = 3_000;
 
+/** A note that waits to be written. */
+interface Entry {
+  readonly note: EventNote;
+  count: number;
+  attempts: number;
+  /** What was sent and never answered: whether it was written is not known. */
+  unsure?: { readonly count: number; readonly time: string } | undefined;
+}
+
 /**
  * Events (core/v1), aggregated: the same object, reason and message is one Event whose `count` grows, as kubectl shows it (`x3 over 5m`).
  * Whoever has lost the lead may write them as well: they tell of what this process did while it had it, and nobody else will.
@@ -65,17 +74,17 @@ export function createEventRecorder<Reason extends string = string>(
   options: EventRecorderOptions,
 ): EventRecorder<Reason> {
   const { client, now, log, backlog = BACKLOG } = options;
-  const notes = new Map<string, { readonly note: EventNote; count: number; attempts: number }>();
+  const notes = new Map<string, Entry>();
   let overflowed = false;
   let closing = false;
 
   const write = async (key: string, signal: AbortSignal): Promise<void> => {
     const entry = notes.get(key);
     if (entry === undefined) return;
-    const { note, count } = entry;
+    const { note } = entry;
     const namespace = note.involved.namespace === "" ? "default" : note.involved.namespace;
     const collection = `/api/v1/namespaces/${namespace}/events`;
-    const time = timestamp(now());
+    const { count, time } = entry.unsure ?? { count: entry.count, time: timestamp(now()) };
     entry.attempts += 1;
     try {
       const made = await expectStatus(client, [201, 409], "POST", collection, {
@@ -83,7 +92,9 @@ export function createEventRecorder<Reason extends string = string>(
         signal,
         timeout: WRITE_TIMEOUT,
       });
-      if (made.status === 409) await again(`${collection}/${eventName(note)}`, count, time, signal);
+      if (made.status === 409)
+        await again(`${collection}/${eventName(note)}`, { count, time, unsure: entry.unsure !== undefined }, signal);
+      entry.unsure = undefined;
       entry.count -= count;
       if (entry.count <= 0) notes.delete(key);
     } catch (error) {
@@ -94,6 +105,7 @@ export function createEventRecorder<Reason extends string = string>(
         log[level]("an Event is refused", { object: note.involved.name, reason: note.reason, error: error.message });
         return;
       }
+      entry.unsure = { count, time };
       // The namespace may be going away: nobody misses the Event then.
       if (entry.attempts < ATTEMPTS || signal.aborted) throw error;
       notes.delete(key);
@@ -105,11 +117,21 @@ export function createEventRecorder<Reason extends string = string>(
     }
   };
 
-  const again = async (path: string, count: number, time: string, signal: AbortSignal): Promise<void> => {
-    const known = await expectStatus(client, [200], "GET", path, { signal, timeout: WRITE_TIMEOUT });
-    const before = fieldsOf(known.body)["count"];
+  const again = async (
+    path: string,
+    { count, time, unsure }: { readonly count: number; readonly time: string; readonly unsure: boolean },
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const known = fieldsOf((await expectStatus(client, [200], "GET", path, { signal, timeout: WRITE_TIMEOUT })).body);
+    // Counted before: one that is counted once too seldom, where this process told the same in the same second, is better than twice.
+    if (unsure && known["lastTimestamp"] === time && known["reportingInstance"] === options.instance) return;
+    const before = known["count"];
     await expectStatus(client, [200], "PATCH", path, {
-      body: { count: (typeof before === "number" ? before : 0) + count, lastTimestamp: time },
+      body: {
+        count: (typeof before === "number" ? before : 0) + count,
+        lastTimestamp: time,
+        reportingInstance: options.instance,
+      },
       contentType: MERGE_PATCH,
       signal,
       timeout: WRITE_TIMEOUT,

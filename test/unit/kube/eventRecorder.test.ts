@@ -13,6 +13,8 @@ describe("Events", () => {
   let client: KubeClient;
   let recorder: EventRecorder;
   let warnings: number;
+  /** That the recorder's clock is ahead. */
+  let seconds: number;
   let made: Map<string, FakeObject>;
 
   beforeEach(async () => {
@@ -21,6 +23,7 @@ describe("Events", () => {
     await server.start();
     client = server.client();
     warnings = 0;
+    seconds = 0;
     made = new Map();
   });
   afterEach(async () => {
@@ -34,7 +37,7 @@ describe("Events", () => {
       component: "image-security",
       client,
       instance: "test",
-      now: Date.now,
+      now: () => Date.now() + 1_000 * seconds,
       log: { ...SILENT, warn: () => (warnings += 1) },
       backlog,
     });
@@ -90,6 +93,32 @@ describe("Events", () => {
     await recorder.settled();
     assert.equal(new Set(posted().map(({ metadata }) => metadata.name)).size, 3);
   });
+
+  for (const method of ["POST", "PATCH"])
+    it(`are counted once where the answer to a ${method} was lost`, async () => {
+      begin();
+      if (method === "PATCH") {
+        recorder.record(note("a"));
+        await recorder.settled();
+        // In another second: Events have no smaller unit.
+        seconds += 5;
+      }
+      let lost = false;
+      server.faults.push(async (request, response) => {
+        if (lost || request.method !== method) return false;
+        lost = true;
+        response.end = () => {
+          request.socket.destroy();
+          return response;
+        };
+        return false;
+      });
+      recorder.record(note("a"), 2);
+      await recorder.settled();
+      assert.ok(lost);
+      assert.equal(countOf(posted()[0]), method === "PATCH" ? 3 : 2);
+      assert.equal(warnings, 0);
+    }).timeout(20_000);
 
   it("are dropped after a while where they cannot be written, and hold nothing up", async () => {
     begin();
