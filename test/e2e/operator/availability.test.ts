@@ -18,8 +18,6 @@ const LEASE = ["--lease-duration=6s", "--lease-renew-deadline=4s", "--lease-retr
 /** A machine that does much else at the same time takes its time to start one. */
 const START = { within: 200_000 };
 
-const long = process.env["AVAILABILITY"] === "all" ? it : it.skip;
-
 /** One operator, and its place behind the Service. */
 interface Replica {
   readonly process: OperatorProcess;
@@ -28,7 +26,6 @@ interface Replica {
 
 /**
  * Two operators behind a Service (what it models, `service.ts` says), and a constant load of pods, each fifth of which has to be refused.
- * `AVAILABILITY=all` runs the two that take minutes on a busy machine as well.
  */
 describe("admission and audits while operators come and go", function () {
   this.timeout(600_000);
@@ -83,6 +80,8 @@ describe("admission and audits while operators come and go", function () {
     etcd?.delayBy(0);
     await cluster.controlPlane.startApiServer();
     await apply("digests", { enforcementAction: "warn", digest: {} });
+    // The next test's time is not for what this one has left.
+    await cluster.kubectl("delete", "--raw", `/api/v1/namespaces/${namespace}/pods`);
     if (this.currentTest?.state === "passed") return;
     for (const { process } of replicas) process.kill("SIGCONT");
     for (const { process } of replicas) console.error(process.output().slice(-4_000));
@@ -178,7 +177,7 @@ describe("admission and audits while operators come and go", function () {
     assert.ok(takeOver < 5_000);
   });
 
-  long("loses no review, no Violation and no Event when all are replaced, each by one that is ready", async () => {
+  it("loses no review, no Violation and no Event when all are replaced, each by one that is ready", async () => {
     const old = [...replicas];
     await start();
     const since = performance.now();
@@ -276,7 +275,7 @@ describe("admission and audits while operators come and go", function () {
     assert.equal(replicas.filter(leads).length, 1);
   });
 
-  long("loses what was sent to a leader that froze, and the one that wakes up writes nothing", async () => {
+  it("loses what was sent to a leader that froze, and the one that wakes up writes nothing", async () => {
     const { leader, other } = leaderAnd();
     leader.endpoint.mark();
     const inHand = load.inHand();
@@ -286,7 +285,7 @@ describe("admission and audits while operators come and go", function () {
     await apply("digests", { enforcementAction: "dryrun", digest: {} });
     const actions = async (): Promise<ReadonlySet<string>> =>
       new Set(await listed("violations", ".items[*].enforcementAction"));
-    await eventually(async () => assert.deepEqual(await actions(), new Set(["dryrun"])), { within: 60_000 });
+    await eventually(async () => assert.deepEqual(await actions(), new Set(["dryrun"])), { within: 120_000 });
     // By now the API server has given up on the last one that it had sent there.
     await wait(10_000);
     const asked = leader.endpoint.asked();
