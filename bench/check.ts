@@ -10,9 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { addToStore } from "../sandbox/registry/push.ts";
 import { startRegistry } from "../sandbox/registry/server.ts";
-import { provedImage, publicKey } from "./warm/images.ts";
+import { median } from "./load/quantile.ts";
+import { publicKey, pushProved } from "./warm/images.ts";
 
 const runs = Number(process.argv[2] ?? 15);
 const images = Number(process.argv[3] ?? 50);
@@ -55,8 +55,6 @@ const policy = (spec: object): string =>
     metadata: { name: "bench" },
     spec,
   });
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
 await using registry = await startRegistry();
 try {
@@ -66,11 +64,7 @@ try {
   const [code] = await once(built, "exit");
   if (code !== 0) throw new Error("the package cannot be built");
   const names = Array.from({ length: images }, (_, nth) => {
-    const { image, signature, signatureTag, attestation, attestationTag } = provedImage(`shop/app-${nth}`, new Date());
-    addToStore(registry.store, `shop/app-${nth}`, image);
-    addToStore(registry.store, `shop/app-${nth}`, signature, signatureTag);
-    addToStore(registry.store, `shop/app-${nth}`, attestation, attestationTag);
-    return `${registry.host}/shop/app-${nth}@${image.digest}`;
+    return pushProved(registry, `shop/app-${nth}`, registry.host);
   });
   const authorities = [{ name: "release", key: { pem: publicKey }, transparencyLog: "Ignored" }];
   const files = {

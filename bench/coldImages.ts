@@ -3,12 +3,11 @@
  * a repository of its own: its manifest, signature, attestation and scan are read from a registry in another process's place and proved.
  * Each is asked for once, four at a time. Bar: 7 ms for a signature by key, the figure of issue 10.
  */
-import { addToStore } from "../sandbox/registry/push.ts";
 import { startRegistry } from "../sandbox/registry/server.ts";
 import { issueAuthority, issueServing } from "../webhook/certificates/issue.ts";
 import { Agent } from "node:https";
 import { imageEnvironment } from "./image/environment.ts";
-import { provedImage, publicKey } from "./warm/images.ts";
+import { publicKey, pushProved } from "./warm/images.ts";
 import { post } from "./load/load.ts";
 import { podReviews } from "./warm/reviews.ts";
 import { startUnderTest } from "./warm/underTest.ts";
@@ -19,12 +18,7 @@ const before = Number(process.argv[3] ?? 200);
 
 const registry = await startRegistry();
 const bodies = Array.from({ length: before + images }, (_, nth) => {
-  const name = `shop/app-${nth}`;
-  const { image, signature, signatureTag, attestation, attestationTag } = provedImage(name, new Date());
-  addToStore(registry.store, name, image);
-  addToStore(registry.store, name, signature, signatureTag);
-  addToStore(registry.store, name, attestation, attestationTag);
-  return podReviews([`registry.company.com/${name}@${image.digest}`], 1);
+  return podReviews([pushProved(registry, `shop/app-${nth}`)], 1);
 }).flat();
 
 const now = Date.now();

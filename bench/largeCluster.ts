@@ -6,11 +6,11 @@ import { startRegistry } from "../sandbox/registry/server.ts";
 import { startOwnCluster } from "../test/e2e/harness/cluster.ts";
 import { eventually } from "../test/e2e/harness/eventually.ts";
 import { databaseBytes, storedOf } from "./cluster/etcd.ts";
-import { pushProved, podTemplate } from "./cluster/images.ts";
+import { podTemplate } from "./cluster/podTemplate.ts";
+import { publicKey, pushProved } from "./warm/images.ts";
 import { applyPolicies, startBenchOperator } from "./cluster/operator.ts";
 import { cpuOf, machineLoad, memoryOf } from "./cluster/usage.ts";
 import { startCreators } from "./load/creators.ts";
-import { publicKey } from "./warm/images.ts";
 import { contents } from "./warm/policies.ts";
 
 const wanted = Number(process.argv[2] ?? 20_000);

@@ -9,6 +9,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../sandbox/freePort.ts";
 import { startOwnCluster } from "../test/e2e/harness/cluster.ts";
+import { median } from "./load/quantile.ts";
 
 const starts = Number(process.argv[2] ?? 7);
 const main = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
@@ -55,10 +56,8 @@ const startNode = async (): Promise<number> => {
   return performance.now() - begun;
 };
 
-const median = (values: readonly number[]): string => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return `${(sorted[Math.floor(sorted.length / 2)] ?? 0).toFixed(0)} ms (${sorted[0]?.toFixed(0)} to ${sorted.at(-1)?.toFixed(0)})`;
-};
+const textOf = (values: readonly number[]): string =>
+  `${median(values).toFixed(0)} ms (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)})`;
 
 const cluster = await startOwnCluster();
 try {
@@ -73,8 +72,8 @@ try {
   }
   console.log(`start to ready on an empty cluster (bar: 2 s), median of ${starts}`);
   console.table({
-    operator: { "until /readyz is 200": median(operator) },
-    "Node alone": { "until its end": median(bare) },
+    operator: { "until /readyz is 200": textOf(operator) },
+    "Node alone": { "until its end": textOf(bare) },
   });
 } finally {
   await cluster.stop();

@@ -3,12 +3,12 @@
  * container image, and of a bare node:https server that parses the same body and allows, in turns in one run, each in a process of its own
  * on the same CPU, asked by a client in another one.
  */
-import { addToStore } from "../sandbox/registry/push.ts";
 import { startRegistry } from "../sandbox/registry/server.ts";
 import { issueAuthority, issueServing } from "../webhook/certificates/issue.ts";
-import { provedImage, publicKey } from "./warm/images.ts";
+import { publicKey, pushProved } from "./warm/images.ts";
 import { imageEnvironment } from "./image/environment.ts";
 import { startClient } from "./load/client.ts";
+import { median } from "./load/quantile.ts";
 import { podReviews } from "./warm/reviews.ts";
 import { startUnderTest } from "./warm/underTest.ts";
 
@@ -16,14 +16,7 @@ const rounds = Number(process.argv[2] ?? 15);
 const perRound = 2_000;
 
 const registry = await startRegistry();
-/** A proved image in the registry; how a pod writes it. */
-const push = (name: string): string => {
-  const { image, signature, signatureTag, attestation, attestationTag } = provedImage(name, new Date());
-  addToStore(registry.store, name, image);
-  addToStore(registry.store, name, signature, signatureTag);
-  addToStore(registry.store, name, attestation, attestationTag);
-  return `registry.company.com/${name}@${image.digest}`;
-};
+const push = (name: string): string => pushProved(registry, name);
 const bodies = podReviews(["shop/checkout", "shop/sidecar"].map(push), 256);
 /** Two images of its own for each pod. */
 const others = Array.from({ length: 256 }, (_, nth) =>
@@ -68,8 +61,6 @@ for (let round = 0; round < rounds; round += 1) {
   }
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 const bare = measured.get("bare server") ?? [];
 console.log(`warm decision, ${bodies[0]?.length} bytes a review, median of ${rounds} rounds of ${perRound} reviews`);
 console.log(`asked by ${client.name}; the operator with NODE_OPTIONS=${environment["NODE_OPTIONS"]}`);

@@ -9,6 +9,7 @@ import { request } from "node:https";
 import { fileURLToPath } from "node:url";
 import { issueAuthority, issueServing } from "../webhook/certificates/issue.ts";
 import { imageEnvironment } from "./image/environment.ts";
+import { median } from "./load/quantile.ts";
 import { WORST } from "./worst/objects.ts";
 import type { FromServer, ToServer } from "./worst/server.ts";
 
@@ -61,8 +62,6 @@ interface Row {
   readonly "event loop held (bar: 50 ms)": string;
 }
 const rows: Record<string, Row> = {};
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 let memory = 0;
 const measure = async (what: string, bodies: readonly Buffer[]): Promise<void> => {
   const held: number[] = [];

@@ -6,7 +6,8 @@ import { addToStore } from "../../sandbox/registry/push.ts";
 import type { SandboxRegistry } from "../../sandbox/registry/server.ts";
 import type { Cluster } from "../../test/e2e/harness/cluster.ts";
 import { POD_NAME } from "../load/creators.ts";
-import { podTemplate, pushProved } from "./images.ts";
+import { podTemplate } from "./podTemplate.ts";
+import { pushProved } from "../warm/images.ts";
 
 /** What happens over and over until it is stopped. */
 export interface Churn {

@@ -20,9 +20,3 @@ export const memoryOf = (pid: number | undefined): { readonly now: number; reado
 /** What else the machine does, to be read beside the figures. */
 export const machineLoad = (): string =>
   `load average ${loadavg()[0]?.toFixed(1)}, ${Math.round(freemem() / 2 ** 30)} of ${Math.round(totalmem() / 2 ** 30)} GiB free`;
-
-/** The value below which this share of them lies. */
-export const quantile = (values: readonly number[], share: number): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-};

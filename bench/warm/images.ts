@@ -1,8 +1,10 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { makeArtifact, makeImage, type Pushable } from "../../sandbox/registry/images.ts";
+import { addToStore } from "../../sandbox/registry/push.ts";
+import type { SandboxRegistry } from "../../sandbox/registry/server.ts";
 
 /** An image with what every layer wants to see, and what is attached to it. */
-export interface ProvedImage {
+interface ProvedImage {
   readonly image: Pushable;
   readonly signature: Pushable;
   /** Tag of the signature in cosign's scheme. */
@@ -18,8 +20,17 @@ export const publicKey: string = keys.publicKey.export({ type: "spki", format: "
 
 const signed = (bytes: Uint8Array): string => sign("sha256", bytes, keys.privateKey).toString("base64");
 
+/** Puts a scanned, signed and attested image into a registry that stands for `host`; how a pod writes it. */
+export const pushProved = ({ store }: SandboxRegistry, name: string, host: string = "registry.company.com"): string => {
+  const { image, signature, signatureTag, attestation, attestationTag } = provedImage(name, new Date());
+  addToStore(store, name, image);
+  addToStore(store, name, signature, signatureTag);
+  addToStore(store, name, attestation, attestationTag);
+  return `${host}/${name}@${image.digest}`;
+};
+
 /** A scanned, signed and attested image, as Trivy and cosign 2 would leave it. */
-export const provedImage = (name: string, scannedAt: Date): ProvedImage => {
+const provedImage = (name: string, scannedAt: Date): ProvedImage => {
   const layers = [{ "etc/name": `${name}\n` }];
   const { diffIds } = makeImage({ layers });
   const report = {
