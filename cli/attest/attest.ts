@@ -1,3 +1,4 @@
+import { BUNDLE_TYPE, bundleAnnotations } from "../../evidence/sigstore/find/formats.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { UsageError } from "../exitCode.ts";
 import { registrySettingsOf, type RegistryFlags } from "../registryFlags.ts";
@@ -15,9 +16,6 @@ export type Attested =
       /** `registry/repository@digest` of what refers to the image. */ readonly at: string;
     }
   | { readonly status: "notPassed" | "failed"; readonly image: string; readonly why: string };
-
-/** What cosign 3 calls its bundles in a registry. */
-const BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
 export interface Attester {
   /** Signs and publishes for each image that passed; one that fails does not keep the others. */
@@ -44,8 +42,7 @@ export const createAttester = async (flags: AttestFlags & RegistryFlags): Promis
               artifactType: BUNDLE_TYPE,
               bytes: new TextEncoder().encode(bundle),
               annotations: {
-                "dev.sigstore.bundle.content": "dsse-envelope",
-                "dev.sigstore.bundle.predicateType": VERIFICATION_SUMMARY,
+                ...bundleAnnotations(VERIFICATION_SUMMARY),
                 "org.opencontainers.image.created": new Date().toISOString(),
               },
             });

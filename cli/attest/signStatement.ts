@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { bundleToJSON } from "@sigstore/bundle";
 import { CIContextProvider, DSSEBundleBuilder, FulcioSigner, RekorWitness, TSAWitness } from "@sigstore/sign";
 import type { IdentityProvider, Signer, Witness } from "@sigstore/sign";
+import { IN_TOTO } from "../../evidence/sigstore/find/formats.ts";
 import { field, textField } from "../../json/fields.ts";
 import { parseText } from "../../json/parse.ts";
 import { UsageError } from "../exitCode.ts";
@@ -12,7 +13,6 @@ import { readPrivateKey } from "./privateKey.ts";
 /** Makes a Sigstore bundle (v0.3, JSON) of an in-toto statement. Rejects with UsageError where a service does not do its part. */
 export type SignStatement = (statement: object) => Promise<string>;
 
-const IN_TOTO = "application/vnd.in-toto+json";
 /** Milliseconds of one exchange; a log of version 2 answers when the entry is in the tree. */
 const TIME = { timeout: 30_000, retry: { retries: 2 } };
 

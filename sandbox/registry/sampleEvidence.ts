@@ -1,13 +1,11 @@
 import { sign, type KeyObject } from "node:crypto";
 import { dsse } from "@sigstore/core";
+import { BUNDLE_TYPE, bundleAnnotations, IN_TOTO, SIGN_PREDICATE } from "../../evidence/sigstore/find/formats.ts";
 import { makeArtifact, type Pushable } from "./images.ts";
 import { addToStore } from "./push.ts";
 import { sampleRegistry, samples } from "./samples.ts";
 import type { Store } from "./store.ts";
 
-const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const IN_TOTO = "application/vnd.in-toto+json";
-const SIGNATURE = "https://sigstore.dev/cosign/sign/v1";
 const PROVENANCE = "https://slsa.dev/provenance/v1";
 const SCAN = "https://in-toto.io/attestation/vulns/v0.2";
 const BUILDER = "https://ci.company.com/release";
@@ -29,7 +27,7 @@ export function addSampleEvidence(store: Store, key: KeyObject, now: Date): void
     if (sample === undefined) throw new Error(`there is no sample ${name}`);
     const { repository, image } = sample;
     const statements: readonly (readonly [string, object])[] = [
-      [SIGNATURE, {}],
+      [SIGN_PREDICATE, {}],
       [PROVENANCE, provenance(repository)],
       [SCAN, scan(found, now)],
     ];
@@ -69,7 +67,7 @@ function bundle(name: string, image: Pushable, predicateType: string, predicate:
   };
   const payload = Buffer.from(JSON.stringify(statement));
   const json = {
-    mediaType: BUNDLE,
+    mediaType: BUNDLE_TYPE,
     verificationMaterial: {
       publicKey: { hint: "" },
       tlogEntries: [],
@@ -82,12 +80,9 @@ function bundle(name: string, image: Pushable, predicateType: string, predicate:
     },
   };
   return makeArtifact({
-    artifactType: BUNDLE,
+    artifactType: BUNDLE_TYPE,
     subject: image,
-    layers: [{ mediaType: BUNDLE, bytes: JSON.stringify(json) }],
-    annotations: {
-      "dev.sigstore.bundle.content": "dsse-envelope",
-      "dev.sigstore.bundle.predicateType": predicateType,
-    },
+    layers: [{ mediaType: BUNDLE_TYPE, bytes: JSON.stringify(json) }],
+    annotations: bundleAnnotations(predicateType),
   });
 }

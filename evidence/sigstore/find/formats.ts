@@ -34,7 +34,10 @@ const UNSPECIFIC = new Set([
   "application/vnd.unknown.artifact.v1",
 ]);
 
-/** `application/vnd.dev.sigstore.bundle.v0.3+json` and its older and newer spellings. */
+/** Type of the bundles that cosign 3 writes. */
+export const BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+/** That and its older and newer spellings. */
 export const isBundleType = (mediaType: string): boolean =>
   /^application\/vnd\.dev\.sigstore\.bundle(\.v\d+\.\d+)?\+json(;version=\d+\.\d+)?$/.test(mediaType);
 
@@ -46,8 +49,16 @@ export const formatOf = (artifactType: string | undefined): Format | "other" | "
   return UNSPECIFIC.has(type) ? "unspecific" : "other";
 };
 
+const BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType";
+
+/** What cosign 3 writes on the manifest of a bundle with a statement of this type. */
+export const bundleAnnotations = (predicateType: string): Readonly<Record<string, string>> => ({
+  "dev.sigstore.bundle.content": "dsse-envelope",
+  [BUNDLE_PREDICATE]: predicateType,
+});
+
 /** Where cosign writes which predicate is inside: on a bundle's manifest, and on a layer under `.att`. */
-const PREDICATE_HINTS: readonly string[] = ["dev.sigstore.bundle.predicateType", "predicateType"];
+const PREDICATE_HINTS: readonly string[] = [BUNDLE_PREDICATE, "predicateType"];
 
 /**
  * The wanted predicate types that something claims to be evidence of, before it was read: the one that it names, all of them where it names
