@@ -10,7 +10,7 @@ import { readManifests } from "../input/manifests.ts";
 import { policiesIn, resolveIn } from "../input/policyFiles.ts";
 import { readFiles } from "../input/yamlFiles.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
-import { addTemplateFlags, type TemplateFlags } from "../templateFlags.ts";
+import { addTemplateFlags, type TemplateFlags } from "../settingFlags.ts";
 import { userEvidence } from "../userEvidence.ts";
 import { audit } from "./audit.ts";
 import type { AuditResult } from "./auditResult.ts";
@@ -54,7 +54,8 @@ export const auditCommand = (): Command =>
 const reportOf = (result: AuditResult, { output }: AuditFlags): string => {
   switch (output) {
     case "text":
-      return textReport(result, process.stdout.columns ?? 160);
+      // What goes into a file or another program is never cut.
+      return textReport(result, process.stdout.columns ?? Infinity);
     case "json":
       return `${JSON.stringify(result, undefined, 2)}\n`;
     case "html":

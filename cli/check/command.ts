@@ -14,7 +14,7 @@ import { policiesIn, resolveIn, secretData } from "../input/policyFiles.ts";
 import { readFiles } from "../input/yamlFiles.ts";
 import { terminalText } from "../terminalText.ts";
 import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
-import { addTemplateFlags, type TemplateFlags } from "../templateFlags.ts";
+import { addTemplateFlags, type TemplateFlags } from "../settingFlags.ts";
 import { lazyEvidence } from "../lazyEvidence.ts";
 import type { UserEvidenceOptions } from "../userEvidence.ts";
 import { keysOfPointer } from "./applyPatch.ts";
@@ -123,7 +123,10 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     for (const [index, manifest] of judged.entries())
       await gate.run(async () => {
         try {
-          results[index] = await checked(manifest, namespaceOf(manifest), options, flags.explain ? objects : undefined);
+          results[index] = await checked(manifest, namespaceOf(manifest), options, {
+            ...(flags.explain ? { explainBy: objects } : {}),
+            attests: flags.attest,
+          });
         } catch (error) {
           defects.push(error);
         }
@@ -133,7 +136,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     if (defect instanceof UsageError) throw defect;
     if (defect !== undefined) throw new Error("an object could not be judged", { cause: defect });
     const attested = await attester?.publish(
-      results.map(({ judged: one }) => one),
+      results.flatMap(({ judged: one }) => one ?? []),
       policies,
     );
     return {
@@ -166,11 +169,18 @@ const fromCluster = async (flags: ClusterFlags, instead: readonly Manifest[]): P
   }
 };
 
+/** What is wanted of an object beside its verdict. */
+interface Wanted {
+  /** The policies as they are written. Absent: nothing is explained. */
+  readonly explainBy?: readonly ImageSecurityPolicy[];
+  readonly attests: boolean;
+}
+
 const checked = async (
   manifest: Manifest,
   namespace: string,
   options: JudgeOptions,
-  explained: readonly ImageSecurityPolicy[] | undefined,
+  { explainBy, attests }: Wanted,
 ): Promise<CheckedObject> => {
   const { verdict, findings, partial, pinned, judged, facts } = await judgeManifest(manifest, namespace, options);
   const { path, kind, name } = manifest;
@@ -194,11 +204,11 @@ const checked = async (
       return { finding, line: manifest.lineOf(use === undefined ? [] : keysOfPointer(use.path)) };
     }),
     pinned: [...pinned.values()],
-    judged: { subject, findings, partial, facts },
-    ...(explained === undefined
+    ...(attests ? { judged: { subject, findings, partial, facts } } : {}),
+    ...(explainBy === undefined
       ? {}
       : {
-          explained: uses.map((use) => explainImage(subject, use, options.policies, explained, facts.get(use.image))),
+          explained: uses.map((use) => explainImage(subject, use, options.policies, explainBy, facts.get(use.image))),
         }),
   };
 };

@@ -27,8 +27,8 @@ export interface CheckedObject {
   readonly pinned: readonly string[];
   /** With `--explain`: what led to the verdict, image by image. */
   readonly explained?: readonly Explained[];
-  /** As it was judged. */
-  readonly judged: JudgedObject;
+  /** With `--attest`: as it was judged, with all that was learnt. */
+  readonly judged?: JudgedObject;
 }
 
 export interface CheckResult {

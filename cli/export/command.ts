@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { addClusterFlags, type ClusterFlags } from "../cluster/flags.ts";
 import { DENIED, PASSED, UsageError } from "../exitCode.ts";
 import { connect } from "../cluster/connect.ts";
-import { addTemplateFlags, type TemplateFlags } from "../templateFlags.ts";
+import { addTemplateFlags, type TemplateFlags } from "../settingFlags.ts";
 import { compareFiles, writeFiles } from "./files.ts";
 import { staticManifests } from "./staticManifests.ts";
 import { validateByServer } from "./validateByServer.ts";

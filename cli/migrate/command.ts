@@ -6,7 +6,7 @@ import { DENIED, FAILED, UsageError } from "../exitCode.ts";
 import { createEvidence } from "../../evidence/createEvidence.ts";
 import type { ResolveDigest } from "../../evidence/provider.ts";
 import { addRegistryFlags, registrySettingsOf, type RegistryFlags } from "../registryFlags.ts";
-import { addTemplateFlags, type TemplateFlags } from "../templateFlags.ts";
+import { addTemplateFlags, type TemplateFlags } from "../settingFlags.ts";
 import { NO_METRICS, userCredentials } from "../userEvidence.ts";
 import { isKustomization, readFiles } from "../input/yamlFiles.ts";
 import { migrateText, type Resolution } from "./migrateText.ts";

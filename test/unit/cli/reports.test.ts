@@ -37,34 +37,21 @@ const finding = fc.record(
   { requiredKeys: ["policy", "rule", "reason", "container", "image", "action", "message"] },
 );
 const line = fc.integer({ min: 1, max: 9_999 });
-const object: fc.Arbitrary<CheckedObject> = fc
-  .record({
-    path,
-    line,
-    kind: text,
-    namespace: text,
-    name: text,
-    verdict: fc.constantFrom("deny" as const, "warn" as const, "allow" as const),
-    findings: fc.array(fc.record({ finding, line }), { maxLength: 4 }),
-    pinned: fc.array(text, { maxLength: 2 }),
-  })
-  .map((one) => ({ ...one, judged: { subject: NOBODY, findings: [], partial: false, facts: new Map() } }));
+const object: fc.Arbitrary<CheckedObject> = fc.record({
+  path,
+  line,
+  kind: text,
+  namespace: text,
+  name: text,
+  verdict: fc.constantFrom("deny" as const, "warn" as const, "allow" as const),
+  findings: fc.array(fc.record({ finding, line }), { maxLength: 4 }),
+  pinned: fc.array(text, { maxLength: 2 }),
+});
 const result: fc.Arbitrary<CheckResult> = fc.record({
   objects: fc.array(object, { maxLength: 5 }),
   passedOver: fc.nat(),
   notes: fc.array(text, { maxLength: 2 }),
 });
-const NOBODY: CheckedObject["judged"]["subject"] = {
-  kind: "Pod",
-  namespace: "",
-  namespaceLabels: {},
-  labels: {},
-  annotations: {},
-  template: false,
-  serviceAccount: "",
-  imagePullSecrets: [],
-  images: [],
-};
 
 describe("reports for other programs", () => {
   it("are SARIF 2.1.0 by its schema, whatever the names", async () => {
