@@ -32,9 +32,10 @@ const plural = (n, word) => n + " " + word + (n === 1 ? "" : "s");
 el("about").textContent = "Cluster " + data.cluster + ", " + new Date(data.at).toLocaleString() + ", " + plural(data.policies.length, "policy").replace("policys", "policies");
 const refused = data.findings.filter((one) => one.refuses);
 const affected = new Set(refused.map((one) => one.namespace + " " + one.owner));
-const card = (value, text, className) => { const node = document.createElement("div"); node.className = "card"; node.append(cell("b", value.toLocaleString(), className), cell("span", text)); return node; };
-el("totals").append(card(data.pods, "pods"), card(data.templates, "templates"), card(data.namespaces, "namespaces"), card(data.images.length, "images"),
-  card(data.images.filter((one) => one.form === "tag").length, "images by a tag alone", "warn"), card(affected.size, "owners with refusals", affected.size ? "bad" : "good"));
+const card = (value, word, className, more = "") => { const node = document.createElement("div"); node.className = "card"; node.append(cell("b", value.toLocaleString(), className), cell("span", word + (value === 1 ? "" : "s") + more)); return node; };
+const tags = data.images.filter((one) => one.form === "tag").length;
+el("totals").append(card(data.pods, "pod"), card(data.templates, "template"), card(data.namespaces, "namespace"), card(data.images.length, "image"),
+  card(tags, "image", "warn", " by a tag alone"), card(affected.size, "owner", affected.size ? "bad" : "good", " with refusals"));
 
 /** A table of columns {name, of, number, code, text, style}; a click on a head sorts by it. */
 const table = (id, columns, rows, most) => {

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import type { CheckedObject, CheckResult } from "./result.ts";
 
 /**
@@ -34,9 +35,7 @@ const caseOf = ({ path, kind, namespace, name, verdict, findings }: CheckedObjec
   return [
     `${open}>`,
     ...(verdict === "deny"
-      ? [
-          `      <failure type="denied" message="${xml(`${denials.length} ${denials.length === 1 ? "denial" : "denials"}`)}">${textOf(denials)}</failure>`,
-        ]
+      ? [`      <failure type="denied" message="${counted(denials.length, "denial")}">${textOf(denials)}</failure>`]
       : []),
     ...(others.length > 0 ? [`      <system-out>${textOf(others)}</system-out>`] : []),
     "    </testcase>",

@@ -1,5 +1,6 @@
 import type { Attested } from "../attest/attest.ts";
 import { linesOf } from "../../policy/finding/lines.ts";
+import { counted } from "../counted.ts";
 import { terminalText } from "../terminalText.ts";
 import { explainLines } from "./explain.ts";
 import { LEVELS, type CheckedObject, type CheckResult } from "./result.ts";
@@ -79,7 +80,8 @@ const saidOf = (placed: CheckedObject["findings"]): readonly Said[] => {
       text: `${text} (exempted by ${by})`,
     }));
   });
-  return [...said, ...silenced];
+  // As in the file; of one image what refuses it comes first.
+  return [...said, ...silenced].toSorted((a, b) => a.at - b.at);
 };
 
 const ACTIONS = ["deny", "warn", "dryrun", "allow"] as const;
@@ -103,5 +105,5 @@ const summaryOf = ({ objects, passedOver }: CheckResult, palette: Palette): stri
     `${count("allow")} admitted`,
   ];
   const others = passedOver > 0 ? palette.dim(` (${passedOver} without images passed over)`) : "";
-  return `${objects.length} ${objects.length === 1 ? "object" : "objects"} judged: ${parts.join(", ")}${others}`;
+  return `${counted(objects.length, "object")} judged: ${parts.join(", ")}${others}`;
 };

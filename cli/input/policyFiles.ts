@@ -47,7 +47,9 @@ export const policiesIn = (manifests: readonly Manifest[], resolve: Resolve, now
     if (manifest.kind !== "ImageSecurityPolicy") return [];
     const before = names.get(manifest.name);
     if (before !== undefined)
-      faults.push(`${placeOf(manifest, ["metadata", "name"])}: ${manifest.name} is in ${placeOf(before, [])} already`);
+      faults.push(
+        `${placeOf(manifest, ["metadata", "name"])}: ${manifest.name} is in ${placeOf(before, [])} already; give --policy one of them`,
+      );
     names.set(manifest.name, manifest);
     // Of the schema's shape, from which the type is generated.
     return found.length > 0 ? [] : [value as ImageSecurityPolicy];

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { terminalText } from "../terminalText.ts";
 import type { MigratedText } from "./migrateText.ts";
 
@@ -31,12 +32,10 @@ export const migrationText = (files: readonly MigratedFile[], written: boolean):
     }
   }
   const total = [
-    `${pinned} ${plural(pinned, "image")} in ${changed.size} ${plural(changed.size, "file")} ${written ? "pinned" : "to pin"}`,
+    `${counted(pinned, "image")} in ${counted(changed.size, "file")} ${written ? "pinned" : "to pin"}`,
     ...(left > 0 ? [`${left} left alone`] : []),
-    ...(unread > 0 ? [`${unread} ${plural(unread, "file")} not read`] : []),
+    ...(unread > 0 ? [`${counted(unread, "file")} not read`] : []),
   ];
   const advice = pinned > 0 && !written ? "; change the files with --write" : "";
   return `${[...lines.map(terminalText), `${total.join(", ")}${advice}`].join("\n")}\n`;
 };
-
-const plural = (count: number, word: string): string => (count === 1 ? word : `${word}s`);
