@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { createRegistry } from "../../../../evidence/registry/registry.ts";
 import { DEFAULT_REGISTRY_SETTINGS, type RegistrySettings } from "../../../../evidence/registry/settings.ts";
+import { status } from "../../../../sandbox/registry/misbehaviour/wrongAnswers.ts";
 import { makeImage } from "../../../../sandbox/registry/images.ts";
 import { addToStore } from "../../../../sandbox/registry/push.ts";
 import { type RegistryOptions, type SandboxRegistry, startRegistry } from "../../../../sandbox/registry/server.ts";
@@ -61,7 +62,7 @@ describe("TLS", () => {
     const message = async (given: Partial<RegistrySettings>, place: SandboxRegistry): Promise<string> => {
       await using readers = openReaders(given);
       const outcome = await readers.open(`${place.host}/team/app`).manifest(image.digest, patient());
-      return outcome.status === "unavailable" ? outcome.message : outcome.status;
+      return "message" in outcome ? outcome.message : outcome.status;
     };
     await using unknown = await withImage({ tls: good });
     assert.match(await message(settings(), unknown), /an authority that is not trusted; name its CA in --registry-ca$/);
@@ -69,6 +70,15 @@ describe("TLS", () => {
     assert.match(await message(settings(expired.caFile), old), /has expired; renew it$/);
     await using plain = await withImage();
     assert.match(await message(settings(), plain), /does not speak TLS .*--registry-plain-http$/);
+    // As Go's server answers plain HTTP where it speaks TLS. The same status by TLS has another cause.
+    const misbehave = [{ as: status(400) }];
+    await using secure = await withImage({ misbehave });
+    assert.match(
+      await message({ ...settings(), plainHttp: ["127.0.0.1"] }, secure),
+      /answers with status 400 when asked for .*; is --registry-plain-http right for it\?$/,
+    );
+    await using odd = await withImage({ tls: good, misbehave });
+    assert.doesNotMatch(await message(settings(good.caFile), odd), /plain-http/);
     const network = testNetwork({ "evil.example": ["203.0.113.1"] }, { "203.0.113.1:443": portOf(unknown) });
     await using readers = openReaders(settings(good.caFile), { network });
     const other = await readers.open("evil.example/team/app").manifest(image.digest, patient());
