@@ -33,9 +33,10 @@ describe("what a generated ValidatingAdmissionPolicy leaves alone", function () 
   const enforce = async (
     specs: readonly PolicySpec[],
     exceptions: readonly CompiledException[] = [],
+    placeholders: readonly string[] = [],
   ): Promise<void> => {
     const policies = specs.map((spec, index) => compiled(`behaves-${index}`, spec));
-    const pairs = policies.flatMap((policy) => generated(policy, namespace, policies, exceptions) ?? []);
+    const pairs = policies.flatMap((policy) => generated(policy, namespace, policies, exceptions, placeholders) ?? []);
     uninstall = await install(client, pairs);
   };
   const exception = (spec: Omit<ExceptionSpec, "reason" | "policies">): CompiledException =>
@@ -97,6 +98,37 @@ describe("what a generated ValidatingAdmissionPolicy leaves alone", function () 
       ["eve", "system:nodes"],
     ] as const)
       assert.match((await as(user, ...groups)).stderr, /RegistryNotAllowed/, user);
+  });
+
+  it("what an injector replaces in Pods, in templates and nowhere else", async () => {
+    await enforce([STRICT], [], ["auto"]);
+    const template = (restartPolicy: string, images: readonly string[]): object => ({
+      metadata: { labels: { a: "b" } },
+      spec: { restartPolicy, containers: images.map((image, index) => ({ name: `c${index}`, image })) },
+    });
+    const deployment = async (...images: readonly string[]): Promise<string | undefined> =>
+      (
+        await create(client, namespace, "Deployment", {
+          apiVersion: "apps/v1",
+          kind: "Deployment",
+          metadata: { name: "x" },
+          spec: {
+            selector: { matchLabels: { a: "b" } },
+            template: template("Always", images),
+          },
+        })
+      ).refused;
+    const cronJob = {
+      apiVersion: "batch/v1",
+      kind: "CronJob",
+      metadata: { name: "x" },
+      spec: { schedule: "@daily", jobTemplate: { spec: { template: template("Never", ["auto"]) } } },
+    };
+    assert.equal(await deployment("auto", GOOD), undefined);
+    assert.equal((await create(client, namespace, "CronJob", cronJob)).refused, undefined);
+    assert.match((await deployment("auto", "quay.io/x:1")) ?? "", /container "c1", .*RegistryNotAllowed/);
+    assert.match((await deployment("auto:latest")) ?? "", /image "auto:latest": RegistryNotAllowed/);
+    assert.match((await refused(["auto"])) ?? "", /image "auto": RegistryNotAllowed/);
   });
 
   it("objects with more than 64 images, and none with 64", async () => {

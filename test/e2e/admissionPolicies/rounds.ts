@@ -25,8 +25,9 @@ export const generated = (
   namespace: string,
   policies: readonly CompiledPolicy[],
   exceptions: readonly CompiledException[],
+  placeholders: readonly string[] = [],
 ): AdmissionPolicyPair | undefined => {
-  const said = compileAdmissionRules(policy, { policies, exceptions, now: Date.now() });
+  const said = compileAdmissionRules(policy, { policies, exceptions, placeholders, now: Date.now() });
   if (said.status === "unsaid") return undefined;
   const pair = pairOf(said.rules, { name: `test.${policy.name}`, labels: {}, excludeNamespaces: ["kube-system"] });
   const namespaceSelector = { matchLabels: { "kubernetes.io/metadata.name": namespace } };
