@@ -16,7 +16,8 @@ export const runProgram = async (commands: Readonly<Record<string, LazyCommand>>
     .enablePositionalOptions()
     .exitOverride();
   try {
-    const named = process.argv.slice(2).find((argument) => !argument.startsWith("-")) ?? "";
+    const [first = "", second = ""] = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+    const named = first === "help" ? second : first;
     for (const [name, command] of Object.entries(commands))
       program.addCommand(name === named ? strict(await command.load()) : new Command(name).description(command.about));
     await program.parseAsync();

@@ -31,7 +31,9 @@ export const readFiles = async (paths: readonly string[]): Promise<readonly Text
 
 const filesAt = async (path: string): Promise<readonly string[]> => {
   const found = await stat(path).catch((error: unknown) => {
-    throw new UsageError(`${path}: there is no such file or folder`, { cause: error });
+    if (error instanceof Error && "code" in error && error.code === "ENOENT")
+      throw new UsageError(`${path}: there is no such file or folder`);
+    throw new UsageError(`${path}: cannot be read`, { cause: error });
   });
   return found.isDirectory() ? below(path) : [path];
 };
