@@ -7,6 +7,9 @@ type Shell = (typeof SHELLS)[number];
 interface Described {
   readonly name: string;
   readonly about: string;
+  /** Commands of its own. */
+  readonly commands: readonly string[];
+  /** Those of its own commands among them. */
   readonly flags: readonly { readonly name: string; readonly about: string; readonly choices: readonly string[] }[];
 }
 
@@ -27,26 +30,34 @@ export const completionCommand = (commands: Readonly<Record<string, LazyCommand>
 const describe = (name: string, about: string, command: Command): Described => ({
   name,
   about,
-  flags: command.options.flatMap(({ long, description, argChoices = [] }) =>
-    long === undefined || long === null ? [] : [{ name: long, about: description, choices: argChoices }],
-  ),
+  commands: command.commands.map((one) => one.name()),
+  flags: [command, ...command.commands]
+    .flatMap(({ options }) => options)
+    .flatMap(({ long, description, argChoices = [] }) =>
+      long === undefined || long === null ? [] : [{ name: long, about: description, choices: argChoices }],
+    ),
 });
 
 const bash = (commands: readonly Described[]): string => {
-  const choices = new Map<string, Set<string>>();
-  for (const { name, choices: of } of commands.flatMap(({ flags }) => flags))
-    if (of.length > 0) choices.set(name, new Set([...(choices.get(name) ?? []), ...of]));
+  const reply = (words: readonly string[]): string => `COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current"))`;
+  const choices = commands.flatMap(({ name, flags }) =>
+    flags.filter((flag) => flag.choices.length > 0).map((flag) => ({ ...flag, name: `"${name} ${flag.name}"` })),
+  );
+  const makers = commands.filter((one) => one.commands.length > 0);
   return `# bash completion for image-security
 _image_security() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
-  case $previous in
-${[...choices].map(([name, of]) => `    ${name}) COMPREPLY=($(compgen -W "${[...of].join(" ")}" -- "$current")); return ;;`).join("\n")}
+  case "\${COMP_WORDS[1]} $previous" in
+${choices.map((flag) => `    ${flag.name}) ${reply(flag.choices)}; return ;;`).join("\n")}
   esac
-  if [ "$COMP_CWORD" = 1 ]; then COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")}" -- "$current")); return; fi
+  case "$COMP_CWORD \${COMP_WORDS[1]}" in
+${makers.map((one) => `    "2 ${one.name}") ${reply(one.commands)}; return ;;`).join("\n")}
+    "1 "*) ${reply(commands.map(({ name }) => name))}; return ;;
+  esac
   case $current in
     -*)
       case \${COMP_WORDS[1]} in
-${commands.map(({ name, flags }) => `        ${name}) COMPREPLY=($(compgen -W "${flags.map((flag) => flag.name).join(" ")}" -- "$current")) ;;`).join("\n")}
+${commands.map(({ name, flags }) => `        ${name}) ${reply(flags.map((flag) => flag.name))} ;;`).join("\n")}
       esac ;;
     *) COMPREPLY=($(compgen -f -- "$current")) ;;
   esac
@@ -64,7 +75,10 @@ _image_security() {
   fi
   case $words[2] in
 ${commands
-  .map(({ name, flags }) => `    ${name}) _arguments ${flags.map(zshFlag).join(" ")} '*:file:_files' ;;`)
+  .map(({ name, flags, commands: own }) => {
+    const words = own.length > 0 ? `'2:command:(${own.join(" ")})' ` : "";
+    return `    ${name}) _arguments ${flags.map(zshFlag).join(" ")} ${words}'*:file:_files' ;;`;
+  })
   .join("\n")}
   esac
 }
@@ -76,8 +90,9 @@ const zshFlag = ({ name, about, choices }: Described["flags"][number]): string =
 
 const fish = (commands: readonly Described[]): string =>
   `${commands
-    .flatMap(({ name, about, flags }) => [
+    .flatMap(({ name, about, flags, commands: own }) => [
       `complete -c image-security -n __fish_use_subcommand -a ${name} -d ${quoted(about)}`,
+      ...own.map((word) => `complete -c image-security -n '__fish_seen_subcommand_from ${name}' -a ${word}`),
       ...flags.map(
         (flag) =>
           `complete -c image-security -n '__fish_seen_subcommand_from ${name}' -l ${flag.name.slice(2)} -d ${quoted(flag.about)}${flag.choices.length > 0 ? ` -xa ${quoted(flag.choices.join(" "))}` : ""}`,
