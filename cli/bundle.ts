@@ -3,7 +3,7 @@
  * published is JavaScript, without dependencies. In pieces, loaded when they are wanted: in one file of 6 MiB a static check took twice as
  * long, most of it to read what it does not use (docs/adr/0012-command-line.md).
  */
-import { chmod, copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -49,13 +49,25 @@ const manifest = {
   engines: { node: ">=20.12" },
   // The second name makes it `kubectl image-security`.
   bin: { "image-security": "lib/image-security.mjs", "kubectl-image_security": "lib/image-security.mjs" },
-  files: ["lib", "README.md", "LICENSE", "THIRD-PARTY-LICENSES"],
+  files: ["lib", "schemas", "README.md", "LICENSE", "THIRD-PARTY-LICENSES"],
 };
 await writeFile(join(out, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
-await copyFile(join(root, "docs/command-line.md"), join(out, "README.md"));
+await writeFile(join(out, "README.md"), withLinks(await readFile(join(root, "docs/command-line.md"), "utf8")));
+// For editors.
+await cp(join(root, "crds/schemas"), join(out, "schemas"), { recursive: true });
 await copyFile(join(root, "LICENSE"), join(out, "LICENSE"));
 await writeFile(join(out, "THIRD-PARTY-LICENSES"), await licencesOf(Object.keys(metafile.inputs)));
 console.log(out);
+
+/** A page of docs/ whose links lead to the repository, as it is in this version. */
+function withLinks(page: string): string {
+  const repository = about.repository.url.replace(/^git\+/, "").replace(/\.git$/, "");
+  return page.replaceAll(
+    /(!?)\[([^\]]*)\]\((?!https?:|#)([^)]+)\)/g,
+    (_, image: string, text: string, path: string) =>
+      `${image}[${text}](${repository}/${image === "" ? "blob" : "raw"}/v${about.version}/docs/${path})`,
+  );
+}
 
 /** The licences of the packages that these files are from, each package once: its name and licence alone where it brings no text. */
 async function licencesOf(files: readonly string[]): Promise<string> {

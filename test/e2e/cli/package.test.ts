@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { glob, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { access, glob, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -158,7 +158,41 @@ describe("the published command line", function () {
 
   it("completes in bash what it has", async () => {
     const { stdout } = await ask(process.execPath, "completion", "bash");
-    const script = `${stdout}\nCOMP_WORDS=(image-security check --output s); COMP_CWORD=3; _image_security; echo "\${COMPREPLY[@]}"`;
-    assert.equal((await run("bash", ["-c", script])).stdout, "sarif");
+    for (const [line, completed] of [
+      ["ch", "check"],
+      ["check --output s", "sarif"],
+      ["migrate --output s", ""],
+      ["audit --all-n", "--all-namespaces"],
+      ["export s", "static-manifests"],
+      ["export static-manifests --gr", "--groups"],
+    ] as const) {
+      const words = line.split(" ");
+      const script = `${stdout}\nCOMP_WORDS=(image-security ${line}); COMP_CWORD=${words.length}; _image_security; echo "\${COMPREPLY[@]}"`;
+      assert.equal((await run("bash", ["-c", script])).stdout, completed, line);
+    }
+  });
+
+  it("says of a command by help what the command says by --help", async () => {
+    for (const command of ["check", "export"]) {
+      const { stdout } = await ask(process.execPath, command, "--help");
+      assert.match(stdout, /--template-placeholders|static-manifests/);
+      assert.equal((await ask(process.execPath, "help", command)).stdout, stdout);
+    }
+  });
+
+  it("brings the schemas for editors, and a page whose links lead somewhere", async () => {
+    const at = join(dirname(main), "../image-security");
+    for (const name of await readdir(join(root, "crds/schemas")))
+      assert.equal(
+        await readFile(join(at, "schemas", name), "utf8"),
+        await readFile(join(root, "crds/schemas", name), "utf8"),
+      );
+    const links = [...(await readFile(join(at, "README.md"), "utf8")).matchAll(/\]\(([^)]+)\)/g)].map(([, to]) => to);
+    assert.ok(links.length > 1);
+    for (const to of links) {
+      const [, path] =
+        /^https:\/\/github\.com\/[^/]+\/[^/]+\/(?:blob|raw)\/v\d+\.\d+\.\d+\/([^#]+)/.exec(to ?? "") ?? [];
+      await access(join(root, path ?? `nowhere: ${to}`));
+    }
   });
 });
