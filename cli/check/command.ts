@@ -2,7 +2,6 @@ import { Command, Option } from "commander";
 import { Gate } from "../../async/gate.ts";
 import { storedReport, type StoredReport } from "../../evidence/scan/formats/vulnerabilityReport.ts";
 import { field, textField } from "../../json/fields.ts";
-import type { ImageSecurityPolicy } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { subjectOf } from "../../policy/subject/subjectOf.ts";
 import type { Attester } from "../attest/attest.ts";
@@ -17,9 +16,8 @@ import { addRegistryFlags, type RegistryFlags } from "../registryFlags.ts";
 import { addTemplateFlags, type TemplateFlags } from "../settingFlags.ts";
 import { lazyEvidence } from "../lazyEvidence.ts";
 import type { UserEvidenceOptions } from "../userEvidence.ts";
-import { keysOfPointer } from "./applyPatch.ts";
-import { explainImage } from "./explain.ts";
-import { isJudged, judgeManifest, type JudgeOptions } from "./judgeManifest.ts";
+import { checkManifest } from "./checkManifest.ts";
+import { isJudged, type JudgeOptions } from "./judgeManifest.ts";
 import { jsonReport } from "./jsonReport.ts";
 import { junitReport } from "./junitReport.ts";
 import { demandLabels, namespacesIn } from "./namespaces.ts";
@@ -123,7 +121,7 @@ const check = async (paths: readonly string[], flags: CheckFlags): Promise<Check
     for (const [index, manifest] of judged.entries())
       await gate.run(async () => {
         try {
-          results[index] = await checked(manifest, namespaceOf(manifest), options, {
+          results[index] = await checkManifest(manifest, namespaceOf(manifest), options, {
             ...(flags.explain ? { explainBy: objects } : {}),
             attests: flags.attest,
           });
@@ -167,50 +165,6 @@ const fromCluster = async (flags: ClusterFlags, instead: readonly Manifest[]): P
   } finally {
     await client.close();
   }
-};
-
-/** What is wanted of an object beside its verdict. */
-interface Wanted {
-  /** The policies as they are written. Absent: nothing is explained. */
-  readonly explainBy?: readonly ImageSecurityPolicy[];
-  readonly attests: boolean;
-}
-
-const checked = async (
-  manifest: Manifest,
-  namespace: string,
-  options: JudgeOptions,
-  { explainBy, attests }: Wanted,
-): Promise<CheckedObject> => {
-  const { verdict, findings, partial, pinned, judged, facts } = await judgeManifest(manifest, namespace, options);
-  const { path, kind, name } = manifest;
-  const { placeholders } = options;
-  const subject = subjectOf(judged, {
-    kind,
-    namespace,
-    namespaceLabels: options.namespaceLabels(namespace),
-    placeholders,
-  });
-  const uses = subject.images;
-  return {
-    path,
-    kind,
-    name,
-    namespace,
-    verdict,
-    line: manifest.lineOf([]),
-    findings: findings.map((finding) => {
-      const use = uses.find(({ container, image }) => container === finding.container && image === finding.image);
-      return { finding, line: manifest.lineOf(use === undefined ? [] : keysOfPointer(use.path)) };
-    }),
-    pinned: [...pinned.values()],
-    ...(attests ? { judged: { subject, findings, partial, facts } } : {}),
-    ...(explainBy === undefined
-      ? {}
-      : {
-          explained: uses.map((use) => explainImage(subject, use, options.policies, explainBy, facts.get(use.image))),
-        }),
-  };
 };
 
 /** An image of the command line as the one of a Pod. */

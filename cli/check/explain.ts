@@ -31,6 +31,10 @@ export const explainImage = (
   return branch(`${image.field} "${image.container}": ${image.image}`, [branch("policies", about), ...known]);
 };
 
+/** A text that is no image yet where it stands. */
+export const explainPlaceholder = ({ field, container, image }: ImageUse): Explained =>
+  leaf(`${field} "${container}": ${image}: passed over, for an injector replaces it in Pods (--template-placeholders)`);
+
 const leaf = (text: string): Explained => ({ text });
 const branch = (text: string, children: readonly Explained[]): Explained => ({
   text,
