@@ -5,9 +5,16 @@ const BURST = 60_000;
 /** Milliseconds after which a place that no audit asks about any more counts no longer. */
 const REMEMBERED = 600_000;
 
+/** In milliseconds since the epoch. */
+interface OfPlace {
+  /** When it was asked about last. */
+  readonly askedAt: number;
+  /** When it was let look last, whatever came of it; -Infinity: never. */
+  readonly letAt: number;
+}
+
 interface OfRegistry {
-  /** When each place was asked about last. */
-  readonly places: Map<string, number>;
+  readonly places: Map<string, OfPlace>;
   tokens: number;
   refilledAt: number;
   prunedAt: number;
@@ -16,7 +23,8 @@ interface OfRegistry {
 /**
  * How often audits read again what lies beside digests that were looked at before. A thousand running digests, each every 45 s, were 67
  * requests a second for ever; so each registry is asked five times a second at most, and the more digests run, the older each answer may
- * grow, evenly, the oldest first. Admission is not concerned: it looks when it is asked.
+ * grow, evenly, the oldest first. A place that could not be read has had its turn like any other, or those that fail would take all turns.
+ * Admission is not concerned: it looks when it is asked.
  */
 export class AuditPace {
   readonly #registries = new Map<string, OfRegistry>();
@@ -34,8 +42,10 @@ export class AuditPace {
   mayLook(place: string, at: number): boolean {
     const now = this.#clock();
     const known = this.#of(place.slice(0, Math.max(0, place.indexOf("/"))), now);
-    known.places.set(place, now);
-    if (now - at < (known.places.size * 1_000) / PER_SECOND || known.tokens < 1) return false;
+    const letAt = known.places.get(place)?.letAt ?? -Infinity;
+    known.places.set(place, { askedAt: now, letAt });
+    if (now - Math.max(at, letAt) < (known.places.size * 1_000) / PER_SECOND || known.tokens < 1) return false;
+    known.places.set(place, { askedAt: now, letAt: now });
     known.tokens -= 1;
     return true;
   }
@@ -54,7 +64,7 @@ export class AuditPace {
   #prune(now: number): void {
     for (const [registry, known] of this.#registries) {
       known.prunedAt = now;
-      for (const [place, asked] of known.places) if (now - asked > REMEMBERED) known.places.delete(place);
+      for (const [place, { askedAt }] of known.places) if (now - askedAt > REMEMBERED) known.places.delete(place);
       if (known.places.size === 0 && now - known.refilledAt > REMEMBERED) this.#registries.delete(registry);
     }
   }

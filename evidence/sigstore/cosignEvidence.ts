@@ -106,21 +106,21 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     return new GatheredOutcomes().add(answers);
   };
 
-  /** What an audit makes do with, where so much runs that it is not yet time to look again. */
-  const untilItsTurn = (
-    all: readonly ResolvedQuery[],
-    open: readonly OpenQuery[],
-    context: FactContext,
-    { age }: Inquiry,
-  ): GatheredOutcomes | undefined => {
-    if (age === undefined || context.request.mode !== "audit" || open.length === 0) return undefined;
-    const old = recall(all, context.since ?? -Infinity, context.standing, "audited");
-    if (old.open.length > 0) return undefined;
-    const oldest = Map.groupBy(open, ({ place }) => place)
-      .entries()
-      .map(([place, group]) => [place, Math.min(...group.map((one) => outcomes.lookedAt(one) ?? -Infinity))] as const);
-    // Each is asked: what is looked at is paid for everywhere.
-    return [...oldest].map(([place, at]) => pace.mayLook(place, at)).includes(true) ? undefined : old.answers;
+  /**
+   * What is looked for now of what is open. Where so much runs that it is not yet a place's turn to be looked at again, an audit makes do with
+   * what is known of it; each place is paid for by itself.
+   */
+  const inTurn = (open: readonly OpenQuery[], context: FactContext, { age }: Inquiry): Turn => {
+    const kept = new GatheredOutcomes();
+    if (age === undefined || context.request.mode !== "audit") return { due: open, kept };
+    const due = [...Map.groupBy(open, ({ place }) => place)].flatMap(([place, group]) => {
+      const old = recall(group, context.since ?? -Infinity, context.standing, "audited");
+      const at = Math.min(...group.map((one) => outcomes.lookedAt(one) ?? -Infinity));
+      if (old.open.length > 0 || pace.mayLook(place, at)) return group;
+      kept.add(old.answers);
+      return [];
+    });
+    return { due, kept };
   };
 
   const find = (
@@ -132,12 +132,13 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     const { since = -Infinity, standing } = context;
     const { answers, open } = recall(all, since, standing, inquiry.age);
     const known = open.length === 0 || inquiry.enough(answers);
-    if (all.length > 0) metrics.cacheRequest("signatures", known ? "hit" : "miss");
-    if (known) return answers;
-    const old = untilItsTurn(all, open, context, inquiry);
-    if (old !== undefined) return old;
-    // All of them: answers that are known already are shared with whoever joins.
-    const key = [inquiry.purpose(), String(since), ...all.map(sharedKey)].join("\n\n");
+    const { due, kept } = known ? NOTHING_DUE : inTurn(open, context, inquiry);
+    if (all.length > 0) metrics.cacheRequest("signatures", due.length === 0 ? "hit" : "miss");
+    if (due.length < open.length) answers.add(kept);
+    if (due.length === 0) return answers;
+    // All of them: answers that are known already are shared with whoever joins. What an audit makes do with does for nobody else.
+    const shared = due.length === open.length ? [] : ["but for", ...kept.attestations.keys()];
+    const key = [inquiry.purpose(), String(since), ...all.map(sharedKey), ...shared].join("\n\n");
     return flights.run(
       key,
       signal,
@@ -145,7 +146,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
         const effort = new ReadBudget(inquiry.age === undefined ? undefined : totalOf(context));
         efforts.set(key, effort);
         try {
-          await search(open, answers, inquiry, flight, effort, since);
+          await search(due, answers, inquiry, flight, effort, since);
         } finally {
           if (efforts.get(key) === effort) efforts.delete(key);
         }
@@ -154,6 +155,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
         const late = recall(all, since, standing, inquiry.age);
+        const told = new GatheredOutcomes().add(kept).add(late.answers);
         const effort = efforts.get(key) ?? new ReadBudget();
         const total = totalOf(context);
         total.learn(effort);
@@ -161,9 +163,9 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
         if (junk) buried.add(context);
         const whole = inquiry.age !== undefined;
         for (const one of late.open)
-          if (junk) outcomes.giveUpOnJunk(one, late.answers, since, whole);
-          else outcomes.giveUp(one, late.answers, effort.crowded, since, whole ? total.namedAt(one.place) : undefined);
-        return late.answers;
+          if (junk) outcomes.giveUpOnJunk(one, told, since, whole);
+          else outcomes.giveUp(one, told, effort.crowded, since, whole ? total.namedAt(one.place) : undefined);
+        return told;
       },
     );
   };
@@ -228,6 +230,14 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
     },
   };
 };
+
+/** What is to be looked for, and what an audit makes do with of the rest. */
+interface Turn {
+  readonly due: readonly OpenQuery[];
+  readonly kept: CosignFacts;
+}
+
+const NOTHING_DUE: Turn = { due: [], kept: new GatheredOutcomes() };
 
 /** What an answer depends on: the place with its credential, and whoever is trusted at this moment. */
 const sharedKey = (asked: ResolvedQuery): string => {

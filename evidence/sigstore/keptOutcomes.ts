@@ -37,6 +37,8 @@ export interface Kept<T> {
   /** Of a search for all. */
   readonly looked?: Looked;
   readonly readAt: number;
+  /** A list named something after that which nobody could look through. */
+  doubted?: true;
 }
 
 /** What a search for all looked through. */
@@ -76,7 +78,14 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
   within(key: string, age: AnswerAge, since: number): Kept<T> | undefined {
     const kept = this.#kept.get(key);
     if (kept?.complete !== true || kept.at < since) return undefined;
+    if (age === "audited" && kept.doubted === true) return undefined;
     return younger(kept.at, this.#clock(), this.until(kept, age) - kept.at) ? kept : undefined;
+  }
+
+  /** Lists name this by now: where that is more than was looked through, what is kept is no answer for as long as audits would take it. */
+  doubt(key: string, named: ReadonlySet<string>): void {
+    const kept = this.#kept.get(key);
+    if (kept?.looked !== undefined && !isWithin(named, kept.looked)) kept.doubted = true;
   }
 
   /** Milliseconds since the epoch: until then the answer of `fresh`, or of `within` this age, stays. */
@@ -105,7 +114,9 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
   /** Its lists were read again, and say the same. */
   renew(key: string): void {
     const kept = this.#kept.get(key);
-    if (kept !== undefined) kept.at = this.#clock();
+    if (kept === undefined) return;
+    kept.at = this.#clock();
+    delete kept.doubted;
   }
 
   /** A proof that stands in while its renewal is unavailable. */
@@ -121,8 +132,7 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
   staleOfAll(key: string, named: ReadonlySet<string>, since: number): T | undefined {
     const kept = this.#kept.get(key);
     if (kept?.looked?.proved !== true || !kept.complete || "buried" in kept.outcome) return undefined;
-    const { looked } = kept;
-    return this.#survives(kept, since) && [...named].every((one) => looked.named.has(one)) ? kept.outcome : undefined;
+    return this.#survives(kept, since) && isWithin(named, kept.looked) ? kept.outcome : undefined;
   }
 
   #survives({ at }: Kept<T>, since: number): boolean {
@@ -142,3 +152,6 @@ export class KeptOutcomes<T extends SignatureOutcome | AttestationOutcome> {
     this.#kept.delete(key);
   }
 }
+
+const isWithin = (named: ReadonlySet<string>, looked: Looked): boolean =>
+  [...named].every((one) => looked.named.has(one));

@@ -114,6 +114,7 @@ export class Outcomes {
     this.#metrics.unavailable("signatures", outcome.cause);
     // 401 and 403 are answers: they end what this credential was shown before.
     if (outcome.cause === "unauthorised") store.forget(key);
+    if (looked !== undefined) store.doubt(key, looked.named);
     const stale = isOurs(outcome) ? undefined : this.#stale(want, key, since, looked?.named);
     if (stale !== undefined) this.#metrics.cacheRequest("signatures", "stale");
     put(answers, want, stale ?? outcome);
@@ -150,7 +151,9 @@ export class Outcomes {
     if (answers.has(want)) return;
     // What our own queues held up is no outage: who fills them must not gain an older proof by it.
     const ours = crowded || wasHeldUp();
-    const stale = ours ? undefined : this.#stale(want, keyOf(open, open.signer), since, named);
+    const key = keyOf(open, open.signer);
+    if (named !== undefined) this.#store(want, true).doubt(key, named);
+    const stale = ours ? undefined : this.#stale(want, key, since, named);
     put(answers, want, stale ?? (crowded ? CROWDED : late(TOO_LATE)));
   }
 
@@ -180,7 +183,10 @@ export class Outcomes {
   }
 }
 
-type Store = Pick<KeptOutcomes<AnyOutcome>, "fresh" | "within" | "until" | "stale" | "staleOfAll" | "keep" | "forget">;
+type Store = Pick<
+  KeptOutcomes<AnyOutcome>,
+  "fresh" | "within" | "doubt" | "until" | "stale" | "staleOfAll" | "keep" | "forget"
+>;
 
 /** Large statements stay text, small ones are parsed, which takes about three times what they were read from. */
 const sizeOf = (outcome: AttestationOutcome, bytes: number): number => {

@@ -47,6 +47,28 @@ describe("how often audits look again beside a digest", () => {
     });
   }
 
+  it("is no less for the others where some cannot be read, however often those are asked about", () => {
+    let now = 1_000_000;
+    const pace = new AuditPace(() => now);
+    const lookedAt = new Map(Array.from({ length: 1_000 }, (_, index) => [`a.io/app\n\n${index}`, now]));
+    // Their answers stay as old as they are. They come first in every audit.
+    const failing = new Set([...lookedAt.keys()].slice(0, 400));
+    const looks = new Map<string, number>();
+    let oldest = 0;
+    for (let audit = 0; audit < 60; audit += 1) {
+      now += CLOCK_MS;
+      for (const [place, at] of lookedAt) {
+        if (pace.mayLook(place, at)) {
+          looks.set(place, (looks.get(place) ?? 0) + 1);
+          if (!failing.has(place)) lookedAt.set(place, now);
+        } else if (!failing.has(place) && audit > 10) oldest = Math.max(oldest, now - at);
+      }
+    }
+    assert.ok(oldest <= 200_000 + 2 * CLOCK_MS, `one was ${oldest / 1_000} s old`);
+    const fewest = Math.min(...[...failing].map((place) => looks.get(place) ?? 0));
+    assert.ok(fewest >= 5, `one that fails was looked at ${fewest} times`);
+  });
+
   it("is counted for each registry", () => {
     const { looks } = audits(["a.io", "b.io:5000", "c.io", "d.io", "e.io"], 1_000, 3);
     assert.deepEqual(looks, [1_000, 1_000, 1_000]);
