@@ -30,11 +30,25 @@ export function tagState(
   return state;
 }
 
-/** Policies in dryrun change nothing, so they pin nothing; nor do those that are not Ready. */
+/** Whether the policy pins what it is about in the subject's namespace. */
 export function pins(policy: CompiledPolicy, { namespace, namespaceLabels }: Subject): boolean {
   return mayPin(policy) && policy.actionIn(namespace, namespaceLabels) !== "dryrun";
 }
 
-/** Whether a policy pins somewhere, as far as its action there lets it. */
-export const mayPin = ({ digest, faults }: Pick<CompiledPolicy, "digest" | "faults">): boolean =>
-  faults.length === 0 && digest !== undefined && digest.pin !== "Never";
+/**
+ * Whether the policy pins in any namespace. Policies in dryrun change nothing, so they pin nothing; nor do those that
+ * are not Ready.
+ */
+export function mayPin({
+  digest,
+  faults,
+  spec,
+  overriddenBy,
+}: Pick<CompiledPolicy, "digest" | "faults" | "spec" | "overriddenBy">): boolean {
+  return (
+    faults.length === 0 &&
+    digest !== undefined &&
+    digest.pin !== "Never" &&
+    (spec.enforcementAction !== "dryrun" || overriddenBy.some((action) => action !== "dryrun"))
+  );
+}

@@ -1,7 +1,7 @@
 import { compileAdmissionRules, type AdmissionRulesContext } from "../../policy/admissionPolicies/compile.ts";
-import { pinning } from "../../policy/admissionPolicies/pins.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import { isInForce, type CompiledException } from "../../policy/exceptions/compiledException.ts";
+import { mayPin } from "../../policy/tagState.ts";
 import { MANAGED_BY } from "../cluster/managedBy.ts";
 import type { PolicySet } from "../policies/policySet.ts";
 import { pairOf, type AdmissionPolicyPair } from "./generate.ts";
@@ -73,7 +73,7 @@ function wantedOf(
 
 /** All that the rules of every policy are made of besides itself: the policies whose pins excuse tags, the exceptions in force. */
 const keyOfAll = ({ policies, exceptions, now }: AdmissionRulesContext): string =>
-  [...pinning(policies), ...exceptions.filter((one) => isInForce(one, now))].map(keyOf).join("\n");
+  [...policies.filter(mayPin), ...exceptions.filter((one) => isInForce(one, now))].map(keyOf).join("\n");
 
 const keyOf = ({ name, uid, generation, key }: CompiledPolicy | CompiledException): string =>
   `${name} ${uid} ${generation} ${key}`;

@@ -11,7 +11,7 @@ const TYPE = "Enforced";
  * While it was not looked at, what was said before stays.
  */
 export function enforcedCondition(
-  policy: Pick<CompiledPolicy, "faults" | "digest">,
+  policy: Pick<CompiledPolicy, "faults" | "digest" | "spec" | "overriddenBy">,
   guard: GuardState,
   before: readonly Condition[],
 ): readonly ConditionNow[] {

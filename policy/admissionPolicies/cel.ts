@@ -66,9 +66,11 @@ export function grouped<T>(items: readonly T[], lengthOf: (item: T) => number): 
   return groups;
 }
 
+/** @param none what changes nothing where it stands among others, and is all there is where nothing stands. */
 function joined(conditions: readonly string[], operator: string, none: string): string {
-  const [only = none] = conditions;
-  return conditions.length <= 1 ? only : conditions.map((one) => (isSimple(one) ? one : `(${one})`)).join(operator);
+  const told = conditions.filter((condition) => condition !== none);
+  const [only = none] = told;
+  return told.length <= 1 ? only : told.map((one) => (isSimple(one) ? one : `(${one})`)).join(operator);
 }
 
 /** Without an operator that binds less than those that join. */

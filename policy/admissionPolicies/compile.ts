@@ -4,12 +4,13 @@ import type { CompiledException } from "../exceptions/compiledException.ts";
 import type { RuleName } from "../finding/finding.ts";
 import { notReady } from "../finding/message.ts";
 import { allowedText } from "../rules/registries.ts";
+import { mayPin } from "../tagState.ts";
 import { allOf, anyOf, not, text, type Variable } from "./cel.ts";
 import { sayExceptions } from "./exceptions.ts";
 import { lengthOfList, listVariables, textVariables, type Said } from "./lists.ts";
 import { BAD_DIGEST, DIGEST_REQUIRED, line, MALFORMED, TAG_FORBIDDEN } from "./messages.ts";
 import { namesAddressInBrackets } from "./patterns.ts";
-import { patternsOf, pinning, sayAbout, sayPins } from "./pins.ts";
+import { patternsOf, sayAbout, sayPins } from "./pins.ts";
 import { HAS_BAD_DIGEST, readImages } from "./references.ts";
 import {
   actionOf,
@@ -87,7 +88,7 @@ export function compileAdmissionRules(policy: CompiledPolicy, context: Admission
     return { status: "unsaid", reason: "RefusesNothing", message: "the policy refuses nothing in any namespace" };
 
   const exceptions = sayExceptions(policy, context.exceptions, SAID, context.now);
-  const pins = policy.digest?.required === true ? pinning(context.policies) : [];
+  const pins = policy.digest?.required === true ? context.policies.filter(mayPin) : [];
   const patterns = allPatterns(policy, pins, exceptions.used);
   const length = lengthOfList(patterns);
   if (length > LONGEST)
@@ -101,15 +102,15 @@ export function compileAdmissionRules(policy: CompiledPolicy, context: Admission
   const pinned = sayPins(pins);
   const digest = anyOf([
     HAS_BAD_DIGEST,
-    ...(policy.digest?.required === true ? [allOf([`i.at == ""`, not(pinned.condition)].filter(isNotTrue))] : []),
+    ...(policy.digest?.required === true ? [allOf([`i.at == ""`, not(pinned.condition)])] : []),
     ...(policy.digest?.allowTag === false ? [`i.at != "" && i.tag != ""`] : []),
   ]);
   const leavesBrackets =
     exceptions.used.some((one) => one.coversRule("reference")) || patterns.some(namesAddressInBrackets);
 
-  const refusedRegistry = allOf([registries.condition, not(exceptions.covers("registries"))].filter(isNotTrue));
-  const refusedDigest = allOf([digest, not(exceptions.covers("digest"))].filter(isNotTrue));
-  const applies = allOf([labels, action === `"deny"` ? "true" : `${action} == "deny"`].filter(isNotTrue));
+  const refusedRegistry = allOf([registries.condition, not(exceptions.covers("registries"))]);
+  const refusedDigest = allOf([digest, not(exceptions.covers("digest"))]);
+  const applies = allOf([labels, action === `"deny"` ? "true" : `${action} == "deny"`]);
   const variables: readonly Variable[] = [
     ...subjectVariables(context.placeholders ?? []),
     ...readImages(leavesBrackets ? "other" : "readable"),
@@ -123,7 +124,7 @@ export function compileAdmissionRules(policy: CompiledPolicy, context: Admission
       name: "refused",
       expression:
         `${exceptions.coversMalformed === "false" ? "variables.malformed" : `variables.malformed.filter(i, ${not(exceptions.coversMalformed)})`} + ` +
-        `variables.readable.filter(i, ${allOf([about.condition, anyOf([refusedRegistry, refusedDigest])].filter(isNotTrue))})`,
+        `variables.readable.filter(i, ${allOf([about.condition, anyOf([refusedRegistry, refusedDigest])])})`,
     },
     { name: "order", expression: `variables.refused.map(i, ${ORDER}).min()` },
     { name: "first", expression: `variables.refused.filter(i, ${ORDER} == variables.order)` },
@@ -144,7 +145,7 @@ export function compileAdmissionRules(policy: CompiledPolicy, context: Admission
       ],
       variables,
       validation: {
-        expression: anyOf([...(applies === "true" ? [] : [not(applies)]), "variables.refused.size() == 0"]),
+        expression: anyOf([not(applies), "variables.refused.size() == 0"]),
         messageExpression: "variables.message",
         message: `[${name}] an image is refused by its text: registry, digest or form`,
       },
@@ -171,10 +172,6 @@ const CONDITION: Readonly<Record<string, string>> = {
 
 /** In which findings are told: by container, image and place (`finding/lines.ts`). */
 const ORDER = `i.container + " " + i.image + " " + i.place`;
-
-function isNotTrue(condition: string): boolean {
-  return condition !== "true";
-}
 
 interface SaidRegistries extends Said {
   /** Variables for the message: what it is denied by, and why it is not allowed. */
@@ -203,14 +200,14 @@ function sayRegistries({ registries, spec }: CompiledPolicy): SaidRegistries {
       names: "true",
       where: "",
     });
-  const refusals = lists.map(({ said, names }) => allOf([names, not(said.condition)].filter(isNotTrue)));
+  const refusals = lists.map(({ said, names }) => allOf([names, not(said.condition)]));
   const notAllowed = lists.map(
     ({ list, where }, index) =>
       `${refusals[index] ?? "false"} ? " is not allowed" + ${where}${text(`; ${allowedText(list)}`)} : ""`,
   );
   return {
     variables: [...deny.variables, ...lists.flatMap(({ said }) => said.variables)],
-    condition: anyOf([deny.condition, ...refusals].filter((condition) => condition !== "false")),
+    condition: anyOf([deny.condition, ...refusals]),
     texts: [
       ...textVariables("deniedBy", registries.deny.patterns),
       {

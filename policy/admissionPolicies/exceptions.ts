@@ -3,7 +3,7 @@ import type { CompiledPolicy } from "../compiledPolicy.ts";
 import { isInForce, type CompiledException } from "../exceptions/compiledException.ts";
 import type { RuleName } from "../finding/finding.ts";
 import { allOf, anyOf, isOneOf, text, type Variable } from "./cel.ts";
-import { matchesAny } from "./patterns.ts";
+import { imagesVariable, isAmong, sayMatches } from "./lists.ts";
 import { namesNamespace, selects } from "./subject.ts";
 
 /** The exceptions that may silence what a generated policy says. */
@@ -35,16 +35,12 @@ export function sayExceptions(
   const named = used.map((exception, index) => ({ exception, name: `exception${index + 1}` }));
   const variables = named.flatMap(({ exception, name }): readonly Variable[] => [
     { name, expression: inForce(exception) },
-    { name: `${name}Images`, expression: images(exception, name) },
+    ...images(exception, name),
   ]);
   return {
     variables,
     covers: (rule) =>
-      anyOf(
-        named.flatMap(({ exception, name }) =>
-          exception.coversRule(rule) ? [`i.image in variables.${name}Images`] : [],
-        ),
-      ),
+      anyOf(named.flatMap(({ exception, name }) => (exception.coversRule(rule) ? [isAmong(`${name}Images`)] : []))),
     coversMalformed: anyOf(
       named.flatMap(({ exception, name }) => {
         const match = exception.spec?.match;
@@ -67,11 +63,9 @@ function inForce({ spec, expires }: CompiledException): string {
   ]);
 }
 
-function images({ spec, images: patterns }: CompiledException, name: string): string {
+function images({ spec, images: patterns }: CompiledException, name: string): readonly Variable[] {
   const digests = spec?.match.digests;
-  const about = allOf([
-    ...(digests === undefined ? [] : [isOneOf("i.digest", digests)]),
-    ...(patterns === undefined ? [] : [matchesAny(patterns)]),
-  ]);
-  return `variables.${name} ? variables.readable.filter(i, ${about}).map(i, i.image) : []`;
+  const named = patterns === undefined ? undefined : sayMatches(`${name}Patterns`, patterns);
+  const about = allOf([digests === undefined ? "true" : isOneOf("i.digest", digests), named?.condition ?? "true"]);
+  return [...(named?.variables ?? []), imagesVariable(`${name}Images`, about, `variables.${name}`)];
 }

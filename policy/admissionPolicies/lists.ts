@@ -12,17 +12,33 @@ export interface Said {
 const AROUND = 120;
 
 /**
- * The images that one of the patterns matches, in a variable; several where the list is long.
+ * The images of which a condition over `i` holds, in a variable.
  *
- * @param where CEL: whether the list counts at all.
+ * @param where CEL: whether there are any at all.
  */
-export function listVariables(name: string, patterns: readonly ImagePattern[], where = "true"): Said {
-  if (patterns.length === 0) return { variables: [], condition: "false" };
-  const variables = grouped(patterns, lengthOf).map((group, index) => {
-    const images = `variables.readable.filter(i, ${matchesAny(group)}).map(i, i.image)`;
-    return { name: nameOf(name, index), expression: where === "true" ? images : `${where} ? ${images} : []` };
-  });
-  return { variables, condition: anyOf(variables.map((one) => `i.image in variables.${one.name}`)) };
+export function imagesVariable(name: string, condition: string, where = "true"): Variable {
+  const images = `variables.readable.filter(i, ${condition}).map(i, i.image)`;
+  return { name, expression: where === "true" ? images : `${where} ? ${images} : []` };
+}
+
+/** CEL: the image `i` is one of those in a variable. */
+export function isAmong(name: string): string {
+  return `i.image in variables.${name}`;
+}
+
+/** The images that one of the patterns matches, in a variable; several where the list is long. */
+export function listVariables(name: string, patterns: readonly ImagePattern[]): Said {
+  const variables = grouped(patterns, lengthOf).map((group, index) =>
+    imagesVariable(nameOf(name, index), matchesAny(group)),
+  );
+  return { variables, condition: anyOf(variables.map((one) => isAmong(one.name))) };
+}
+
+/** Whether one of the patterns matches the image `i`: said in place, unless that is too long for one expression. */
+export function sayMatches(name: string, patterns: readonly ImagePattern[]): Said {
+  return grouped(patterns, lengthOf).length > 1
+    ? listVariables(name, patterns)
+    : { variables: [], condition: matchesAny(patterns) };
 }
 
 /** About how much CEL a list becomes, in characters. */

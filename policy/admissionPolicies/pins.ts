@@ -1,34 +1,26 @@
 import type { CompiledPolicy } from "../compiledPolicy.ts";
 import { parsePattern, type ImagePattern } from "../image/pattern.ts";
-import { allOf, anyOf, not, type Variable } from "./cel.ts";
-import { listVariables, type Said } from "./lists.ts";
-import { mayPin } from "../tagState.ts";
+import { allOf, anyOf, not } from "./cel.ts";
+import { imagesVariable, isAmong, listVariables, type Said } from "./lists.ts";
 import { actionOf, labelsOf, placesOf } from "./subject.ts";
 
-/** Policies whose pins excuse tags under all others (`tagState.ts`). */
-export function pinning(policies: readonly CompiledPolicy[]): readonly CompiledPolicy[] {
-  return policies.filter(mayPin);
-}
-
 /**
- * The images that a policy pins where it is about them: what becomes of their tags only a registry tells. What its own
- * registries rule refuses is among them: less is refused here than by the webhook.
+ * The images that policies pin where they are about them (`mayPin`): what becomes of their tags only a registry tells.
+ * What a policy's own registries rule refuses is among them: less is refused here than by the webhook.
  */
 export function sayPins(pinned: readonly CompiledPolicy[]): Said {
   const said = pinned.map(({ spec }, index) => {
     const name = `pinned${index + 1}`;
-    const where = allOf(
-      [
-        ...placesOf(spec.match ?? {}).values(),
-        labelsOf(spec.match ?? {}) ?? "true",
-        ...(spec.enforcementOverrides === undefined ? [] : [`${actionOf(spec) ?? `"deny"`} != "dryrun"`]),
-        spec.enforcementOverrides === undefined && spec.enforcementAction === "dryrun" ? "false" : "true",
-      ].filter((part) => part !== "true"),
-    );
+    const where = allOf([
+      ...placesOf(spec.match ?? {}).values(),
+      labelsOf(spec.match ?? {}) ?? "true",
+      spec.enforcementOverrides === undefined ? "true" : `${actionOf(spec) ?? `"deny"`} != "dryrun"`,
+    ]);
     const about = sayAbout(name, spec.match ?? {});
-    const images = `variables.readable.filter(i, ${about.condition}).map(i, i.image)`;
-    const variable: Variable = { name, expression: where === "true" ? images : `${where} ? ${images} : []` };
-    return { variables: [...about.variables, variable], condition: `i.image in variables.${name}` };
+    return {
+      variables: [...about.variables, imagesVariable(name, about.condition, where)],
+      condition: isAmong(name),
+    };
   });
   return { variables: said.flatMap(({ variables }) => variables), condition: anyOf(said.map((one) => one.condition)) };
 }
@@ -42,7 +34,7 @@ export function sayAbout(
   const excluded = listVariables(`${name}ExcludedImages`, patternsOf(excludeImages));
   return {
     variables: [...(named?.variables ?? []), ...excluded.variables],
-    condition: allOf([named?.condition ?? "true", not(excluded.condition)].filter((part) => part !== "true")),
+    condition: allOf([named?.condition ?? "true", not(excluded.condition)]),
   };
 }
 

@@ -182,6 +182,35 @@ describe("what is said of a policy in CEL", () => {
     );
   });
 
+  it("no pins of a policy that changes nothing in any namespace", () => {
+    const pinning: PolicySpec = { enforcementAction: "dryrun", digest: { pin: "Pods" } };
+    const softly = { ...pinning, enforcementOverrides: [{ namespaces: ["a"], action: "dryrun" }] } as const;
+    const somewhere = { ...pinning, enforcementOverrides: [{ namespaces: ["a"], action: "warn" }] } as const;
+    const pinned = (other: PolicySpec): readonly string[] => {
+      const { left, rules: said } = rules({ digest: {} }, { others: [other] });
+      return [...left.filter((one) => one.includes("pinned")), ...said.variables.map(({ name }) => name)].filter(
+        (name) => name.includes("pinned"),
+      );
+    };
+    assert.deepEqual(pinned(pinning), []);
+    assert.deepEqual(pinned(softly), []);
+    assert.deepEqual(pinned(somewhere), ["digest.required of images that are pinned by other0", "pinned1"]);
+    assert.deepEqual(pinned({ digest: { pin: "Pods" } }), pinned(somewhere));
+  });
+
+  it("nothing that changes nothing", () => {
+    const result = rules(
+      {
+        match: { excludeImages: ["a.b"] },
+        registries: { deny: ["c.d"], namespaces: [{ names: ["*"], allow: ["e.f"] }] },
+      },
+      { others: [{ digest: { pin: "Pods" } }], exceptions: [{ match: { namespaces: ["*"] } }] },
+    );
+    const { variables, validation } = result.rules;
+    for (const expression of [...variables.map((one) => one.expression), validation.expression])
+      assert.doesNotMatch(expression, /\btrue &&|&& true\b|\bfalse \|\||\|\| false\b/);
+  });
+
   it("exceptions that are in force and about it, with their expiry", () => {
     const names = (result: ReturnType<typeof rules>): readonly string[] =>
       result.rules.variables.map(({ name }) => name).filter((name) => name.startsWith("exception"));
@@ -207,6 +236,17 @@ describe("what is said of a policy in CEL", () => {
     const result = rules({ registries: { allow: list, deny: list } });
     for (const { name, expression } of result.rules.variables) assert.ok(expression.length < 100_000, name);
     assert.ok(result.rules.variables.filter(({ name }) => /^allow\d*$/.test(name)).length > 2);
+  });
+
+  it("long lists of exceptions in several variables, too", () => {
+    const images = Array.from({ length: 128 }, (_, index) => `*.h${index}.company.com/${"a/".repeat(100)}x`);
+    const result = rules({ registries: { deny: ["a.b"] } }, { exceptions: [{ match: { images } }] });
+    for (const { name, expression } of result.rules.variables) assert.ok(expression.length < 50_000, name);
+    const names = result.rules.variables
+      .map(({ name }) => name)
+      .filter((name) => name.startsWith("exception1Patterns"));
+    assert.ok(names.length > 2);
+    for (const name of names) assert.match(variable(result, "exception1Images"), new RegExp(`variables\\.${name}\\b`));
   });
 
   it("always in the same words", () => {
