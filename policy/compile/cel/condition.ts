@@ -58,7 +58,8 @@ registerOptMap(environment);
 
 for (const [name, run] of stringFunctions)
   environment.registerFunction(`string.${own(name)}(): string`, (text: string) => {
-    budget.spend(text.length >> 4);
+    // Measured: 0.01 to 0.08 us a character; a unit is 0.2 us.
+    budget.spend(text.length >> 2);
     return run(text);
   });
 
@@ -109,7 +110,7 @@ function evaluate(
 /** One line, in the policy's own words; the library's messages go on with a drawing of the place. */
 function summary(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const own: unknown = Reflect.get(error, "summary");
-  const [line = ""] = (typeof own === "string" ? own : error.message).split("\n", 1);
+  const short: unknown = Reflect.get(error, "summary");
+  const [line = ""] = (typeof short === "string" ? short : error.message).split("\n", 1);
   return line.replaceAll(OWN, "");
 }

@@ -38,8 +38,8 @@ interface OptMap {
  * `optional.optMap(x, f)` and `optFlatMap` of cel-go's optional library, which Kubernetes' CEL has as well: f of the
  * value, where there is one; of the latter f gives an optional itself.
  */
-export function registerOptMap(environment: Environment): Environment {
-  return environment
+export function registerOptMap(environment: Environment): void {
+  environment
     .registerFunction("optional.optMap(ast, ast): optional<dyn>", macro(false))
     .registerFunction("optional.optFlatMap(ast, ast): optional<dyn>", macro(true));
 }
