@@ -291,8 +291,11 @@ const holds = (facts: ProvidedFacts, { request, reference, digest }: FactContext
   );
 };
 
-const coveredPlatforms = (outcome: ScanOutcome): readonly string[] =>
-  outcome.status === "verified" ? outcome.value.flatMap(({ digest }) => digest ?? []) : [];
+/** Also where something else of the image could not be told: what is known of them is judged. */
+const coveredPlatforms = (outcome: ScanOutcome): readonly string[] => {
+  const known = outcome.status === "unavailable" ? outcome.rest : outcome;
+  return known?.status === "verified" ? known.value.flatMap(({ digest }) => digest ?? []) : [];
+};
 
 const heard = <T>(value: Maybe<T>): Maybe<T> => {
   if (value instanceof Promise) value.catch(() => undefined);

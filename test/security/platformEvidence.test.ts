@@ -261,6 +261,7 @@ describe("an outage of one platform of an index, under onUnavailable: allow", fu
   const attested =
     (...found: readonly (typeof BAD)[]): Attached =>
     async (image) => [await attestScan(image, found, -1)];
+  const notAffected: Attached = async (image) => [await vex(image)];
   const another: Attached = async ({ digest }) => [await attestScan({ ...plain("x", ARM64), digest }, [], -1)];
 
   const [good, bad] = ["company/base:1", "strangers/base:1"];
@@ -304,6 +305,7 @@ describe("an outage of one platform of an index, under onUnavailable: allow", fu
     ["scan, and the other has none of any source", either, [plain, attested()], [plain], MISSING],
     ["scan, and the next source says worse", either, [scan(), attested()], [scan(BAD)], VULNERABLE],
     ["config, and the other's annotated scan is bad", annotated, [scan()], [scan(BAD)], VULNERABLE],
+    ["config, and the other's annotated scan is excused", excused, [scan()], [scan(BAD), notAffected], LET_IN],
     ["config, and the other's annotated scan is clean", annotated, [scan()], [scan()], LET_IN],
     ["config, and the other has no annotated scan", annotated, [scan()], [plain], MISSING],
   ];
