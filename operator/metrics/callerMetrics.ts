@@ -1,5 +1,6 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, type Registry } from "prom-client";
 import type { CallerRecord } from "../../webhook/callers/callerRecord.ts";
+import { addScrapedGauge } from "./scrapedGauge.ts";
 
 /**
  * Who posts reviews. `caller` is a place in the list of --webhook-client-names, else `other`: strangers choose their own names, and a label
@@ -16,14 +17,10 @@ export function addCallerMetrics(registers: Registry[], record: Pick<CallerRecor
       for (const { caller, result, value } of record.counts()) callers.inc({ caller, result }, value);
     },
   });
-  const expiry = new Gauge({
+  addScrapedGauge(registers, {
     name: "image_security_webhook_client_certificate_expiry_timestamp_seconds",
     help: "When the client certificate expires with which an API server posts reviews.",
     labelNames: ["caller"],
-    registers,
-    collect: () => {
-      expiry.reset();
-      for (const { caller, expires } of record.expiries()) expiry.set({ caller }, expires / 1_000);
-    },
+    series: () => Array.from(record.expiries(), ({ caller, expires }) => [{ caller }, expires / 1_000]),
   });
 }

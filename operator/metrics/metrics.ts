@@ -10,6 +10,7 @@ import type { SinkCounts } from "../denials/denialSink.ts";
 import { addCallerMetrics } from "./callerMetrics.ts";
 import { addReviewMetrics } from "./reviewMetrics.ts";
 import { createRefusalMetrics, type NamespaceNames } from "./refusals.ts";
+import { addScrapedGauge } from "./scrapedGauge.ts";
 import { addSinkMetrics } from "./sinkMetrics.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 
@@ -136,15 +137,11 @@ export function createMetrics(): OperatorMetrics {
 
   const named = namedRegistries(() => sources?.policies());
   let circuits: () => readonly string[] = () => [];
-  const circuitOpen = new Gauge({
+  addScrapedGauge(registers, {
     name: "image_security_registry_circuit_open",
     help: "Hosts of a registry that could not be reached a moment ago and are left alone for some seconds.",
     labelNames: ["registry"],
-    registers,
-    collect: () => {
-      circuitOpen.reset();
-      for (const host of circuits()) circuitOpen.inc({ registry: named(host) });
-    },
+    series: () => Array.from(Map.groupBy(circuits(), named), ([registry, hosts]) => [{ registry }, hosts.length]),
   });
   const admission = deferMetrics({
     admission: (kind, operation, decision, seconds) => {
@@ -226,35 +223,32 @@ const kindOf = ({ policy, rule, reason, action }: Finding): string => `${policy}
 
 /** Gauges that are read from the operator's state at every scrape. */
 function addGauges(registers: Registry[], sources: () => MetricSources | undefined): void {
-  const policies = new Gauge({
+  addScrapedGauge(registers, {
     name: "image_security_policies",
     help: "Policies that are compiled without a fault (ready) and with one (notready).",
     labelNames: ["state"],
-    registers,
-    collect: () => {
+    series: () => {
       const all = sources()?.policies()?.policies ?? [];
       const ready = all.filter(({ faults }) => faults.length === 0).length;
-      policies.set({ state: "ready" }, ready);
-      policies.set({ state: "notready" }, all.length - ready);
+      return [
+        [{ state: "ready" }, ready],
+        [{ state: "notready" }, all.length - ready],
+      ];
     },
   });
-  const enforced: Gauge = new Gauge({
+  addScrapedGauge(registers, {
     name: "image_security_enforced",
     help: "1 while admission asks the webhook about every image, 0 while it does not, as this replica sees it.",
-    registers,
-    collect: () => {
-      enforced.remove();
+    series: () => {
       const state = sources()?.guard() ?? { status: "unknown" };
-      if (state.status !== "unknown") enforced.set(state.status === "enforced" && state.pinning === undefined ? 1 : 0);
+      if (state.status === "unknown") return [];
+      return [[{}, state.status === "enforced" && state.pinning === undefined ? 1 : 0]];
     },
   });
-  const leader: Gauge = new Gauge({
+  addScrapedGauge(registers, {
     name: "image_security_leader",
     help: "1 for the operator that audits and writes, 0 for the others.",
-    registers,
-    collect: () => {
-      leader.set(sources()?.leading() === true ? 1 : 0);
-    },
+    series: () => [[{}, sources()?.leading() === true ? 1 : 0]],
   });
 }
 
