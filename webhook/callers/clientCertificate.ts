@@ -7,6 +7,7 @@ import {
   SubjectAlternativeNameExtension,
   X509Certificate as ParsedCertificate,
 } from "@peculiar/x509";
+import { LRUCache } from "lru-cache";
 
 /** What a client certificate says of its holder. Nothing of it is proved by being said. */
 export interface ClientCertificate {
@@ -20,8 +21,23 @@ export interface ClientCertificate {
   readonly fingerprint: string;
 }
 
+/**
+ * An API server shows one certificate on every connection, and opens one for each review of a crowd beyond what it keeps. Strangers' cost it no
+ * more than being read once more.
+ */
+const read = new LRUCache<string, ClientCertificate>({ max: 64 });
+
 /** Reads a certificate; undefined where it cannot be read. */
 export const readClientCertificate = (certificate: X509Certificate): ClientCertificate | undefined => {
+  const { fingerprint256 } = certificate;
+  const known = read.get(fingerprint256);
+  if (known !== undefined) return known;
+  const fresh = parsedOf(certificate);
+  if (fresh !== undefined) read.set(fingerprint256, fresh);
+  return fresh;
+};
+
+const parsedOf = (certificate: X509Certificate): ClientCertificate | undefined => {
   try {
     const parsed = new ParsedCertificate(certificate.raw);
     const common = parsed.subjectName.getField("CN");
