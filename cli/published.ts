@@ -1,5 +1,5 @@
-import "./oldNode.ts";
-import "./compileCache.ts";
+import "./start/oldNode.ts";
+import "./start/compileCache.ts";
 import { COMMANDS } from "./commands.ts";
 import { runProgram } from "./program.ts";
 
