@@ -356,14 +356,15 @@ describe("AdmissionServer", () => {
       const inHand = call(port);
       while (answers.length < 1) await new Promise((resolve) => void setTimeout(resolve, 5));
 
-      const drained = server.drain(150);
+      // Long enough for three requests on a machine that does much else.
+      const drained = server.drain(1_500);
       assert.equal((await call(port, { path: "/readyz", method: "GET" })).code, 503);
       assert.equal((await call(port, { path: "/healthz", method: "GET" })).code, 200);
       const late = await call(port, { path: "/mutate" });
       assert.equal(late.code, 200, "endpoints take a moment to forget this replica");
       assert.equal(late.headers.connection, "close");
 
-      await new Promise((resolve) => void setTimeout(resolve, 200));
+      await new Promise((resolve) => void setTimeout(resolve, 1_600));
       await assert.rejects(call(port, { path: "/mutate" }), /ECONNREFUSED/);
       answers[0]?.();
       const last = await inHand;
