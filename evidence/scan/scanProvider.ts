@@ -18,13 +18,14 @@ import type { FactContext, FactProvider, ProvidedFacts } from "../provider.ts";
 import { platformChildren } from "../gather/manifestFacts.ts";
 import { joinPlatforms } from "../gather/mergeFacts.ts";
 import { all, chain, type Maybe } from "../../async/maybe.ts";
+import { withoutStragglers } from "../../async/stragglers.ts";
 import { late, malformed } from "../registry/failure.ts";
 import type { ContentReason, Manifest } from "../registry/repository.ts";
 import { imageAnnotationReport, podAnnotationReport } from "./sources/annotationSource.ts";
 import { attestedReport } from "./sources/attestationSource.ts";
 import { declaredBases } from "./sources/declaredBases.ts";
 import { unreadIn, type ImageParts } from "./sources/imagePart.ts";
-import { isIndex, loadImageParts, MOST_PLATFORMS, textOfParts } from "./sources/imageParts.ts";
+import { isIndex, loadImageParts, MOST_PLATFORMS, STRAGGLER_MS, textOfParts } from "./sources/imageParts.ts";
 import { createKeptScans } from "./keptScans.ts";
 import type { ReadScans } from "./formats/readScans.ts";
 import { vulnerabilityReports, type ReportsByDigest } from "./sources/reportSource.ts";
@@ -94,8 +95,8 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     );
   };
 
-  const imageOf = (context: FactContext, { wants }: ScanPlan, age: AnswerAge): Image => {
-    const attested = wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, context.digest, wants, age);
+  /** The image taken apart, once however often it is looked at. */
+  const apartOf = (context: FactContext): Pick<Image, "context" | "manifest" | "parts"> => {
     let asked: Maybe<ManifestOutcome> | undefined;
     let taken: Maybe<PartsOutcome> | undefined;
     const manifest = (): Maybe<ManifestOutcome> => (asked ??= context.manifest());
@@ -103,8 +104,32 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       (taken ??= chain(manifest(), (outcome) =>
         outcome.status === "verified" ? partsOf(context, outcome.value) : outcome,
       ));
-    return { context, age, attested, manifest, parts: apart };
+    return { context, manifest, parts: apart };
   };
+
+  /** What was attested of each platform; one of which it cannot be told in time does not hide the others'. */
+  const ofPlatforms = (
+    { context, age }: Pick<Image, "context" | "age">,
+    platforms: readonly { readonly digest: string }[],
+    wantsOf: (digest: string) => ScanPlan["wants"],
+  ): Maybe<readonly Attested[]> =>
+    withoutStragglers(
+      platforms,
+      ({ digest }): Maybe<Attested> => {
+        const wants = wantsOf(digest);
+        return wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, digest, wants, age);
+      },
+      {
+        least: STRAGGLER_MS,
+        late: ({ digest }) => {
+          const outcome = late("its attestations were not found while those of the image's other platforms were");
+          const keys = wantsOf(digest).map(({ predicateType, authority }) =>
+            attestationKey(predicateType, authority.id),
+          );
+          return new Map(keys.map((key) => [key, outcome]));
+        },
+      },
+    );
 
   /** Digest-matched: the image itself is looked at only to know its children. */
   const fromReports = (source: Of<"vulnerabilityReport">, { context, manifest }: Image): Maybe<ScanOutcome> =>
@@ -152,18 +177,24 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
         ({ status, buried }) => status === "verified" || status === "unavailable" || buried === true,
       );
       const children = image.isIndex && !saysEnough ? image.parts : [];
-      const proved = children.map(({ digest }) => chain(tools.prove(context, digest, wants, asked.age), outcomesIn));
-      return chain(all(proved), (ofChildren) => {
-        const evidence = new Map(children.map(({ digest }, position) => [digest, ofChildren[position] ?? []]));
-        const identities = [whole, ...ofChildren].map((outcomes) => outcomes.map(identityOf).join(","));
-        return kept.answer(`${source.id}\n${image.digest}\n${identities.join(";")}`, context.request.signal, (signal) =>
-          attestedReport(
-            image,
-            (digest) => (digest === image.digest ? whole : (evidence.get(digest) ?? [])),
-            (statement) => tools.read.statement(statement, signal),
-          ),
-        );
-      });
+      return chain(
+        ofPlatforms(asked, children, () => wants),
+        (maps) => {
+          const ofChildren = maps.map(outcomesIn);
+          const evidence = new Map(children.map(({ digest }, position) => [digest, ofChildren[position] ?? []]));
+          const identities = [whole, ...ofChildren].map((outcomes) => outcomes.map(identityOf).join(","));
+          return kept.answer(
+            `${source.id}\n${image.digest}\n${identities.join(";")}`,
+            context.request.signal,
+            (signal) =>
+              attestedReport(
+                image,
+                (digest) => (digest === image.digest ? whole : (evidence.get(digest) ?? [])),
+                (statement) => tools.read.statement(statement, signal),
+              ),
+          );
+        },
+      );
     });
   };
 
@@ -204,11 +235,7 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
       const children = childrenOf(outcome);
       if (children.length === 0) return undefined;
       if (children.length > MOST_PLATFORMS) return malformed(`the index names more than ${MOST_PLATFORMS} platforms`);
-      const attested = children.map(({ digest }): Maybe<Attested> => {
-        const wants = wantsOf(digest);
-        return wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, digest, wants, age);
-      });
-      return chain(all(attested), (found) => ({
+      return chain(ofPlatforms({ context, age }, children, wantsOf), (found) => ({
         status: "verified",
         value: children.map((child, position) => ({ ...child, attested: found[position] ?? NOTHING_ATTESTED })),
       }));
@@ -230,8 +257,11 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     return covered.size === 0 ? undefined : platformsOf(image, (digest) => (covered.has(digest) ? vex : []));
   };
 
-  const look = (context: FactContext, wanted: ScanPlan, age: AnswerAge): Maybe<ProvidedFacts> => {
-    const image = imageOf(context, wanted, age);
+  const look = (of: ReturnType<typeof apartOf>, wanted: ScanPlan, age: AnswerAge): Maybe<ProvidedFacts> => {
+    const { context } = of;
+    const attested =
+      wanted.wants.length === 0 ? NOTHING_ATTESTED : tools.prove(context, context.digest, wanted.wants, age);
+    const image: Image = { ...of, age, attested };
     // All at once; a defect in one of them is heard of where it is waited for.
     const questions = {
       scans: heard(all(wanted.sources.map((source) => ask(source, image)))),
@@ -268,9 +298,10 @@ export const createScanProvider = (tools: ScanTools): FactProvider => {
     wanted: (policies) => policies.some(({ scan, baseImages }) => scan !== undefined || baseImages !== undefined),
     gather: (context) => {
       const wanted = plan(context.request.policies);
-      const kept = look(context, wanted, "kept");
+      const image = apartOf(context);
+      const kept = look(image, wanted, "kept");
       if (wanted.wants.length === 0) return kept;
-      return chain(kept, (facts) => (holds(facts, context) ? facts : look(context, wanted, "fresh")));
+      return chain(kept, (facts) => (holds(facts, context) ? facts : look(image, wanted, "fresh")));
     },
   };
 };

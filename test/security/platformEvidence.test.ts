@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { PolicySpec } from "../../crds/types.ts";
 import { makeImage, makeIndex, type Image, type Pushable } from "../../sandbox/registry/images.ts";
 import { status } from "../../sandbox/registry/misbehaviour/wrongAnswers.ts";
+import { stall } from "../../sandbox/registry/misbehaviour/wrongTransport.ts";
 import { trivyReport } from "../unit/evidence/scan/reports.ts";
 import {
   at,
@@ -310,8 +311,12 @@ describe("an outage of one platform of an index, under onUnavailable: allow", fu
     ["config, and the other has no annotated scan", annotated, [scan()], [plain], MISSING],
   ];
   for (const [what, spec, [makeDark, attachedTo], [makeOther, beside], expected] of rows)
-    for (const darkFirst of [true, false])
-      it(`${darkFirst ? "the first's" : "the second's"} ${what}: ${expected}`, async () => {
+    for (const [darkFirst, how, as] of [
+      [true, "fails", status(503)],
+      [false, "fails", status(503)],
+      [true, "hangs", stall()],
+    ] as const)
+      it(`${darkFirst ? "the first's" : "the second's"}, which ${how}: ${what}: ${expected}`, async () => {
         const [dark, other] = [makeDark("dark", AMD64), makeOther("other", ARM64)];
         const index = makeIndex(darkFirst ? [dark, other] : [other, dark]);
         const attached = (await attachedTo?.(dark)) ?? [];
@@ -319,7 +324,7 @@ describe("an outage of one platform of an index, under onUnavailable: allow", fu
         await scene.push(index, ...attached, ...((await beside?.(other)) ?? []));
         const [unread] = attached;
         const path = unread === undefined ? dark.configDigest : blobOf(unread);
-        scene.registry.misbehave({ when: { path }, as: status(503) });
+        scene.registry.misbehave({ when: { path }, as });
         assert.equal(await scene.say({ ...spec, onUnavailable: "allow" }, index), expected);
       });
 });

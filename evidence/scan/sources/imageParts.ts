@@ -5,7 +5,8 @@ import type { ImagePart, ImageParts, UnreadPart } from "./imagePart.ts";
 import type { ConfigFacts, PlatformChild } from "../../../policy/facts/facts.ts";
 import type { Outcome } from "../../../policy/facts/outcome.ts";
 import { platformChildren } from "../../gather/manifestFacts.ts";
-import { malformed } from "../../registry/failure.ts";
+import { withoutStragglers } from "../../../async/stragglers.ts";
+import { late, malformed } from "../../registry/failure.ts";
 import { parseJson } from "../../../json/parse.ts";
 import type { ContentReason, Manifest, RepositoryReader } from "../../registry/repository.ts";
 
@@ -27,6 +28,11 @@ const MOST_TEXT = 16 * 1024 * 1024;
 const MOST_BYTES = 32 * 1024 * 1024;
 /** Children that are fetched at the same time. */
 const AT_ONCE = 8;
+/**
+ * Milliseconds that a platform gets when nothing more comes of the others. An admission has 8 s, in which one that hangs may do so with its
+ * manifest, its config and its attestations.
+ */
+export const STRAGGLER_MS = 2_000;
 
 type Part<T> = Outcome<T, ContentReason>;
 
@@ -103,6 +109,8 @@ const childPart = async (
   return part.status === "unavailable" ? { status: "verified", value: { ...child, unread: part } } : part;
 };
 
+const HANGS = "it was not read while the image's other platforms were";
+
 const childParts = async (
   source: ImageSource,
   children: readonly PlatformChild[],
@@ -111,7 +119,10 @@ const childParts = async (
   let bytes = 0;
   for (let next = 0; next < children.length; next += AT_ONCE) {
     const batch = children.slice(next, next + AT_ONCE);
-    const manifests = await Promise.all(batch.map(async (child) => childManifest(source, child)));
+    const manifests = await withoutStragglers(batch, (child) => childManifest(source, child), {
+      least: STRAGGLER_MS,
+      late: (child): ChildManifest => ({ child, outcome: late(HANGS) }),
+    });
     for (const { outcome } of manifests) {
       if (outcome.status === "verified") bytes += outcome.value.size + (outcome.value.config?.size ?? 0);
       else if (outcome.status !== "unavailable") return outcome;
@@ -121,7 +132,14 @@ const childParts = async (
       return malformed(
         `the platforms of the index have more than ${MOST_BYTES / 1024 / 1024} MiB of manifests and configs`,
       );
-    for (const part of await Promise.all(manifests.map(async (one) => childPart(source, one)))) {
+    const read = await withoutStragglers(manifests, (one) => childPart(source, one), {
+      least: STRAGGLER_MS,
+      late: ({ child }): Part<ImagePart | UnreadPart> => ({
+        status: "verified",
+        value: { ...child, unread: late(HANGS) },
+      }),
+    });
+    for (const part of read) {
       if (part.status !== "verified") return part;
       parts.push(part.value);
     }
@@ -145,7 +163,10 @@ export const loadImageParts = async (manifest: Manifest, source: ImageSource): P
   if (children.length === 0) return malformed("the index has no platform image");
   if (children.length > MOST_PLATFORMS)
     return malformed(`the index has ${children.length} platforms; at most ${MOST_PLATFORMS} are looked at`);
-  const parts = await childParts(source, children);
+  const end = new AbortController();
+  const parts = await childParts({ ...source, signal: AbortSignal.any([source.signal, end.signal]) }, children);
+  // Nobody waits for what was given up.
+  end.abort();
   if (parts.status !== "verified") return parts;
   const image: ImageParts = { digest, isIndex: true, annotations, parts: parts.value };
   return textOfParts(image) > MOST_TEXT
