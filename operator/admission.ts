@@ -174,9 +174,10 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
 const NAMESPACE_MS = 5_000;
 
 /** A line where it begins and where it ends to be enforced. */
-function tellOfGuard(log: Log, before: GuardState, { status, ...state }: GuardState): void {
-  if (status === "gap") log.warn("admission is not enforced", state);
-  else if (status === "enforced" && before.status !== "enforced") log.info("admission is enforced", state);
+function tellOfGuard(log: Log, before: GuardState, state: GuardState): void {
+  if (state.status === "gap") log.warn(`admission is not enforced: ${state.message}`, { reason: state.reason });
+  else if (state.status === "enforced" && before.status !== "enforced")
+    log.info(`admission is enforced: ${state.message}`);
 }
 
 /**

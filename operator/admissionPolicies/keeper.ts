@@ -53,7 +53,7 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
     if (kept === undefined) known.delete(policy);
     else known.set(policy, kept);
     if (kept?.status === "none" && kept.reason !== "RefusesNothing")
-      log.warn("a policy does not stand in the API server", { policy, reason: kept.reason, message: kept.message });
+      log.warn(`a policy does not stand in the API server: ${kept.message}`, { policy, reason: kept.reason });
     onChange();
   };
 

@@ -30,6 +30,6 @@ export const createDenialLog = (logger: Log): OnDenied => {
     }
     told += 1;
     lines.set(denial.namespace, ofOne + 1);
-    logger.info("denied", denial);
+    logger.info("denied", { ...denial });
   };
 };

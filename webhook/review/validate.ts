@@ -65,7 +65,7 @@ export const createValidate =
         dryRun: request.dryRun,
       };
       const overdue = (): Decision => {
-        options.logger.warn("a review was not done by its deadline", place(request));
+        options.logger.warn("a review was not done by its deadline", { ...place(request) });
         return overdueDecision(asked);
       };
       const decision = options.review(asked);
