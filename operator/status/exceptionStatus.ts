@@ -11,16 +11,23 @@ const EXPIRING = "Expiring";
  *
  * @param silenced pods with findings that it silences; undefined: not known yet, so that what was said of its use stays.
  * @param now Milliseconds since the epoch.
+ * @param isPolicy whether there is a policy of a name.
  */
 export function exceptionStatus(
   exception: CompiledException,
   silenced: number | undefined,
   before: ExceptionStatus,
   now: number,
+  isPolicy: (name: string) => boolean,
 ): Required<ExceptionStatus> {
   const { generation } = exception;
   const unused = before.observedGeneration === generation && conditionIn(before, "Active")?.reason === "Unused";
-  const { active, reason, message, expiring } = standingOf(exception, now, silenced ?? (unused ? 0 : undefined));
+  const { active, reason, message, expiring } = standingOf(
+    exception,
+    now,
+    silenced ?? (unused ? 0 : undefined),
+    isPolicy,
+  );
   const wanted: ConditionNow[] = [{ type: "Active", status: active ? "True" : "False", reason, message }];
   if (expiring) wanted.push({ type: EXPIRING, status: "True", reason: EXPIRING, message: expiryNote(exception) });
   return {

@@ -74,7 +74,11 @@ export class StatusWriter {
       rest: options.rest ?? 1_000,
     });
     this.#unsubscribe = [
-      options.policies.onChange((key, _before, after) => this.#add("policy", key, after)),
+      options.policies.onChange((key, before, after) => {
+        this.#add("policy", key, after);
+        // Exceptions say which of the policies that they name there are.
+        if (before === undefined || after === undefined) this.#addExceptions();
+      }),
       options.exceptions.onChange((key, _before, after) => this.#add("exception", key, after)),
     ];
   }
@@ -89,7 +93,7 @@ export class StatusWriter {
   refresh(): void {
     if (!this.#leading) return;
     for (const [key, record] of this.#options.policies.entries()) this.#add("policy", key, record);
-    for (const [key, record] of this.#options.exceptions.entries()) this.#add("exception", key, record);
+    this.#addExceptions();
   }
 
   /** What is on its way was begun in time; its answer is waited for, so that it is told of. */
@@ -110,6 +114,10 @@ export class StatusWriter {
 
   #add(kind: "policy" | "exception", key: string, after: unknown): void {
     if (this.#leading && after !== undefined) this.#queue.add(`${kind}/${key}`);
+  }
+
+  #addExceptions(): void {
+    for (const [key, record] of this.#options.exceptions.entries()) this.#add("exception", key, record);
   }
 
   async #write(key: string, signal: AbortSignal): Promise<void> {
@@ -149,13 +157,14 @@ export class StatusWriter {
   }
 
   async #writeException(name: string, signal: AbortSignal): Promise<void> {
-    const { exceptions, silencedBy, now, onExpiring } = this.#options;
+    const { policies, exceptions, silencedBy, now, onExpiring } = this.#options;
     const record = exceptions.get(name);
     const exception = this.#options.exception(name);
     if (record === undefined || exception === undefined) return;
     if (exception.uid !== record.uid || exception.generation !== record.generation) return;
     const before: ExceptionStatus = record.exception.status ?? {};
-    const wanted = exceptionStatus(exception, silencedBy(exception), before, now());
+    const isPolicy = (policy: string): boolean => policies.get(policy) !== undefined;
+    const wanted = exceptionStatus(exception, silencedBy(exception), before, now(), isPolicy);
     if (isSame(wanted, before)) return;
     const path = `${API}/imagesecurityexceptions/${name}`;
     const stored = await this.#patch(path, record.resourceVersion, wanted, signal);

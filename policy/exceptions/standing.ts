@@ -1,4 +1,5 @@
 import { isInForce, type CompiledException } from "./compiledException.ts";
+import { namesRevocation } from "./revocationExceptions.ts";
 
 /** Where an exception stands now, as its status tells it. */
 export interface Standing {
@@ -15,8 +16,14 @@ export const EXPIRING_MS: number = 7 * 86_400_000;
 /**
  * @param now Milliseconds since the epoch.
  * @param silenced pods with findings that it silences; undefined: nobody has looked yet.
+ * @param isPolicy whether there is a policy of a name.
  */
-export function standingOf(exception: CompiledException, now: number, silenced: number | undefined): Standing {
+export function standingOf(
+  exception: CompiledException,
+  now: number,
+  silenced: number | undefined,
+  isPolicy: (name: string) => boolean,
+): Standing {
   const { refused, expires } = exception;
   if (refused !== undefined) {
     const { reason, message } = refused;
@@ -26,10 +33,20 @@ export function standingOf(exception: CompiledException, now: number, silenced: 
     return { active: false, reason: "Expired", message: "has expired; what it silenced counts again", expiring: false };
   }
   const expiring = expires - now <= EXPIRING_MS;
+  const nobody = missing(exception, isPolicy);
+  const strange = nobody === "" ? "" : `; there is no policy ${nobody}`;
   if (silenced === 0) {
-    const message =
-      "is in force, and no pod has a finding that counts but for it; delete it if it is not needed any more";
+    const message = `is in force, and no pod has a finding that counts but for it${strange}; delete it if it is not needed any more`;
     return { active: true, reason: "Unused", message, expiring };
   }
-  return { active: true, reason: "Active", message: "is in force", expiring };
+  return { active: true, reason: "Active", message: `is in force${strange}`, expiring };
+}
+
+/** The whole names that no policy has: a name that was misspelt silences nothing. It may also be of a policy that comes later. */
+function missing({ spec }: CompiledException, isPolicy: (name: string) => boolean): string {
+  const names = (spec?.policies ?? []).filter((name) => !name.includes("*") && !namesRevocation(name));
+  return names
+    .filter((name) => !isPolicy(name))
+    .toSorted()
+    .join(", ");
 }

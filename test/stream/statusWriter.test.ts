@@ -381,6 +381,16 @@ describe("writing statuses", () => {
       assert.deepEqual(await told(), ["Active=True Active 1"]);
       assert.equal(patches(), 3);
     });
+    it("says of which policy there is none, until there is", async () => {
+      const message = (): string | undefined =>
+        // As above.
+        (fieldsOf(server.get(EXCEPTIONS, "e")?.["status"]) as ExceptionStatus).conditions?.[0]?.message;
+      await putException({ policies: ["late"] });
+      await told();
+      assert.equal(message(), "is in force; there is no policy late");
+      server.put(POLICIES, { metadata: { name: "late", generation: 1 }, spec: { digest: {} } });
+      await until("told", () => message() === "is in force");
+    });
     it("forgets that an older version was not needed", async () => {
       await putException();
       silenced = 0;

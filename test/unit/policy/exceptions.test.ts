@@ -311,13 +311,28 @@ describe("an exception", () => {
 
   describe("stands as", () => {
     const standing = (spec: object, now: number, silenced?: number): string => {
-      const { active, reason, expiring } = standingOf(exception(spec), now, silenced);
+      const { active, reason, expiring } = standingOf(exception(spec), now, silenced, () => true);
       return `${reason} ${active}${expiring ? " expiring" : ""}`;
     };
     const month = 30 * DAY;
     it("Active", () => assert.equal(standing({}, NOW, 1), "Active true"));
     it("Active before anybody looked", () => assert.equal(standing({}, NOW), "Active true"));
     it("Unused", () => assert.equal(standing({}, NOW, 0), "Unused true"));
+    const names: readonly (readonly [policies: readonly string[], silenced: number, missing: string | undefined])[] = [
+      [["production"], 0, undefined],
+      [["prodction"], 0, "prodction"],
+      [["zebra", "production", "ant"], 1, "ant, zebra"],
+      [["prodc*"], 0, undefined],
+      [["revocation.x"], 0, undefined],
+    ];
+    for (const [policies, silenced, missing] of names)
+      it(`${missing === undefined ? "one without" : "one with"} a name that no policy has: ${policies.join()}`, () => {
+        const isPolicy = (name: string): boolean => name === "production";
+        const revocation = { rules: ["revocation"], match: { digests: [DIGEST] }, expires: at(NOW + DAY) };
+        const spec = { policies, ...(policies.includes("revocation.x") ? revocation : {}) };
+        const { message } = standingOf(exception(spec), NOW, silenced, isPolicy);
+        assert.equal(/there is no policy ([^;]*)/.exec(message)?.[1], missing, message);
+      });
     it("expiring in its last week", () => {
       assert.equal(standing({}, NOW + month - 7 * DAY - 1, 1), "Active true");
       assert.equal(standing({}, NOW + month - 7 * DAY, 1), "Active true expiring");
