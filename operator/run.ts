@@ -20,6 +20,7 @@ import { createKubeClient } from "../kube/kubeClient.ts";
 import { messageOf } from "../kube/kubeError.ts";
 import { LeaderElector } from "../kube/leaderElection/leaderElector.ts";
 import type { Log } from "../kube/log.ts";
+import { namesCluster } from "../kube/namesCluster.ts";
 import { createEventRecorder } from "../kube/record/eventRecorder.ts";
 import { createRefusalEvents, type RefusalEvents } from "./status/refusalEvents.ts";
 import type { AdmissionMetrics } from "../webhook/metrics.ts";
@@ -367,5 +368,7 @@ function loadKubeConfig(path: string | undefined): KubeConfig {
     const found = path ?? "that KUBECONFIG names, or ~/.kube/config,";
     throw new Error(`the kubeconfig ${found} cannot be read; see --kubeconfig`, { cause: error });
   }
+  if (!namesCluster(config))
+    throw new Error("there is no cluster: give --kubeconfig, or set KUBECONFIG or a current context");
   return config;
 }

@@ -1,6 +1,7 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient, type KubeClient } from "../../kube/kubeClient.ts";
 import { KubeError, messageOf } from "../../kube/kubeError.ts";
+import { namesCluster } from "../../kube/namesCluster.ts";
 import { listPages } from "../../kube/cache/listPages.ts";
 import { UsageError } from "../exitCode.ts";
 import type { ClusterFlags } from "./flags.ts";
@@ -35,7 +36,7 @@ const loadConfig = ({ kubeconfig, context }: ClusterFlags): KubeConfig => {
       throw new UsageError(`the kubeconfig has no context ${context}; there are ${known.join(", ") || "none"}`);
     config.setCurrentContext(context);
   }
-  if (config.getCurrentCluster() === null)
+  if (!namesCluster(config))
     throw new UsageError("there is no cluster: give --kubeconfig, or set KUBECONFIG or a current context");
   return config;
 };

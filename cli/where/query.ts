@@ -16,6 +16,9 @@ export type Query =
 
 const VULNERABILITY = /^(?:CVE-\d{4}-\d{4,}|[A-Z]{2,}[A-Z0-9]*-[A-Z0-9:._-]+)$/i;
 
+/** As tables and `docker images` show them. Docker Hub, whose repository it would be, has no image sha256. */
+const CUT_DIGEST = /^(?:key:|.*@)?sha256:[0-9a-f]*(?:\.\.\.|…)?$/i;
+
 /**
  * Reads `DIGEST`, `CVE-...`, an image or an image pattern, an identity (`https://...` or a mail address) or `key:sha256:...`. Throws UsageError for
  * what is none of these.
@@ -29,6 +32,8 @@ export const readQuery = (text: string): Query => {
   if (VULNERABILITY.test(text) && !text.includes("/")) return { type: "vulnerability", id: text.toUpperCase() };
   const at = text.indexOf("@");
   if (at >= 0 && isDigest(text.slice(at + 1))) return { type: "digest", digest: text.slice(at + 1) };
+  if (CUT_DIGEST.test(text))
+    throw new UsageError(`${text}: is no whole digest; write sha256: and its 64 hex digits, as --output json has them`);
   const parsed = parsePattern(text);
   if (parsed.status === "ok") return { type: "image", matches: parsed.pattern.matches };
   throw new UsageError(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -220,6 +221,9 @@ describe("image-security beside a cluster", function () {
     assert.equal(nobody.code, 1, nobody.stderr);
     assert.match(nobody.stderr, /is nowhere/);
     assert.equal((await tool(["where", "nginx"])).code, 2);
+    const cut = await tool(["where", "sha256:0123456789ab"]);
+    assert.match(cut.stderr, /is no whole digest; write sha256: and its 64 hex digits/);
+    assert.equal(cut.code, 2);
   });
 
   const mistakes: readonly (readonly [why: string, args: readonly string[], expected: RegExp])[] = [
@@ -243,6 +247,17 @@ describe("image-security beside a cluster", function () {
       assert.match(stderr, expected);
       assert.equal(code, 2);
     });
+
+  it("ends with 2 where nothing says which cluster", async function () {
+    // In a Pod its ServiceAccount does.
+    if (existsSync("/var/run/secrets/kubernetes.io/serviceaccount/token")) this.skip();
+    const { code, stderr } = await run(process.execPath, [main, "audit"], {
+      cwd: folder,
+      env: { PATH: process.env["PATH"], HOME: folder },
+    });
+    assert.match(stderr, /^there is no cluster: give --kubeconfig, or set KUBECONFIG or a current context$/m);
+    assert.equal(code, 2);
+  });
 
   it("ends with 2 for a user who may not look, and says what to ask for", async () => {
     const kubeconfig = await cluster.controlPlane.kubeconfigFor("nobody", []);
