@@ -35,7 +35,9 @@ export const policiesIn = (manifests: readonly Manifest[], resolve: Resolve, now
   const objects = manifests.filter(isOurs).flatMap((manifest): readonly ImageSecurityPolicy[] => {
     const schema = OBJECT_SCHEMAS[manifest.kind];
     if (schema === undefined || manifest.apiVersion !== `${GROUP}/v1`) {
-      faults.push(`${placeOf(manifest, ["kind"])}: there is no ${manifest.apiVersion} ${manifest.kind}`);
+      faults.push(
+        `${placeOf(manifest, ["kind"])}: there is no ${manifest.apiVersion} ${manifest.kind}; ${GROUP}/v1 has ${Object.keys(OBJECT_SCHEMAS).toSorted().join(", ")}`,
+      );
       return [];
     }
     const { value, faults: found } = validateObject(schema, manifest.object);

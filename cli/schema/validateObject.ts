@@ -180,7 +180,7 @@ const suggestion = (name: string, known: readonly string[]): string => {
     (one) => one.toLowerCase() === name.toLowerCase() || one === `${name}s` || name === `${one}s`,
   );
   return meant === undefined
-    ? known.length > 0 && known.length <= 12
+    ? known.length > 0 && known.length <= 16
       ? `; there are ${known.join(", ")}`
       : ""
     : `; write ${meant}`;

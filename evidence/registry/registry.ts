@@ -61,7 +61,7 @@ export function createTransport(options: RegistryOptions): Transport {
       }),
       named: namedOrigins(settings),
       proxy: createProxyChoice(settings.proxy),
-      certificateAuthorities: settings.caBundles.map((file) => readFileSync(file, "utf8")),
+      certificateAuthorities: settings.caBundles.map(readAuthorities),
       connectTime: limits.connectTime,
     }),
     concurrency: settings.concurrency,
@@ -70,6 +70,14 @@ export function createTransport(options: RegistryOptions): Transport {
     random,
   });
 }
+
+const readAuthorities = (file: string): string => {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new Error(`--registry-ca ${file} cannot be read`, { cause: error });
+  }
+};
 
 /** Throws where the settings make no sense: a CA file that cannot be read, a range that is none, a mirror that is no URL. */
 export function createRegistry(options: RegistryOptions): Registry {

@@ -277,7 +277,7 @@ describe("image-security check", function () {
         "bad.yaml": "apiVersion: imagesecurity.dev/v1\nkind: ImageSecurityPolcy\nmetadata: {name: a}\n",
       },
       ["p.yaml", "--policy=bad.yaml"],
-      /bad\.yaml:2: there is no imagesecurity\.dev\/v1 ImageSecurityPolcy/,
+      /bad\.yaml:2: there is no imagesecurity\.dev\/v1 ImageSecurityPolcy; imagesecurity\.dev\/v1 has ImageSecurityException, ImageSecurityPolicy/,
     ],
     [
       "the same policy twice",

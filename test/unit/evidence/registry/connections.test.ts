@@ -104,7 +104,7 @@ describe("TLS", () => {
           settings: { ...DEFAULT_REGISTRY_SETTINGS, caBundles: ["/nowhere/ca.crt"] },
           metrics: openReaders().metrics,
         }),
-      /nowhere/,
+      /^Error: --registry-ca \/nowhere\/ca\.crt cannot be read$/,
     ));
 });
 
