@@ -42,7 +42,7 @@ export function standingOf(
   return { active: true, reason: "Active", message: `is in force${strange}`, expiring };
 }
 
-/** The whole names that no policy has: one that was misspelt silences nothing. A policy of that name may also come later. */
+/** The whole names that no policy has: misspelt, so that it silences nothing, or of one that comes later. */
 function missing({ spec }: CompiledException, isPolicy: (name: string) => boolean): string {
   const names = (spec?.policies ?? []).filter((name) => !name.includes("*") && !namesRevocation(name));
   return names
