@@ -26,6 +26,8 @@ export interface Cluster {
   readonly newNamespace: (prefix?: string, labels?: Readonly<Record<string, string>>) => Promise<string>;
   /** Applies every CRD of `crds/` and waits until they are served. Idempotent. */
   readonly installCrds: () => Promise<void>;
+  /** The API server's minor version: 30 of 1.30. */
+  readonly minor: () => Promise<number>;
   /** Whether a pod may have image volumes: by default from Kubernetes 1.35 on. */
   readonly hasImageVolumes: () => Promise<boolean>;
   /** Kills it. Only for a cluster of your own. */
@@ -83,6 +85,10 @@ export const startOwnCluster = async ({ version, ...options }: OwnCluster = {}):
     },
     installCrds: async () => {
       await (crds ??= installCrds(admin));
+    },
+    minor: async () => {
+      const { stdout } = await kubectl("get", "--raw", "/version");
+      return Number.parseInt((JSON.parse(stdout) as { readonly minor: string }).minor, 10);
     },
     hasImageVolumes: async () => {
       const spec = { containers: [{ name: "c", image: "c" }], volumes: [{ name: "v", image: { reference: "v" } }] };
