@@ -45,9 +45,13 @@ describe("the custom resources", function () {
   });
 
   it("describe every field", async () => {
-    const { components } = JSON.parse(await kubectl("get", "--raw", "/openapi/v3/apis/imagesecurity.dev/v1")) as {
-      components: { schemas: Record<string, Schema> };
-    };
+    // A CRD is served before it is described.
+    const { components } = await eventually(async () => {
+      const known = JSON.parse(await kubectl("get", "--raw", "/openapi/v3/apis/imagesecurity.dev/v1")) as {
+        components: { schemas: Record<string, Schema> };
+      };
+      return "dev.imagesecurity.v1.ImageSecurityException" in known.components.schemas && known;
+    });
     const silent: string[] = [];
     let count = 0;
     const walk = (schema: Schema, path: string): void => {
