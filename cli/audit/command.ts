@@ -76,6 +76,9 @@ const auditCluster = async (flags: AuditFlags): Promise<AuditResult> => {
       compilePolicy({ ...object, spec: { ...spec, enforcementAction: "deny" } }, resolve),
     );
     const namespaces = namespacesIn(judgedBy, []);
+    // Nothing runs there, which would look like a pass.
+    if (flags.namespace !== undefined && !namespaces.has(flags.namespace))
+      throw new UsageError(`there is no namespace ${flags.namespace} in the cluster`);
     const workloads = await workloadsOf(client, flags.namespace);
     const evidence = await userEvidence(flags, await clusterEvidence(client, judgedBy));
     try {

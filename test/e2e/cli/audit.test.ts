@@ -228,6 +228,7 @@ describe("image-security beside a cluster", function () {
 
   const mistakes: readonly (readonly [why: string, args: readonly string[], expected: RegExp])[] = [
     ["an unknown context", ["audit", "--context=nowhere"], /the kubeconfig has no context nowhere; there are \w+/],
+    ["an unknown namespace", ["audit", "--namespace=nowhere"], /there is no namespace nowhere in the cluster/],
     ["no kubeconfig", ["audit", "--kubeconfig=/nowhere/config"], /the kubeconfig \/nowhere\/config cannot be read/],
   ];
   for (const [why, args, expected] of mistakes)
