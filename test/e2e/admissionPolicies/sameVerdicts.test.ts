@@ -145,7 +145,10 @@ describe("generated ValidatingAdmissionPolicies", function () {
           assert.equal(answer.reason, "Forbidden");
           if (FEWER_WORDS.test(expected) || several.some((one) => FEWER_WORDS.test(one) || one.includes("["))) return;
           tally.same++;
-          assert.equal(answer.refused, expected, context());
+          // Where the first is a tag that may be pinned, which is left to the webhook, it is a later one of the same.
+          const each = denials.map((one) => firstLine([one]));
+          if (leavesTags(others)) assert.ok(each.includes(answer.refused), context());
+          else assert.equal(answer.refused, expected, context());
         });
         await inParallel(tasks);
         console.error(`      ${JSON.stringify({ ...tally, policies: pairs.length })}`);
@@ -160,8 +163,10 @@ describe("generated ValidatingAdmissionPolicies", function () {
 /** What is left out on purpose: IPv6, a digest that is not ASCII, tags of what some policy pins. */
 const isLeft = (images: readonly string[], policies: readonly CompiledPolicy[], denials: readonly Finding[]): boolean =>
   images.some((one) => one.startsWith("[") || /@.*[^ -~]/.test(one)) ||
-  (policies.some(({ digest }) => digest !== undefined && digest.pin !== "Never") &&
-    denials.every(({ reason }) => reason === "DigestRequired"));
+  (leavesTags(policies) && denials.every(({ reason }) => reason === "DigestRequired"));
+
+const leavesTags = (policies: readonly CompiledPolicy[]): boolean =>
+  policies.some(({ digest }) => digest !== undefined && digest.pin !== "Never");
 
 const inParallel = async (tasks: readonly (() => Promise<void>)[]): Promise<void> => {
   const queue = tasks.values();
