@@ -1,4 +1,4 @@
-import type { Maybe } from "./maybe.ts";
+import { all, type Maybe } from "./maybe.ts";
 
 export interface Patience<I, T> {
   /** Milliseconds that the last ones get when nothing more comes; longer where the others took longer. */
@@ -18,24 +18,26 @@ export function withoutStragglers<I, T>(
   { least, late }: Patience<I, T>,
 ): Maybe<readonly T[]> {
   const parts = items.map((item) => ask(item));
-  const here = parts.filter((part): part is Exclude<Maybe<T>, Promise<T>> => !(part instanceof Promise));
-  if (here.length === parts.length) return here;
+  const whole = all(parts);
+  if (!(whole instanceof Promise)) return whole;
   const begun = performance.now();
   const answers = new Map<number, { readonly answer: T }>();
-  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const { promise: enough, resolve } = Promise.withResolvers<readonly T[]>();
   let timer: NodeJS.Timeout | undefined;
   let ended = false;
-  const all = parts.map(async (part, index) => {
-    const answer = await part;
-    if (ended) return;
-    answers.set(index, { answer });
-    clearTimeout(timer);
-    timer = setTimeout(resolve, Math.max(least, performance.now() - begun));
-  });
-  return Promise.race([Promise.all(all), enough])
-    .finally(() => {
-      ended = true;
+  const giveUp = (): void => resolve(items.map((item, index) => (answers.get(index) ?? { answer: late(item) }).answer));
+  for (const [index, part] of parts.entries()) {
+    const answered = (answer: T): void => {
+      if (ended) return;
+      answers.set(index, { answer });
       clearTimeout(timer);
-    })
-    .then(() => items.map((item, index) => (answers.get(index) ?? { answer: late(item) }).answer));
+      timer = setTimeout(giveUp, Math.max(least, performance.now() - begun));
+    };
+    // That it failed, `whole` says.
+    Promise.resolve(part).then(answered, () => undefined);
+  }
+  return Promise.race([whole, enough]).finally(() => {
+    ended = true;
+    clearTimeout(timer);
+  });
 }

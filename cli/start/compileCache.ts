@@ -1,7 +1,7 @@
 import module from "node:module";
-import { dirname, join } from "node:path";
-import { cacheDirectory } from "../../sandbox/binaries/cacheDirectory.ts";
+import { join } from "node:path";
+import { userCache } from "../../sandbox/binaries/cacheDirectory.ts";
 
 // What V8 made of these files is kept for the next run, where Node can (22.1 and newer) and the folder can be written. Among the user's
 // own files, not in the temporary folder that Node takes by itself: whoever may write there would say what runs here.
-if ("enableCompileCache" in module) module.enableCompileCache(join(dirname(cacheDirectory()), "compiled"));
+if ("enableCompileCache" in module) module.enableCompileCache(join(userCache(), "compiled"));

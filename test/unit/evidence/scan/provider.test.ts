@@ -73,6 +73,16 @@ const publish = (
   return { metadata: { annotations: { [KEY]: JSON.stringify(reports) } } };
 };
 
+/** One that reads no report before `pause` is resolved. */
+const pausedBench = (): { readonly bench: Workbench; readonly pause: PromiseWithResolvers<void> } => {
+  const pause = Promise.withResolvers<void>();
+  const text: ReadScans["text"] = async (report, signal) => {
+    await pause.promise;
+    return readScansHere.text(report, signal);
+  };
+  return { bench: new Workbench({ ...readScansHere, text }), pause };
+};
+
 describe("scan provider", () => {
   for (const [source, scan] of Object.entries(SOURCES)) {
     describe(source, () => {
@@ -364,14 +374,7 @@ describe("scan provider", () => {
   });
 
   it("takes an image apart and reads its report once, however many ask together", async () => {
-    const pause = Promise.withResolvers<void>();
-    const bench = new Workbench({
-      ...readScansHere,
-      text: async (text, signal) => {
-        await pause.promise;
-        return readScansHere.text(text, signal);
-      },
-    });
+    const { bench, pause } = pausedBench();
     const image = scanned("a", []);
     bench.put(image);
     const context = bench.context([policyOf(withScan({}))], image.digest);
@@ -382,14 +385,7 @@ describe("scan provider", () => {
   });
 
   it("asks for the provenance of an index's platforms while their scans are being read", async () => {
-    const pause = Promise.withResolvers<void>();
-    const bench = new Workbench({
-      ...readScansHere,
-      text: async (text, signal) => {
-        await pause.promise;
-        return readScansHere.text(text, signal);
-      },
-    });
+    const { bench, pause } = pausedBench();
     const index = makeIndex([scanned("a", [], amd64), scanned("b", [], arm64)]);
     bench.put(index);
     const spec: PolicySpec = { ...withScan({}), authorities: [CI], baseImages: { allow: ["**"], authorities: ["ci"] } };
