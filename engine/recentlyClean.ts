@@ -40,6 +40,8 @@ export type CleanPlace = Map<string, Clean>;
  * at anew each time.
  */
 export class RecentlyClean {
+  /** The set of policies that the places are of. */
+  #policies: readonly CompiledPolicy[] | undefined;
   readonly #places = new Map<string, CleanPlace>();
   readonly #id = createIdentities();
   readonly #moment: number;
@@ -63,9 +65,11 @@ export class RecentlyClean {
     // The API server takes any text for a secret's name.
     if (imagePullSecrets.length > LONGEST_KEY) return undefined;
     const secrets = imagePullSecrets.length === 0 ? "" : JSON.stringify(imagePullSecrets);
-    const inForce = `${this.#id(policies)}${matched} ${this.#id(namespaceLabels)}`;
-    const key = `${inForce} ${namespace} ${serviceAccount} ${kind} ${secrets}`;
+    const key = `${this.#id(namespaceLabels)} ${namespace} ${serviceAccount} ${kind}${matched} ${secrets}`;
     if (key.length > LONGEST_KEY) return undefined;
+    // Nobody asks about a set that was replaced any more.
+    if (policies !== this.#policies) this.#forget();
+    this.#policies = policies;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
     if (this.#places.size >= MOST_PLACES) this.#forget();

@@ -3,8 +3,7 @@ export type Cut = "overloaded" | "slow";
 
 /** A body of which a part is there. */
 export interface UnfinishedBody {
-  /** The peer's address. */
-  readonly from: string;
+  readonly peer: Peer;
   /** Ends it; it must leave the budget at once. */
   readonly cut: (why: Cut) => void;
   bytes: number;
@@ -13,6 +12,7 @@ export interface UnfinishedBody {
   markAt: number;
 }
 
+/** What comes from one address. */
 interface Peer {
   bytes: number;
   /** The oldest first. */
@@ -40,10 +40,9 @@ export class BodyBudget {
 
   /** A body that is not whole yet, from `from`; `now` in milliseconds of the monotonic clock. */
   begin(from: string, cut: (why: Cut) => void, now: number): UnfinishedBody {
-    const body: UnfinishedBody = { from, cut, bytes: 0, markBytes: 0, markAt: now };
-    const peer = this.#peers.get(from) ?? { bytes: 0, bodies: new Set() };
+    const peer = this.#peers.get(from) ?? this.#meet(from);
+    const body: UnfinishedBody = { peer, cut, bytes: 0, markBytes: 0, markAt: now };
     peer.bodies.add(body);
-    this.#peers.set(from, peer);
     return body;
   }
 
@@ -57,17 +56,14 @@ export class BodyBudget {
     this.#held += bytes;
     if (body === undefined) return true;
     body.bytes += bytes;
-    const peer = this.#peers.get(body.from);
-    if (peer !== undefined) peer.bytes += bytes;
+    body.peer.bytes += bytes;
     return true;
   }
 
   /** The body is whole: its bytes stay taken until they are given back. */
   finish(body: UnfinishedBody): void {
-    const peer = this.#peers.get(body.from);
-    if (peer === undefined || !peer.bodies.delete(body)) return;
-    peer.bytes -= body.bytes;
-    if (peer.bodies.size === 0) this.#peers.delete(body.from);
+    const { peer } = body;
+    if (peer.bodies.delete(body)) peer.bytes -= body.bytes;
   }
 
   /** The body never gets whole. */
@@ -83,7 +79,8 @@ export class BodyBudget {
   /** Cuts what comes too slowly; to be called every second. */
   sweep(now: number): void {
     const slow: UnfinishedBody[] = [];
-    for (const { bodies } of this.#peers.values()) {
+    for (const [from, { bodies }] of this.#peers) {
+      if (bodies.size === 0) this.#peers.delete(from);
       for (const body of bodies) {
         if (now - body.markAt < WINDOW) continue;
         if (body.bytes - body.markBytes < LEAST) slow.push(body);
@@ -94,9 +91,16 @@ export class BodyBudget {
     for (const body of slow) body.cut("slow");
   }
 
+  /** Stays until a look at the speed of bodies finds none of his: most come again within a moment. */
+  #meet(from: string): Peer {
+    const peer: Peer = { bytes: 0, bodies: new Set() };
+    this.#peers.set(from, peer);
+    return peer;
+  }
+
   #victim(): UnfinishedBody | undefined {
     let heaviest: Peer | undefined;
-    for (const peer of this.#peers.values()) if (heaviest === undefined || peer.bytes > heaviest.bytes) heaviest = peer;
+    for (const peer of this.#peers.values()) if (peer.bytes > (heaviest?.bytes ?? 0)) heaviest = peer;
     return heaviest?.bodies.values().next().value;
   }
 }

@@ -147,6 +147,13 @@ describe("RecentlyClean", () => {
     });
   }
 
+  it("keeps nothing of a set of policies that was replaced", async () => {
+    standsUntil = Infinity;
+    const others = [verified, plain];
+    for (const policies of [IN_FORCE, IN_FORCE, others, others, IN_FORCE]) await verdict({ policies });
+    assert.equal(asked.length, 3);
+  });
+
   it("shares the answer between pods of different age", async () => {
     await verdict({ createdAt: "2026-01-01T00:00:00Z" });
     await verdict({ createdAt: "2026-01-01T00:00:01Z" });
