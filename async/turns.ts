@@ -6,6 +6,8 @@ export type Steps<T> = Generator<undefined, T, undefined>;
 /** Runs work at once where it is short, and in slices where it is long. */
 export interface Turns {
   readonly run: <T>(steps: Steps<T>) => Maybe<T>;
+  /** The same in slices only, behind all that waits: for work of which several may come in one turn of the event loop. */
+  readonly queue: <T>(steps: Steps<T>) => Promise<T>;
 }
 
 /** Milliseconds of one piece of work between two turns of the event loop, in which requests arrive and are answered. */
@@ -33,23 +35,25 @@ export function createTurns(now: () => number = () => performance.now(), slice: 
     waiting.push(work);
     schedule();
   };
+  const queue = <T>(steps: Steps<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const work = (): void => {
+        try {
+          const result = goOn(steps, now, slice);
+          if (result.done) resolve(result.value);
+          else wait(work);
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error("thrown without an Error", { cause: error }));
+        }
+      };
+      wait(work);
+    });
   return {
-    run: <T>(steps: Steps<T>): Maybe<T> => {
+    run: (steps) => {
       const first = goOn(steps, now, slice);
-      if (first.done) return first.value;
-      return new Promise((resolve, reject) => {
-        const work = (): void => {
-          try {
-            const result = goOn(steps, now, slice);
-            if (result.done) resolve(result.value);
-            else wait(work);
-          } catch (error) {
-            reject(error instanceof Error ? error : new Error("thrown without an Error", { cause: error }));
-          }
-        };
-        wait(work);
-      });
+      return first.done ? first.value : queue(steps);
     },
+    queue,
   };
 }
 

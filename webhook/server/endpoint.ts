@@ -10,7 +10,7 @@ import { readBody } from "./readBody.ts";
 import { RETRY, send } from "./reply.ts";
 import type { Handler } from "../review/handler.ts";
 import { chain } from "../../async/maybe.ts";
-import { refusalOf } from "./largeReview.ts";
+import { refusalOf, SMALL } from "./largeReview.ts";
 import type { TurnedAway } from "../metrics.ts";
 import type { Shares } from "./shares.ts";
 
@@ -166,20 +166,27 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
           onTurnedAway("slow");
           send(response, 408, "the body comes too slowly, or in too small pieces", { connection: "close" });
           return;
-        case "ok":
-          // At once for all that is not large. Scanning throws nothing.
-          void chain(turns.run(refusalOf(body.text)), (refusal) => {
+        case "ok": {
+          const { whole } = body;
+          // A large one in a turn of its own: several that come together would hold all others for as long as all of them. Scanning throws nothing.
+          void chain(whole.length <= SMALL ? undefined : turns.queue(refusalOf(whole)), (refusal) => {
             let held = false;
             try {
-              if (refusal === undefined)
-                held = review(body.text, body.bytes, response, { signal, traceparent: traceparentOf(request) });
+              // The sender went away while it waited: nothing is parsed for nobody.
+              if (response.destroyed) held = false;
+              else if (refusal === undefined)
+                held = review(whole.toString("utf8"), whole.length, response, {
+                  signal,
+                  traceparent: traceparentOf(request),
+                });
               else if (refusal.status === "answered") sendJson(response, refusal.response, closing());
               else send(response, 413, refusal.message);
             } catch (error) {
               fail(response, error);
             }
-            if (!held) budget.give(body.bytes);
+            if (!held) budget.give(whole.length);
           });
+        }
       }
     });
   };

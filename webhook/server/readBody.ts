@@ -13,7 +13,7 @@ const FEW = 64;
 const SMALL = 256;
 
 export type Body =
-  | { readonly status: "ok"; readonly text: string; readonly bytes: number }
+  | { readonly status: "ok"; readonly whole: Buffer }
   | { readonly status: "tooLarge" }
   /** All the bodies that are held right now leave no room for this one. */
   | { readonly status: "overloaded" }
@@ -70,7 +70,7 @@ export const readBody = (request: IncomingMessage, budget: BodyBudget, done: (bo
     const parts = chunks.end();
     const [only] = parts;
     const whole = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, bytes);
-    end({ status: "ok", text: whole.toString("utf8"), bytes });
+    end({ status: "ok", whole });
   });
   request.on("close", () => end({ status: "aborted" }));
 };

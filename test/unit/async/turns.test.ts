@@ -36,6 +36,23 @@ describe("createTurns", () => {
     assert.deepEqual(await Promise.all(works), ["done", "done"]);
   });
 
+  it("queues even short work behind what waits, one in a turn of the event loop", async () => {
+    const { now, steps } = clock();
+    const turns = createTurns(now, 5);
+    const done: string[] = [];
+    const works = ["a", "b", "c"].map(async (name) => {
+      await turns.queue(steps(2));
+      done.push(name);
+    });
+    const seen: string[] = [];
+    for (let nth = 0; nth < 4; nth += 1) {
+      seen.push(done.join(""));
+      await turn();
+    }
+    assert.deepEqual(seen, ["", "a", "ab", "abc"]);
+    await Promise.all(works);
+  });
+
   it("rejects with what a later step throws", async () => {
     const { now, steps } = clock();
     const failing = steps(20, (nth) => {

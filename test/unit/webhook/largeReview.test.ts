@@ -11,7 +11,7 @@ const written = (object: Readonly<Record<string, unknown>>): string => {
   return `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":${JSON.stringify({ uid, ...rest })}}`;
 };
 /** A clock that stands still: all at once. */
-const judge = async (text: string) => createTurns(() => 0).run(refusalOf(text));
+const judge = async (text: string) => createTurns(() => 0).run(refusalOf(Buffer.from(text)));
 
 const labels = (count: number) => ({ metadata: { labels: many(count, (nth) => [`label-${nth}`, ""]) }, spec: {} });
 
@@ -45,7 +45,7 @@ describe("refusalOf", () => {
 
   it("takes a step for every 64 KiB", () => {
     const text = written({ note: "x".repeat(1024 * 1024) });
-    assert.equal([...refusalOf(text)].length, Math.ceil(text.length / 65_536));
-    assert.equal([...refusalOf(written({}))].length, 0);
+    assert.equal([...refusalOf(Buffer.from(text))].length, Math.ceil(text.length / 65_536));
+    assert.equal([...refusalOf(Buffer.from(written({})))].length, 0);
   });
 });
