@@ -5,7 +5,7 @@ import { install } from "../config/installed.ts";
 import { clusterTimeout, startOwnCluster, type Cluster } from "../harness/cluster.ts";
 import { eventually } from "../harness/eventually.ts";
 import { cleanUp, pod, policy } from "../operator/operatorUnderTest.ts";
-import { openReportsCrds } from "./openReportsCrds.ts";
+import { publishedCrds } from "../harness/publishedCrds.ts";
 
 interface ReportItem {
   readonly metadata: { readonly name: string; readonly resourceVersion: string };
@@ -45,7 +45,7 @@ describe("Reports of OpenReports, with the rights of its component and its own C
 
   before(async function () {
     this.timeout(clusterTimeout);
-    const found = await openReportsCrds();
+    const found = await publishedCrds("openreports");
     if (found === undefined) this.skip();
     crds = found;
     cluster = await startOwnCluster();
