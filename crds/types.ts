@@ -422,7 +422,7 @@ export interface Audit {
 
 /** What the operator made of the policy. Written by the operator only. */
 export interface PolicyStatus {
-  /** The generation of the policy that this status is about. */
+  /** The generation of the policy that this status is about; -1: the operator has not looked at it yet. */
   readonly observedGeneration?: number;
   /** Ready: everything that the policy refers to could be read and understood. Enforced: admission asks the operator about every image; where it does not, the message says why and what to do. EnforcedByAPIServer (with --admission-policies=Registries): what the API server itself refuses, also when the operator is gone, and what not. ForgeableSource, ScanAfterAdmission: what the policy's author should know. */
   readonly conditions?: readonly Condition[];
@@ -509,7 +509,7 @@ export interface ExceptionMatch {
 
 /** What the operator made of the exception. Written by the operator only. */
 export interface ExceptionStatus {
-  /** The generation of the exception that this status is about. */
+  /** The generation of the exception that this status is about; -1: the operator has not looked at it yet. */
   readonly observedGeneration?: number;
   /** Active: whether the exception is in force. Its reason is Active; Unused, where it is in force and no pod needs it now; Expired; TooLong, where it would last longer than --max-exception-duration allows, counted from its creation; NotPermitted, where it names a revocation otherwise than alone and exactly; or InvalidSpec. Expiring: it ends within seven days. */
   readonly conditions?: readonly Condition[];
