@@ -45,6 +45,8 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
   const known = new Map<string, Kept>();
   /** What the API server refused, and would again. */
   const refused = new Map<string, { readonly pair: AdmissionPolicyPair; readonly kept: Kept }>();
+  /** What was seen to stand as it should: where that is found otherwise later, somebody else did it. */
+  const stood = new Map<string, Object>();
   let current: ReadonlyMap<string, Wanted> = new Map();
 
   const tell = (policy: string, kept: Kept | undefined): void => {
@@ -74,7 +76,11 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
     const before = live.get(kind, name);
     if (before !== undefined && !before.ours)
       return none("NameTaken", `${kind} ${name} is somebody else's: remove it, so that the operator's own can stand`);
-    if (before !== undefined && isAsWanted(before, object)) return undefined;
+    const place = `${kind}/${name}`;
+    if (before !== undefined && isAsWanted(before, object)) {
+      stood.set(place, object);
+      return undefined;
+    }
     const response =
       before === undefined
         ? await write("POST", collectionOf(kind), object, signal)
@@ -82,8 +88,9 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
     const { status, body } = response;
     if (status === 200 || status === 201) {
       live.learn(kind, body);
-      if (before !== undefined)
-        log.warn("a generated object was not as it should be, and is put right", { kind, name });
+      if (before !== undefined && isSame(stood.get(place), object))
+        log.warn("a generated object was changed by someone else, and is put right", { kind, name });
+      stood.set(place, object);
       return undefined;
     }
     const message = textOf(fieldsOf(body)["message"]);
@@ -95,6 +102,7 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
   };
 
   const remove = async (kind: LiveKind, name: string, signal: AbortSignal): Promise<void> => {
+    stood.delete(`${kind}/${name}`);
     const before = live.get(kind, name);
     if (before === undefined || !before.ours) return;
     const response = await write(
@@ -156,6 +164,7 @@ export function createKeeper({ client, live, wanted, leadership, onChange, log }
       queue.clear();
       known.clear();
       refused.clear();
+      stood.clear();
     },
     settled: () => queue.settled(),
     close: () => queue.close(),

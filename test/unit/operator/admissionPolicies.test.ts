@@ -34,6 +34,7 @@ describe("the keeper of generated objects", () => {
   let leading: boolean;
   let synced: boolean;
   let changes: number;
+  let warned: string[];
   let keeper: Keeper;
 
   const live: LiveObjects = {
@@ -70,6 +71,7 @@ describe("the keeper of generated objects", () => {
     leading = true;
     synced = true;
     changes = asked = 0;
+    warned = [];
     keeper = createKeeper({
       client: {
         request: (method, path, options) => {
@@ -86,7 +88,7 @@ describe("the keeper of generated objects", () => {
       },
       leadership: { mayWrite: () => leading },
       onChange: () => (changes += 1),
-      log: SILENT,
+      log: { ...SILENT, warn: (message) => warned.push(message) },
     });
   });
   afterEach(() => keeper.close());
@@ -118,6 +120,22 @@ describe("the keeper of generated objects", () => {
   it("puts right what is another, and keeps annotations of others", async () => {
     for (const object of Object.values(pair("false"))) stand(object);
     assert.deepEqual(await work(), ["PUT validatingadmissionpolicies/image-security.p"]);
+  });
+
+  it("warns of a change by somebody else, and neither of its policy's nor of what another version left", async () => {
+    answer = (_method, _path, body) => ({ status: 200, body });
+    for (const object of Object.values(pair("false"))) stand(object);
+    assert.equal((await work()).length, 1, "an older version wrote it in other words");
+    wanted.set("p", { status: "pair", pair: pair("1 == 1"), left: [] });
+    assert.equal((await work()).length, 1, "the policy is another");
+    assert.deepEqual(warned, []);
+    stand(pair("false").policy);
+    assert.equal((await work()).length, 1);
+    assert.deepEqual(warned, ["a generated object was changed by someone else, and is put right"]);
+    keeper.reset();
+    stand(pair("2 == 2").policy);
+    assert.equal((await work()).length, 1, "whoever led meanwhile wrote it");
+    assert.equal(warned.length, 1);
   });
 
   it("removes what no policy wants, the binding first", async () => {
