@@ -177,5 +177,21 @@ describe("GitOps, on a real API server", function () {
       assert.equal(code, 0, stderr);
       assert.equal(await entries(), before);
     }
+    const { stdout } = await cluster.kubectl(
+      "get",
+      "validatingwebhookconfiguration/image-security",
+      "--show-managed-fields",
+      "-o",
+      `jsonpath={range .metadata.managedFields[?(@.fieldsV1.f\\:webhooks)]}{.manager} {end}`,
+    );
+    assert.equal(stdout.trim(), "image-security", "whose the entries are");
+  });
+
+  it("asks Argo CD for nothing that would make it apply the entries", async () => {
+    const application = parseYaml(await readFile(join(configFolder("gitops"), "application.yaml"), "utf8")) as {
+      readonly spec: { readonly syncPolicy: object; readonly ignoreDifferences?: unknown };
+    };
+    assert.deepEqual(application.spec.syncPolicy, { syncOptions: ["ServerSideApply=true"] });
+    assert.equal(application.spec.ignoreDifferences, undefined);
   });
 });
