@@ -1,6 +1,7 @@
-import { isMap, isSeq, LineCounter, parseAllDocuments, type Document } from "yaml";
+import { isMap, isSeq, LineCounter, type Document } from "yaml";
 import { field, isObject, textField, type JsonObject } from "../../json/fields.ts";
 import { UsageError } from "../exitCode.ts";
+import { ambiguousKey, ambiguousMerge, ambiguousText, parseDocuments, type Ambiguity } from "./kubectlYaml.ts";
 import type { TextFile } from "./yamlFiles.ts";
 
 /** A Kubernetes object of a file, and where its parts stand there. */
@@ -23,21 +24,33 @@ export interface ReadManifests {
   readonly others: number;
 }
 
-/** Every object of the files, those of a List one by one. Throws UsageError for what is no YAML: what cannot be read must not pass. */
+/**
+ * Every object of the files, those of a List one by one. Throws UsageError for what is no YAML, and for what kubectl would read as
+ * something else: what cannot be read must not pass.
+ */
 export const readManifests = (files: readonly TextFile[]): ReadManifests => {
   const manifests: Manifest[] = [];
   let others = 0;
   for (const { path, text } of files) {
     const lines = new LineCounter();
-    // Merge keys are YAML 1.1's: kubectl knows them.
-    for (const document of parseAllDocuments(text, { lineCounter: lines, merge: true, logLevel: "silent" })) {
+    const demandOneReading = (ambiguity: Ambiguity | undefined): void => {
+      if (ambiguity === undefined) return;
+      const { line } = lines.linePos(ambiguity.start);
+      throw new UsageError(`${path}:${line}: ${ambiguity.message}`);
+    };
+    const documents = parseDocuments(text, lines);
+    demandOneReading(ambiguousText(text));
+    for (const document of documents) {
       const [problem] = document.errors;
       if (problem !== undefined) {
         const { line } = lines.linePos(problem.pos[0]);
         throw new UsageError(`${path}:${line}: is no YAML: ${problem.message.split("\n", 1)[0]}`);
       }
+      demandOneReading(ambiguousKey(document));
       const value: unknown = valueOf(document, path);
       if (value === null || value === undefined) continue;
+      // Files of other programs, which kubectl takes for nothing, may merge as they like.
+      if (isObject(value) && "kind" in value) demandOneReading(ambiguousMerge(document));
       const found = objectsOf(value, [], path, (keys) => lineIn(document, lines, keys));
       if (found.length === 0) others += 1;
       manifests.push(...found);
@@ -54,6 +67,10 @@ const valueOf = (document: Document, path: string): unknown => {
   }
 };
 
+/**
+ * An object, or those of a list. To kubectl everything with `items` is a list, whatever its kind, and an item that does not say what it
+ * is is of the list's kind (UnstructuredJSONScheme); to others only what is called so.
+ */
 const objectsOf = (
   value: unknown,
   at: readonly (string | number)[],
@@ -61,10 +78,14 @@ const objectsOf = (
   lineOf: Manifest["lineOf"],
 ): readonly Manifest[] => {
   const [apiVersion, kind] = [textField(value, "apiVersion"), textField(value, "kind")];
-  if (!isObject(value) || apiVersion === undefined || kind === undefined) return [];
+  if (!isObject(value) || kind === undefined) return [];
   const items = field(value, "items");
-  if (kind.endsWith("List") && Array.isArray(items))
-    return items.flatMap((item, index) => objectsOf(item, [...at, "items", index], path, lineOf));
+  const listed = Array.isArray(items)
+    ? items.flatMap((item: unknown, index) =>
+        objectsOf(itemOf(item, apiVersion, kind), [...at, "items", index], path, lineOf),
+      )
+    : [];
+  if (apiVersion === undefined || (kind.endsWith("List") && Array.isArray(items))) return listed;
   const metadata = field(value, "metadata");
   return [
     {
@@ -76,8 +97,14 @@ const objectsOf = (
       namespace: textField(metadata, "namespace") ?? "",
       lineOf: (keys) => lineOf([...at, ...keys]),
     },
+    ...listed,
   ];
 };
+
+const itemOf = (item: unknown, apiVersion: string | undefined, kind: string): unknown =>
+  isObject(item) && !textField(item, "apiVersion") && !textField(item, "kind")
+    ? { ...item, apiVersion, kind: kind.replace(/List$/, "") }
+    : item;
 
 /** As far as the keys lead: what a default or an alias gives has no place of its own. */
 const lineIn = (document: Document, lines: LineCounter, keys: readonly (string | number)[]): number => {

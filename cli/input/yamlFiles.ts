@@ -44,11 +44,19 @@ const below = async (folder: string): Promise<readonly string[]> => {
     entries.map(async (entry): Promise<readonly string[]> => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return PASSED_OVER.has(entry.name) ? [] : below(path);
-      return entry.isFile() && (EXTENSIONS.has(extname(entry.name)) || isKustomization(path)) ? [path] : [];
+      const isWanted = EXTENSIONS.has(extname(entry.name)) || isKustomization(path);
+      return isWanted && (entry.isFile() || (entry.isSymbolicLink() && (await leadsToFile(path)))) ? [path] : [];
     }),
   );
   return found.flat();
 };
+
+/** kubectl reads links to files in a folder, and follows none to a folder. One that leads nowhere hides nothing from it. */
+const leadsToFile = async (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 
 const decode = (name: string, bytes: Uint8Array): string => {
   try {

@@ -1,4 +1,5 @@
 import { LineCounter, parseAllDocuments } from "yaml";
+import { ambiguousText } from "../input/kubectlYaml.ts";
 import { parseReference } from "../../policy/image/reference.ts";
 import { imagePlaces } from "./imagePlaces.ts";
 import { applyEdits, imageOf, pinEdits, startOf, type Edit } from "./pinEdits.ts";
@@ -40,12 +41,15 @@ export interface MigrateOptions {
  */
 export const migrateText = async (source: string, options: MigrateOptions): Promise<MigratedText> => {
   const lines = new LineCounter();
+  const ambiguity = ambiguousText(source);
   const documents = parseAllDocuments(source, {
     lineCounter: lines,
     merge: true,
     uniqueKeys: false,
     logLevel: "silent",
   });
+  if (ambiguity !== undefined)
+    return { status: "unreadable", line: lines.linePos(ambiguity.start).line, message: ambiguity.message };
   const images: MigratedImage[] = [];
   const edits: Edit[] = [];
   for (const document of documents) {
