@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { refuseFieldsOfLists } from "./celLists.ts";
 import { conversionOf } from "./celConversions.ts";
 import { celOperand } from "./celValue.ts";
 
@@ -41,7 +42,8 @@ export class Budget {
   }
 }
 
-interface CelNode {
+/** A node of a parsed expression, as far as it is changed here. */
+export interface CelNode {
   readonly op: string;
   args: unknown;
   readonly meta: Record<string, unknown>;
@@ -82,6 +84,7 @@ const COMPARING = new Set(["==", "!=", "in"]);
  */
 export function meter(root: object, budget: Budget): void {
   const nodes = nodesOf(root);
+  refuseFieldsOfLists(nodes);
   const compared = new Set(nodes.flatMap(({ op, args }) => (COMPARING.has(op) && Array.isArray(args) ? args : [])));
   const converted = new Map(nodes.flatMap(convertedBy));
   for (const node of nodes) {

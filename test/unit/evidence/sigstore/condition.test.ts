@@ -75,6 +75,8 @@ describe("conditions", () => {
     "json.unmarshal(predicate.longText).all(x, x >= 0)",
     'json.unmarshal("1") == 1 && json.unmarshal("[\\"a\\"]") == ["a"]',
     "has(predicate.nested) && !has(predicate.missing)",
+    "has(predicate.nested.a.b) && !has(predicate.nested.c) && !has(predicate.names.missing) && !has(predicate.?missing.a)",
+    "predicate.list[?7].orValue(2.0) == 2.0 && predicate.?list[?0].orValue(0.0) == 1.0",
     '!("z" in predicate.nested)',
     "predicate.?missing.orValue(true)",
     "predicate.?n.optMap(x, x + 1.0 == 2.0).orValue(false)",
@@ -133,6 +135,14 @@ describe("conditions", () => {
     ['predicate[?"names"].?debug.orValue(false) == false', /does not hold$/],
     ["!has(predicate.names.debug)", /does not hold$/],
     ["predicate.?names.list[0].?v.orValue(2) == 2", /does not hold$/],
+    // The library finds no field in a list, where CEL errs: a list in place of a map would be a map without it.
+    ["!has(predicate.list.debug)", /the expression failed: .*a list has no fields/],
+    ["!has(predicate.names.list.a.b)", /the expression failed: .*a list has no fields/],
+    ["!has(predicate.?names.list.a)", /the expression failed: .*a list has no fields/],
+    ["[predicate.list].all(x, !has(x.debug))", /the expression failed: .*a list has no fields/],
+    ["!predicate.list.?debug.hasValue()", /the expression failed: .*a list has no fields/],
+    ["predicate.?list.?debug.orValue(false) == false", /the expression failed: .*a list has no fields/],
+    ['!predicate.list[?"debug"].hasValue()', /the expression failed: .*a list has no fields/],
     ['timestamp(predicate.s) < timestamp("2026-01-02T00:00:00Z")', /the expression failed/],
     ...["noSuchDay", "withoutZone", "space", "midnight", "words"].map(
       (name) =>
