@@ -88,8 +88,31 @@ const placeOf = (
     reference,
     policies,
     inputs: known === undefined ? [] : inputsOf(known, policies),
-    objection: partial ? "stands in an object that was not judged whole" : objectionTo(use, subject, findings),
+    objection: partial
+      ? "stands in an object that was not judged whole"
+      : (objectionTo(use, subject, findings) ?? unasked(use, subject, policies)),
   };
+};
+
+/** Rules that are judged by the text of an image. */
+const BY_TEXT: ReadonlySet<string> = new Set(["registries", "digest"]);
+
+/** A rule that asks nothing of an image in this place, such as of a template what trivy-operator will find of its pods. */
+const unasked = (
+  { parsed }: ImageUse,
+  { namespace, template }: Subject,
+  policies: readonly CompiledPolicy[],
+): string | undefined => {
+  if (parsed.status !== "ok") return undefined;
+  const { reference } = parsed;
+  const context = { mode: "admission", namespace, template, parsed, tags: "bare", reference } as const;
+  const silent = policies.flatMap(({ name, rules }) =>
+    rules
+      .filter((rule) => !BY_TEXT.has(rule.name) && rule.needs(context) === "nothing")
+      .map((rule) => [name, rule.name]),
+  );
+  const [[policy, rule] = []] = silent;
+  return rule === undefined ? undefined : `was not asked for the rule ${rule} of ${policy}, which judges pods alone`;
 };
 
 /** The first finding that stands in the way; one that is about no image of the object is about all of them. */

@@ -54,4 +54,17 @@ describe("what passed", () => {
     assert.deepEqual(passed(false), ["registry.company.com/web"]);
     assert.deepEqual(passed(true), []);
   });
+
+  it("is no image of which a rule asked nothing: VulnerabilityReports are of pods, and a template has none yet", () => {
+    const scanned = policy({ scan: { sources: [{ vulnerabilityReport: {} }] } });
+    const place = { namespace: "default", namespaceLabels: {} };
+    const deployment = { apiVersion: "apps/v1", kind: "Deployment", spec: { template: pod } };
+    const [ofPod, ofTemplate] = [
+      subjectOf(pod, { ...place, kind: "Pod" }),
+      subjectOf(deployment, { ...place, kind: "Deployment" }),
+    ].map((one) => passedImages([{ subject: one, findings: [], partial: false, facts: new Map() }], [scanned]));
+    assert.equal(ofPod?.passed.length, 1);
+    assert.equal(ofTemplate?.passed.length, 0);
+    assert.match(ofTemplate?.others[0]?.why ?? "", /was not asked for the rule scan/);
+  });
 });
