@@ -66,7 +66,8 @@ const isJson = (text: string): boolean => {
 export const ambiguousKey = (document: Document): Ambiguity | undefined => {
   const queue: unknown[] = [document.contents];
   for (const node of queue) {
-    if (isSeq(node)) queue.push(...node.items);
+    // One by one: a list may be longer than a call's arguments.
+    if (isSeq(node)) for (const item of node.items) queue.push(item);
     if (isPair(node)) queue.push(node.value);
     if (!isMap(node) && !isPair(node)) continue;
     for (const { key, value } of isMap(node) ? node.items : [node]) {
@@ -87,7 +88,7 @@ export const ambiguousMerge = (document: Document): Ambiguity | undefined => {
   const keys = new Map<YAMLMap, ReadonlySet<string>>();
   const queue: unknown[] = [document.contents];
   for (const node of queue) {
-    if (isSeq(node)) queue.push(...node.items);
+    if (isSeq(node)) for (const item of node.items) queue.push(item);
     if (!isMap(node)) continue;
     const written = new Set<string>();
     let merged = false;

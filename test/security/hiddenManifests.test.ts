@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isJudged } from "../../cli/check/judgeManifest.ts";
+import { namespacesIn } from "../../cli/check/namespaces.ts";
 import { UsageError } from "../../cli/exitCode.ts";
 import { readManifests } from "../../cli/input/manifests.ts";
 import { readFiles } from "../../cli/input/yamlFiles.ts";
@@ -47,6 +48,20 @@ describe("images that only kubectl sees in a file", () => {
   for (const [why, text] of usual) {
     it(`reads ${why}`, () => assert.deepEqual(imagesIn(text), [good]));
   }
+
+  it("reads long lists of other programs, merge keys of a map in itself among them", () => {
+    const long = JSON.stringify({ data: Array.from({ length: 200_000 }, (_, at) => at) });
+    assert.deepEqual(imagesIn(`${long}\n---\n${pod(good)}`), [good]);
+    assert.throws(() => imagesIn(`kind: A\na: &a\n  b: 1\n  <<: *a\n`), UsageError);
+  });
+
+  it("takes no other name for a namespace than its own, which a selector may ask for", () => {
+    const label = "kubernetes.io/metadata.name";
+    const namespace = `apiVersion: v1\nkind: Namespace\nmetadata: {name: prod, labels: {${label}: dev, a: b}}\n`;
+    const { manifests } = readManifests([{ path: "namespace.yaml", text: namespace }]);
+    assert.deepEqual(namespacesIn(manifests, []).get("prod"), { a: "b", [label]: "prod" });
+    assert.deepEqual(namespacesIn([], [`prod:${label}=dev`]).get("prod"), { [label]: "prod" });
+  });
 
   it("says that migrate cannot read what ends a comment for kubectl alone", async () => {
     const { status } = await migrateText(`# ours\u2028${pod(evil)}`, {
