@@ -92,6 +92,7 @@ describe("conditions", () => {
     'image.digest == "sha256:x" && image.registry == "r" && image.repository == "p" && image.name == "r/p" && image.tag == ""',
     'timestamp("2026-01-01T00:00:00Z") < timestamp("2026-01-02T00:00:00Z")',
     'predicate.list.exists(x, string(x).matches("^3$"))',
+    'predicate.s.matches("^[a-z0-9-]{1,255}$") && predicate.digits.matches("^[0-9]+$")',
     'cel.bind(s, predicate.s, s.matches("^abc$"))',
     "predicate.big.all(x, x >= 0)",
     "predicate.names.debug && has(predicate.names.debug) && size(predicate.names) == 4",
@@ -229,6 +230,8 @@ describe("conditions", () => {
       "predicate.big.map(x, predicate.long + predicate.long).size() > 0",
       'predicate.long.matches("(a+)+$")',
       'predicate.big.exists(x, predicate.long.matches("c"))',
+      // Few characters that are many states: 0.2 ms for each of the text's.
+      'predicate.digits.matches("1(?:.{0,100}){9}c$")',
       "predicate.big.all(x, predicate.objects == statement.predicate.objects)",
       "predicate.big.all(x, predicate.objects in [predicate.objects])",
       // A million characters of each: what a unit pays for is about 0.2 us, whichever function takes it.
