@@ -162,7 +162,9 @@ describe("keyless signatures", () => {
       const NAMES = "2.5.29.17";
       const der = (tag: number, value: string | Uint8Array): Buffer => {
         const bytes = Buffer.from(value);
-        return Buffer.concat([Buffer.from([tag, bytes.length]), bytes]);
+        const { length } = bytes;
+        const size = length < 0x80 ? [length] : [0x82, length >> 8, length & 0xff];
+        return Buffer.concat([Buffer.from([tag, ...size]), bytes]);
       };
       const name = (tag: number, value: string | Uint8Array) => ({ [NAMES]: der(0x30, der(tag, value)) });
       /** Fulcio's user name, 1.3.6.1.4.1.57264.1.7. */
@@ -181,6 +183,13 @@ describe("keyless signatures", () => {
         ["an empty URI", name(0x86, ""), anybody, /names no subject/],
         ["an empty email address", name(0x81, ""), anybody, /names no subject/],
         ["an empty user name", userName(der(0x0c, "")), anybody, /names no subject/],
+        ["a URI of 5,000 characters", name(0x86, `https://${"a".repeat(5_000)}`), anybody, /a name of more than 4096/],
+        [
+          "an issuer of 5,000 characters",
+          { [ISSUER]: der(0x0c, `https://${"a".repeat(5_000)}`) },
+          anybody,
+          /a name of more than 4096/,
+        ],
         ["a user name that is no text", userName(der(0x04, "alice")), { issuer, subject: "alice" }, /does not parse/],
         [
           "a URI in Latin-1",
