@@ -86,6 +86,7 @@ export function meter(root: object, budget: Budget): void {
   const nodes = nodesOf(root);
   refuseFieldsOfLists(nodes);
   const compared = new Set(nodes.flatMap(({ op, args }) => (COMPARING.has(op) && Array.isArray(args) ? args : [])));
+  const counted = new Set(nodes.flatMap(countedBy));
   const converted = new Map(nodes.flatMap(convertedBy));
   for (const node of nodes) {
     let original = node.evaluate;
@@ -100,6 +101,7 @@ export function meter(root: object, budget: Budget): void {
       const convert = converted.get(node);
       const value = convert === undefined ? given : convert(given);
       if (typeof value === "string" || Array.isArray(value)) budget.spend(value.length >> 6);
+      else if (counted.has(node)) budget.spend(keysIn(value) >> 1);
       if (!compared.has(node)) return value;
       budget.spend(weigh(value));
       return celOperand(value);
@@ -158,6 +160,24 @@ function nodesOf(root: object): CelNode[] {
     }
   }
   return nodes;
+}
+
+/** What functions are asked of that look at all keys of a map: `size(x)`, `x.size()`, `type(x)`. */
+function countedBy({ op, args }: CelNode): readonly unknown[] {
+  if ((op !== "call" && op !== "rcall") || !Array.isArray(args)) return [];
+  const [name, ...given]: readonly unknown[] = args;
+  return name === "size" || name === "type" ? given.flat() : [];
+}
+
+const keyCounts = new WeakMap<object, number>();
+
+function keysIn(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const known = keyCounts.get(value);
+  if (known !== undefined) return known;
+  const count = value instanceof Map ? value.size : Object.keys(value).length;
+  keyCounts.set(value, count);
+  return count;
 }
 
 /** The arguments of conversions (`int(x)`), with what is asked of their values. */

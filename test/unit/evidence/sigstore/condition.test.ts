@@ -13,6 +13,7 @@ const predicate = {
     '{"debug": true, "constructor": {"name": "x"}, "__proto__": 1, "list": [{"v": 1, "constructor": null}]}',
   ) as unknown,
   big: Array.from({ length: 20_000 }, (_, at) => at),
+  wide: Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`k${at}`, at])),
   long: `${"a".repeat(1_000_000)}b`,
   prototypes: JSON.parse(
     '{"one": {"__proto__": {}}, "other": {"__proto__": {}}, "deep": {"a": {"__proto__": {}}, "b": 1}, "list": [{"__proto__": {}}]}',
@@ -95,6 +96,8 @@ describe("conditions", () => {
     'predicate.s.matches("^[a-z0-9-]{1,255}$") && predicate.digits.matches("^[0-9]+$")',
     'cel.bind(s, predicate.s, s.matches("^abc$"))',
     "predicate.big.all(x, x >= 0)",
+    "size(predicate.wide) == 20000 && predicate.wide.size() > 1 && type(predicate.wide) == map",
+    "predicate.big.all(x, size(predicate.nested) == 1 && type(predicate.nested) == map)",
     "predicate.names.debug && has(predicate.names.debug) && size(predicate.names) == 4",
     'predicate.names.constructor.name == "x" && predicate.names.__proto__ == 1 && "constructor" in predicate.names',
     "predicate.?names.?debug.orValue(false) && predicate.?names.list[0].?v.orValue(2) == 1",
@@ -230,6 +233,10 @@ describe("conditions", () => {
       "predicate.big.map(x, predicate.long + predicate.long).size() > 0",
       'predicate.long.matches("(a+)+$")',
       'predicate.big.exists(x, predicate.long.matches("c"))',
+      // The library counts the keys of a map each time.
+      "predicate.big.all(x, size(predicate.wide) == 20000)",
+      "predicate.big.all(x, predicate.wide.size() == 20000)",
+      "predicate.big.all(x, type(predicate.wide) == map)",
       // Few characters that are many states: 0.2 ms for each of the text's.
       'predicate.digits.matches("1(?:.{0,100}){9}c$")',
       "predicate.big.all(x, predicate.objects == statement.predicate.objects)",
