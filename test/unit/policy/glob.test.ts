@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseDuration } from "../../../policy/duration.ts";
-import { compileGlob, compileGlobs } from "../../../policy/image/glob.ts";
+import { compileGlob, compileGlobs, matchRuns } from "../../../policy/image/glob.ts";
 
 describe("compileGlob", () => {
   const table: readonly (readonly [glob: string, value: string, matches: boolean])[] = [
@@ -15,6 +15,12 @@ describe("compileGlob", () => {
     ["*prod*", "prod", true],
     ["a*b*c", "axbybzc", true],
     ["a*b*c", "acb", false],
+    ["a*b*c", "axc", false],
+    ["a*b*b", "ab", false],
+    ["a*b*b*c", "abc", false],
+    ["a*b*b*c", "abbc", true],
+    ["ab*ba", "aba", false],
+    ["a*b", "xb", false],
     ["a*ab", "aab", true],
     ["a*ab", "ab", false],
     ["*", "", true],
@@ -35,6 +41,37 @@ describe("compileGlob", () => {
     assert.equal(compileGlobs(["a", "b*"])("c"), false);
     assert.equal(compileGlobs([])("a"), false);
   });
+});
+
+describe("matchRuns", () => {
+  const table: readonly (readonly [pattern: string, value: string, matches: boolean])[] = [
+    ["ab", "ab", true],
+    ["b", "ab", false],
+    ["ab", "a", false],
+    ["a", "ab", false],
+    ["", "", true],
+    ["", "a", false],
+    ["*", "", true],
+    ["a*", "a", true],
+    ["a**", "a", true],
+    ["*b", "ab", true],
+    ["*b", "ba", false],
+    ["a*b", "ab", true],
+    ["a*b", "axxb", true],
+    ["a*b", "abx", false],
+    ["a*b", "xab", false],
+    ["a*bc", "abbc", true],
+    ["a*b*c", "abxc", true],
+    ["a*b*c", "axc", false],
+  ];
+  for (const [pattern, value, matches] of table) {
+    it(`${JSON.stringify(pattern)} ${matches ? "takes" : "leaves"} ${JSON.stringify(value)}`, () => {
+      assert.equal(
+        matchRuns(pattern, value, "*", (one, other) => one === other),
+        matches,
+      );
+    });
+  }
 });
 
 describe("parseDuration", () => {

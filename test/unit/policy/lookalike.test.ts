@@ -68,6 +68,31 @@ describe("findLookalike", () => {
     assert.equal(findLookalike("gchr.io", ["ghcr.io"])?.meant, "ghcr.io", "what is not well known still is one");
   });
 
+  it("takes no address for an imitation of another, nor a name with digits for an address", () => {
+    assert.equal(findLookalike("[::2]:5000", ["[::1]:5000"]), undefined);
+    assert.equal(findLookalike("registry.company7", ["registry.company1"])?.meant, "registry.company1");
+    assert.equal(findLookalike("3scal3.example.com", ["3scale.example.com"])?.meant, "3scale.example.com");
+  });
+
+  it("names the closest, and of those that are equally close the first by name, whatever their order", () => {
+    const near = ["registry.example.com", "registry.examp1e.org", "registrys.example.com"];
+    for (const allowed of [near, near.toReversed()]) {
+      assert.equal(findLookalike("registryss.example.com", allowed)?.meant, "registrys.example.com");
+      assert.equal(findLookalike("registryx.example.com", allowed)?.meant, "registry.example.com", "one edit each");
+    }
+    const longer = ["registry.example.com", "aregistry.example.com"];
+    assert.equal(findLookalike("xregistry.example.com", longer)?.meant, "aregistry.example.com");
+    const twins = ["registry.c0mpany.com", "registry.company.com"];
+    for (const allowed of [twins, twins.toReversed()])
+      assert.equal(findLookalike("registry.c\u043empany.com", allowed)?.meant, "registry.c0mpany.com");
+  });
+
+  it("allows two edits from eight characters on", () => {
+    assert.equal(findLookalike("abxxef.io", ["abcdef.io"])?.kind, "spelling");
+    assert.equal(findLookalike("abxxe.io", ["abcde.io"])?.kind, "spelling");
+    assert.equal(findLookalike("abxx.io", ["abcd.io"]), undefined);
+  });
+
   it("finds none without allowed hosts", () => assert.equal(findLookalike("quay.io", []), undefined));
 });
 

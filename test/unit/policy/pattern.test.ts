@@ -190,9 +190,12 @@ const FAULTS: readonly (readonly [pattern: string, message: RegExp, why: string]
   ["a.b/**c", /whole segments/, "** within a segment"],
   ["**.company.com", /"\*\*" in its host/, "** within a host"],
   ["a.b/c:", /tag/, "an empty tag"],
+  ["**:-v1", /tag/, "no tag, which would be any"],
   ["a.b/c:d:e", /tag/, "two tags"],
   ["a.b/c:d/e", /tag/, "a tag in the middle"],
   ["a.b/c?", /repository name/, "? is no wildcard"],
+  ["a.b/?c*", /repository name/, "before another one either"],
+  ["a.b/c*?", /repository name/, "nor behind one"],
   ["a.b/[ab]", /repository name/, "no character classes"],
   ["a.b/(c|d)", /repository name/, "no regular expressions"],
   ["^a.b/c$", /host name/, "no regular expressions"],
@@ -238,6 +241,19 @@ describe("parsePattern", () => {
     assert.deepEqual(host("*.company.com"), [undefined, false]);
     assert.deepEqual(host("*/app"), [undefined, true]);
     assert.deepEqual(host("**:v1"), [undefined, true]);
+  });
+
+  it("says its parts, for who writes it in another language: what it leaves open is absent", () => {
+    const form = (text: string): unknown => {
+      const parsed = parsePattern(text);
+      return parsed.status === "ok" ? parsed.pattern.form : parsed.message;
+    };
+    const host = { type: "literal", host: "a.b" };
+    assert.deepEqual(form("a.b"), { host });
+    assert.deepEqual(form("a.b/c/*:v1"), { host, path: ["c", "*"], tag: "v1" });
+    assert.deepEqual(form("a.b/**"), { host, path: ["**"] });
+    assert.deepEqual(form("nginx/*"), { host: { type: "literal", host: "docker.io" }, path: ["nginx", "*"] });
+    assert.deepEqual(form("**:v1"), { host: { type: "any" }, tag: "v1" });
   });
 
   it("takes linear time for what makes regular expressions slow (CVE-2023-7279)", () => {

@@ -4,6 +4,7 @@ import { parseReference } from "../../../policy/image/reference.ts";
 const HEX = "0123456789abcdef".repeat(4);
 const SHA256 = `sha256:${HEX}`;
 const SHA512 = `sha512:${HEX}${HEX}`;
+const LONGEST_HOST = `${`${"a".repeat(63)}.`.repeat(3)}${"a".repeat(61)}`;
 
 /** Each with the reason why it is there. */
 const GOOD: readonly (readonly [written: string, canonical: string, why: string])[] = [
@@ -31,6 +32,7 @@ const GOOD: readonly (readonly [written: string, canonical: string, why: string]
   ["localhost", "docker.io/library/localhost", "without a slash it is a repository"],
   ["example.com", "docker.io/library/example.com", "so is a name with a dot"],
   ["127.0.0.1:5000/app", "127.0.0.1:5000/app", "an IPv4 address"],
+  ["255.249.199.99/app", "255.249.199.99/app", "with numbers up to 255"],
   ["[::1]:5000/app", "[::1]:5000/app", "an IPv6 address"],
   ["[2001:DB8:0:0::1]:443/app", "[2001:db8::1]/app", "in its one spelling (RFC 5952)"],
   ["xn--bcher-kva.example/app", "xn--bcher-kva.example/app", "punycode is an ordinary host"],
@@ -46,7 +48,15 @@ const GOOD: readonly (readonly [written: string, canonical: string, why: string]
   [`a.b/c:${"t".repeat(128)}`, `a.b/c:${"t".repeat(128)}`, "the longest tag"],
   ["a.b/c:_V1.0-rc", "a.b/c:_V1.0-rc", "tags have capitals, and begin with _ at most"],
   [`a.b/${"c".repeat(251)}`, `a.b/${"c".repeat(251)}`, "the longest name: 255"],
+  [`${LONGEST_HOST}/c`, `${LONGEST_HOST}/c`, "the longest host, of labels of 63"],
+  ["a.b:65535/c", "a.b:65535/c", "the last port"],
+  ["registry1:5000/app", "registry1:5000/app", "a name that ends in a digit is no number"],
+  ["registry.3com/app", "registry.3com/app", "nor is one that begins with one"],
   ["a.b/sha256:1", "a.b/sha256:1", "a repository of this name behind a host is no image ID"],
+  ["mysha256:1", "docker.io/library/mysha256:1", "nor one whose name ends so"],
+  ["sha256sum:1", "docker.io/library/sha256sum:1", "or begins so"],
+  [`${HEX}0`, `docker.io/library/${HEX}0`, "65 hex digits are no ID"],
+  [`g${HEX}`, `docker.io/library/g${HEX}`, "nor 64 behind another letter"],
 ];
 
 const MALFORMED: readonly (readonly [written: string, message: RegExp, why: string])[] = [
@@ -76,6 +86,7 @@ const MALFORMED: readonly (readonly [written: string, message: RegExp, why: stri
   ["a.b./c", /host/, "the root's dot would be one more spelling of a.b"],
   ["a_b.com/c", /host/, "no underscores in hosts: some runtimes read a path"],
   [`${"a".repeat(64)}.b/c`, /host/, "a label too long"],
+  [`${LONGEST_HOST}a/c`, /too long/, "a host too long"],
   ["a.b:/c", /port/, "an empty port"],
   ["a.b:0/c", /port/, "no such port"],
   ["a.b:65536/c", /port/, "no such port"],
@@ -84,6 +95,8 @@ const MALFORMED: readonly (readonly [written: string, message: RegExp, why: stri
   ["https://a.b/c", /port/, "a scheme"],
   ["127.1/c", /IPv4/, "glibc takes it for 127.0.0.1"],
   ["0177.0.0.1/c", /IPv4/, "octal for some"],
+  ["1.2.3.256/c", /IPv4/, "no such number"],
+  ["1.2.3.4.5/c", /IPv4/, "five of them"],
   ["0x7f000001:5000/c", /IPv4/, "hexadecimal for some"],
   ["2130706433:5000/c", /IPv4/, "decimal for some"],
   ["[::ffff:127.0.0.1]/c", /IPv6/, "two notations in one"],
@@ -93,10 +106,13 @@ const MALFORMED: readonly (readonly [written: string, message: RegExp, why: stri
   ["[::1]x5000/c", /port/, "another letter before the port"],
   ["\uff44ocker.io/nginx", /disguises docker\.io/, "full-width letters map to ASCII"],
   ["doc\u212Aer.io/nginx", /disguises docker\.io/, "the Kelvin sign lower-cases to k"],
+  ["\u00e9-.b/c", /not a valid international name/, "no label ends in a hyphen, in other letters either"],
+  ["\u0301a.b/c", /not a valid international name/, "an accent with nothing below it"],
   ["docker\u3002io/nginx", /capital|repository name/, "an ideographic full stop is no dot to a runtime"],
   [SHA256, /ID of an image/, "containerd takes it for an image that the node has (LocalResolve)"],
   ["sha256:0123abc", /ID of an image/, "and cut short as well"],
   ["sha512:0123abc", /ID of an image/, "with every algorithm"],
+  ["blake2b256:0123abc", /ID of an image/, "also one of tomorrow"],
   [HEX, /ID of an image/, "64 hex digits are an ID (distribution: anchored identifier)"],
   [`@${SHA256}`, /no repository/, "a digest alone"],
   [`a.b/${"c".repeat(252)}`, /256 characters/, "a name too long for older runtimes"],
