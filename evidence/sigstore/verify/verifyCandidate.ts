@@ -151,8 +151,10 @@ const prove = (signed: ParsedSignature, signer: Signer, misfit: Refusal | undefi
   }
 };
 
-const best = (verdicts: readonly ProofResult[]): ProofResult =>
-  verdicts.reduce((a, b) => (rank(b) > rank(a) ? b : a), refuse("Invalid", "malformed", "has no signature"));
+const NO_SIGNATURE = refuse("Invalid", "malformed", "has no signature");
+
+const best = ([first = NO_SIGNATURE, ...others]: readonly ProofResult[]): ProofResult =>
+  others.reduce((a, b) => (rank(b) > rank(a) ? b : a), first);
 
 const rank = (verdict: ProofResult): number => (verdict.status === "proved" ? Infinity : verdict.refusal.closeness);
 
