@@ -50,6 +50,8 @@ describe("DER that is bounded before it is parsed", () => {
   const headers: readonly (readonly [bytes: readonly number[], goesOn: boolean, why: string])[] = [
     [[0x05, 0x00], true, "an element"],
     [[0x0c, 0x01, 0x61], true, "one of a byte"],
+    [[0x30, 0x00], true, "a sequence"],
+    [[0x30, 0x01, 0x05], false, "a sequence of half an element"],
     [[0x0c, 0x7f, ...Buffer.alloc(0x7f)], true, "the longest short form"],
     [[0x0c, 0x81, 0x80, ...Buffer.alloc(0x80)], true, "the shortest long form"],
     [[0x0c, 0x82, 0x01, 0x00, ...Buffer.alloc(0x100)], true, "of two bytes"],

@@ -68,12 +68,20 @@ describe("a log entry", () => {
   });
   const bare = ({ publicKey, privateKey }: Hand): Hand => ({ publicKey, privateKey });
 
+  /** Its issuer's signature is another one. */
+  const altered = (certificate: Buffer): Buffer => {
+    const copy = Buffer.from(certificate);
+    copy.writeUInt8((copy.at(-1) ?? 0) ^ 1, copy.length - 1);
+    return copy;
+  };
+
   /** Whom the entry names, who signed, and whether it is the same. */
   const table = (): readonly (readonly [named: Hand, by: Hand, same: boolean, why: string])[] => [
     [hand, hand, true, "a key"],
     [keyHand(), hand, false, "another key"],
     [alice, alice, true, "a certificate"],
     [bob, alice, false, "another certificate"],
+    [{ ...alice, certificate: altered(alice.certificate) }, alice, false, "another certificate of the same key"],
     [alice, bare(alice), true, "a certificate of the bare key that signed"],
     [bob, hand, false, "a certificate of another key"],
     [bare(alice), alice, false, "a key where a certificate signed"],
@@ -93,6 +101,8 @@ describe("a log entry", () => {
         "first of a chain",
       );
       assert.equal(say(signed([entry({ kind, apiVersion, spec: spec(chain) })]), bob), OTHER, "second of a chain");
+      const spaced = entry({ kind, apiVersion, spec: spec(base64(`\n ${publicPem(hand)}`)) });
+      assert.equal(say(signed([spaced]), hand), "1 to prove", "behind a line");
       for (const garbage of ["", "?", base64("text"), base64(`x ${publicPem(hand)}`)])
         assert.equal(say(signed([entry({ kind, apiVersion, spec: spec(garbage) })]), hand), OTHER, garbage);
     });

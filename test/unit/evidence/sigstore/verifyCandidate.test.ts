@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dsse } from "@sigstore/core";
-import { createHash, sign } from "node:crypto";
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import type { Identity } from "../../../../crds/types.ts";
 import { createCandidateVerifier } from "../../../../evidence/sigstore/verify/candidateVerifier.ts";
 import {
@@ -72,6 +72,18 @@ describe("what is examined", () => {
       [mallory, bob, alice],
     ])
       assert.deepEqual(said(ask(envelope(statementOf(digest, SCAN), ...hands))), { alice: "proved", bob: "proved" });
+  });
+
+  it("is not proved by a key of an algorithm that signs no images", () => {
+    const keys = generateKeyPairSync("ed448");
+    const payload = Buffer.from(JSON.stringify(statementOf(digest, SIGN)));
+    const payloadType = "application/vnd.in-toto+json";
+    const sig = sign(null, dsse.preAuthEncoding(payloadType, payload), keys.privateKey).toString("base64");
+    const bytes = Buffer.from(
+      JSON.stringify({ payloadType, payload: payload.toString("base64"), signatures: [{ sig }] }),
+    );
+    const made: Candidate = { id: "", format: "legacy", type: "envelope", bytes, annotations: {} };
+    assert.deepEqual(said(ask(made, { signers: [signer("alice", keys)] })), { alice: notMade });
   });
 
   it("is asked about by those who want a signature, or an attestation of its very type", () => {
