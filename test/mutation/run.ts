@@ -1,11 +1,12 @@
 /**
- * Mutation tests: `node test/mutation/run.ts [GROUP ...]`, all groups by default; see README.md. Works in a copy of what git knows,
+ * Mutation tests: `node test/mutation/run.ts [--concurrency N] [GROUP ...]`, all groups by default; see README.md. Works in a copy of what git knows,
  * in a folder of its own that stays for the next run.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { GROUPS, type Group } from "./groups.ts";
 
 /** Mocha 12 has no `lib/cli/run-helpers`, which Stryker's runner loads, and TypeScript 7 no API that its core asks for. */
@@ -15,6 +16,7 @@ const TOOLS = [
   "mocha@11.7.4",
   "typescript@5.9.3",
 ];
+const SAMPLES = 300;
 const NICE = ["nice", "-n", "19"] as const;
 
 const root = resolve(import.meta.dirname, "../..");
@@ -22,7 +24,10 @@ const workshop = join(tmpdir(), `image-security-mutation-${process.getuid?.() ??
 const tools = join(workshop, "tools");
 const copy = join(workshop, "copy");
 
-const wanted = process.argv.slice(2);
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { concurrency: { type: "string", default: "1" } },
+});
 const unknown = wanted.filter((name) => !Object.hasOwn(GROUPS, name));
 if (unknown.length > 0) throw new Error(`no group ${unknown.join(", ")}; there are ${Object.keys(GROUPS).join(", ")}`);
 
@@ -52,6 +57,12 @@ const copySources = (): void => {
     .filter((file) => file !== "" && existsSync(join(root, file)));
   execFileSync("tar", ["-cf", join(workshop, "copy.tar"), "--null", "-T", "-"], { cwd: root, input: there.join("\0") });
   execFileSync("tar", ["-xf", join(workshop, "copy.tar")], { cwd: copy });
+  // A property that breaks does so within the first few samples; one that holds is run for every mutant that survives.
+  for (const file of globSync("test/**/*.test.ts", { cwd: copy })) {
+    const text = readFileSync(join(copy, file), "utf8");
+    const less = text.replaceAll(/numRuns: [\d_]+/g, `numRuns: ${SAMPLES}`);
+    if (less !== text) writeFileSync(join(copy, file), less);
+  }
   // Above the copy and Stryker's sandboxes alike: it takes no link to packages over into those.
   execFileSync("ln", ["-sfn", join(tools, "node_modules"), join(workshop, "node_modules")]);
 };
@@ -59,20 +70,32 @@ const copySources = (): void => {
 /** What reads sources as text finds Stryker's own functions in them. */
 const OF_THE_TEXT = ["test/unit/policy/oneHand.test.ts"] as const;
 
-const configOf = (name: string, { mutate, tests }: Group): object => ({
+/** Each pattern has to fit a file: one whose file was renamed would leave out what decides, and nobody would see it. */
+const filesOf = (patterns: readonly string[]): readonly string[] =>
+  patterns.flatMap((pattern) => {
+    const files = globSync(pattern, { cwd: copy, exclude: [...OF_THE_TEXT, "**/*.d.ts"] });
+    if (files.length === 0) throw new Error(`no file is ${pattern}; see groups.ts`);
+    return files.toSorted();
+  });
+
+const configOf = (name: string, { mutate, tests, without = [], statics = false }: Group): object => ({
   testRunner: "mocha",
   plugins: ["@stryker-mutator/mocha-runner"],
-  mochaOptions: { spec: globSync(tests, { cwd: copy, exclude: [...OF_THE_TEXT] }).toSorted() },
-  mutate,
+  mochaOptions: {
+    spec: ["test/mutation/freshCaches.ts", ...filesOf(tests)],
+    ...(without.length === 0 ? {} : { grep: `/^(?!${without.join("|")})/` }),
+  },
+  mutate: filesOf(mutate),
   coverageAnalysis: "perTest",
-  concurrency: 1,
-  // Constants of a module are mutated only by starting anew for each.
-  ignoreStatic: true,
+  concurrency: Number(values.concurrency),
+  ignoreStatic: !statics,
   // Texts are messages nearly all, and objects are put together from parts that are mutated themselves.
   mutator: { excludedMutations: ["StringLiteral", "ObjectLiteral"] },
-  timeoutMS: 2_000,
+  // Endless loops are found by counting. Time is no proof where others use the machine too: a test that waits for its turn would pass for
+  // a mutant that was noticed.
+  timeoutMS: 10_000,
   timeoutFactor: 2,
-  reporters: ["json"],
+  reporters: ["progress-append-only", "json"],
   jsonReporter: { fileName: join(workshop, `${name}.json`) },
   tempDirName: join(workshop, "sandboxes"),
   tsconfigFile: "none.json",
@@ -81,6 +104,7 @@ const configOf = (name: string, { mutate, tests }: Group): object => ({
 
 interface Mutant {
   readonly status: string;
+  readonly statusReason?: string;
   readonly mutatorName: string;
   readonly replacement?: string;
   readonly location: { readonly start: { readonly line: number; readonly column: number } };
@@ -90,20 +114,40 @@ interface Report {
   readonly files: Readonly<Record<string, { readonly mutants: readonly Mutant[] }>>;
 }
 
+/** An endless loop is found by counting; whatever else took too long is told apart, since a busy machine does the same. */
+const fateOf = ({ status, statusReason = "" }: Mutant): string | undefined => {
+  switch (status) {
+    case "Killed":
+      return "killed";
+    case "Timeout":
+      return statusReason.startsWith("Hit limit reached") ? "killed" : "too slow";
+    case "Survived":
+      return "survives";
+    case "NoCoverage":
+      return "never run";
+    default:
+      return undefined;
+  }
+};
+
 const tell = (name: string): void => {
   // Written by Stryker just now, in the schema of mutation-testing-report-schema.
   const { files } = JSON.parse(readFileSync(join(workshop, `${name}.json`), "utf8")) as Report;
-  let [killed, lived] = [0, 0];
+  const counts = new Map<string, number>();
   for (const [file, { mutants }] of Object.entries(files)) {
-    for (const { status, mutatorName, replacement = "", location } of mutants) {
-      if (status === "Killed" || status === "Timeout") killed += 1;
-      if (status !== "Survived" && status !== "NoCoverage") continue;
-      lived += 1;
-      const { line, column } = location.start;
-      console.log(`${file}:${line}:${column} ${mutatorName} => ${replacement.replaceAll(/\s+/g, " ").slice(0, 100)}`);
+    for (const mutant of mutants) {
+      const fate = fateOf(mutant);
+      if (fate === undefined) continue;
+      counts.set(fate, (counts.get(fate) ?? 0) + 1);
+      if (fate === "killed") continue;
+      const { line, column } = mutant.location.start;
+      const replacement = (mutant.replacement ?? "").replaceAll(/\s+/g, " ").slice(0, 100);
+      console.log(`${fate} ${file}:${line}:${column} ${mutant.mutatorName} => ${replacement}`);
     }
   }
-  console.log(`${name}: ${lived} of ${killed + lived} mutants survive`);
+  const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const fates = [...counts].map(([fate, count]) => `${count} ${fate}`).toSorted();
+  console.log(`${name}: ${all} mutants: ${fates.join(", ")}`);
 };
 
 mkdirSync(workshop, { recursive: true, mode: 0o700 });
