@@ -106,13 +106,11 @@ const unasked = (
   if (parsed.status !== "ok") return undefined;
   const { reference } = parsed;
   const context = { mode: "admission", namespace, template, parsed, tags: "bare", reference } as const;
-  const silent = policies.flatMap(({ name, rules }) =>
-    rules
-      .filter((rule) => !BY_TEXT.has(rule.name) && rule.needs(context) === "nothing")
-      .map((rule) => [name, rule.name]),
-  );
-  const [[policy, rule] = []] = silent;
-  return rule === undefined ? undefined : `was not asked for the rule ${rule} of ${policy}, which judges pods alone`;
+  for (const { name, rules } of policies) {
+    const silent = rules.find((rule) => !BY_TEXT.has(rule.name) && rule.needs(context) === "nothing");
+    if (silent !== undefined) return `was not asked for the rule ${silent.name} of ${name}, which judges pods alone`;
+  }
+  return undefined;
 };
 
 /** The first finding that stands in the way; one that is about no image of the object is about all of them. */

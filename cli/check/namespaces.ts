@@ -2,6 +2,7 @@ import { field, isObject } from "../../json/fields.ts";
 import type { ImageSecurityPolicy } from "../../crds/types.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { Subject } from "../../policy/subject/subject.ts";
+import { NAME_LABEL } from "../../policy/subject/subjectOf.ts";
 import { UsageError } from "../exitCode.ts";
 import type { Manifest } from "../input/manifests.ts";
 
@@ -10,26 +11,23 @@ type Labels = Readonly<Record<string, string>>;
 /** The labels of namespaces, as far as they were told. */
 export type KnownNamespaces = ReadonlyMap<string, Labels>;
 
-/** The API server puts it on every namespace, whatever is written there (SetDefaults_Namespace). */
-const NAME_LABEL = "kubernetes.io/metadata.name";
-
 /** From the Namespaces among the files, and from `--namespace-labels NAMESPACE:key=value,...`, which wins. */
 export const namespacesIn = (manifests: readonly Manifest[], flags: readonly string[]): KnownNamespaces => {
   const known = new Map<string, Labels>();
+  const learn = (name: string, labels: Labels): void => void known.set(name, { ...labels, [NAME_LABEL]: name });
   for (const { apiVersion, kind, name, object } of manifests)
-    if (apiVersion === "v1" && kind === "Namespace")
-      known.set(name, { ...labelsOf(field(field(object, "metadata"), "labels")), [NAME_LABEL]: name });
+    if (apiVersion === "v1" && kind === "Namespace") learn(name, labelsOf(field(field(object, "metadata"), "labels")));
   for (const flag of flags) {
     const [, name, list] = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?):(.*)$/.exec(flag)?.filter((_, at) => at !== 2) ?? [];
     const entries = (list ?? "").split(",").filter((entry) => entry !== "");
     if (name === undefined || entries.some((entry) => !entry.includes("=")))
       throw new UsageError(`--namespace-labels ${flag}: write NAMESPACE:key=value,key=value`);
-    known.set(name, {
-      ...Object.fromEntries(
+    learn(
+      name,
+      Object.fromEntries(
         entries.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
       ),
-      [NAME_LABEL]: name,
-    });
+    );
   }
   return known;
 };

@@ -9,6 +9,7 @@ import {
   parseAllDocuments,
   type Document,
   type LineCounter,
+  type Pair,
   type ScalarTag,
   type YAMLMap,
 } from "yaml";
@@ -59,41 +60,41 @@ const isJson = (text: string): boolean => {
   }
 };
 
+/** The maps of a document, outer ones first, each as its entries; a lone pair is one of one entry. Keys are not looked into. */
+function* mapsOf(document: Document): Generator<readonly Pair[]> {
+  const queue: unknown[] = [document.contents];
+  for (const node of queue) {
+    // One by one: a list may be longer than a call's arguments.
+    if (isSeq(node)) for (const item of node.items) queue.push(item);
+    const entries = isMap(node) ? node.items : isPair(node) ? [node] : [];
+    for (const { value } of entries) queue.push(value);
+    yield entries;
+  }
+}
+
 /**
  * The first key of a document that is one to this reader alone: a list or a map (kubectl reads JSON up to its end, whatever follows),
  * or text behind a question mark, with which YAML 1.1 begins a key.
  */
 export const ambiguousKey = (document: Document): Ambiguity | undefined => {
-  const queue: unknown[] = [document.contents];
-  for (const node of queue) {
-    // One by one: a list may be longer than a call's arguments.
-    if (isSeq(node)) for (const item of node.items) queue.push(item);
-    if (isPair(node)) queue.push(node.value);
-    if (!isMap(node) && !isPair(node)) continue;
-    for (const { key, value } of isMap(node) ? node.items : [node]) {
-      queue.push(value);
+  for (const entries of mapsOf(document))
+    for (const { key } of entries)
       if (isCollection(key) || (isScalar(key) && key.type === "PLAIN" && key.source?.startsWith("?") === true))
         return { start: startOf(key), message: "has a key that is no plain text; put it in double quotes" };
-    }
-  }
   return undefined;
 };
 
 /**
  * The first merge key of a document whose meaning depends on the reader. To kubectl (go-yaml 2) it overrides what is
  * written before it, and a second one the first; to kustomize, Helm's successors and YAML's own definition it never
- * overrides anything.
+ * overrides anything. Of a document in which every key is text.
  */
 export const ambiguousMerge = (document: Document): Ambiguity | undefined => {
   const keys = new Map<YAMLMap, ReadonlySet<string>>();
-  const queue: unknown[] = [document.contents];
-  for (const node of queue) {
-    if (isSeq(node)) for (const item of node.items) queue.push(item);
-    if (!isMap(node)) continue;
+  for (const entries of mapsOf(document)) {
     const written = new Set<string>();
     let merged = false;
-    for (const { key, value } of node.items) {
-      queue.push(key, value);
+    for (const { key, value } of entries) {
       const start = startOf(key);
       if (!isMergeKey(key)) written.add(keyText(key));
       else if (merged) return { start, message: `has "<<" twice in one map; write one, with a list: <<: [*a, *b]` };

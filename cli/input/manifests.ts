@@ -33,19 +33,17 @@ export const readManifests = (files: readonly TextFile[]): ReadManifests => {
   let others = 0;
   for (const { path, text } of files) {
     const lines = new LineCounter();
+    const refuse = (start: number, message: string): never => {
+      throw new UsageError(`${path}:${lines.linePos(start).line}: ${message}`);
+    };
     const demandOneReading = (ambiguity: Ambiguity | undefined): void => {
-      if (ambiguity === undefined) return;
-      const { line } = lines.linePos(ambiguity.start);
-      throw new UsageError(`${path}:${line}: ${ambiguity.message}`);
+      if (ambiguity !== undefined) refuse(ambiguity.start, ambiguity.message);
     };
     const documents = parseDocuments(text, lines);
     demandOneReading(ambiguousText(text));
     for (const document of documents) {
       const [problem] = document.errors;
-      if (problem !== undefined) {
-        const { line } = lines.linePos(problem.pos[0]);
-        throw new UsageError(`${path}:${line}: is no YAML: ${problem.message.split("\n", 1)[0]}`);
-      }
+      if (problem !== undefined) refuse(problem.pos[0], `is no YAML: ${problem.message.split("\n", 1)[0]}`);
       demandOneReading(ambiguousKey(document));
       const value: unknown = valueOf(document, path);
       if (value === null || value === undefined) continue;

@@ -1,5 +1,6 @@
 import type { V1ValidatingAdmissionPolicyBindingSpec, V1ValidatingAdmissionPolicySpec } from "@kubernetes/client-node";
 import type { AdmissionRules } from "../../policy/admissionPolicies/compile.ts";
+import { excluding } from "../../webhook/configurations/generate.ts";
 import { SHAPES } from "../../webhook/configurations/shapes.ts";
 
 /** A ValidatingAdmissionPolicy and its binding, of one name. */
@@ -61,15 +62,7 @@ export function pairOf(
         failurePolicy: "Ignore",
         matchConstraints: {
           matchPolicy: "Equivalent",
-          namespaceSelector: {
-            matchExpressions: [
-              {
-                key: "kubernetes.io/metadata.name",
-                operator: "NotIn",
-                values: [...new Set(excludeNamespaces)].toSorted(),
-              },
-            ],
-          },
+          namespaceSelector: excluding(excludeNamespaces),
           resourceRules: SHAPES.flatMap(({ rules: own }) => [...own]),
         },
         matchConditions: rules.matchConditions.map((condition) => ({ ...condition })),

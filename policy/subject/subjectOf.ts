@@ -30,7 +30,8 @@ export interface SubjectPlace {
 
 const NO_ENTRIES: Readonly<Record<string, string>> = Object.freeze({});
 const NO_NAMES: readonly string[] = Object.freeze([]);
-const NAME_LABEL = "kubernetes.io/metadata.name";
+/** The API server labels every namespace with its name, whatever is written there; manifests do not. */
+export const NAME_LABEL = "kubernetes.io/metadata.name";
 
 /**
  * What policies can see of a Kubernetes object, whole or projected to the fields that are read here. Never throws: an
@@ -73,7 +74,6 @@ function withoutWords(uses: readonly ImageUse[], words: readonly string[]): read
   return words.length === 0 ? uses : uses.filter(({ image }) => !words.includes(image));
 }
 
-/** The API server labels every namespace with its name; manifests do not. */
 function withName(labels: Subject["namespaceLabels"], namespace: string): Subject["namespaceLabels"] {
   if (labels === undefined || Object.hasOwn(labels, NAME_LABEL)) return labels;
   return { ...labels, [NAME_LABEL]: namespace };

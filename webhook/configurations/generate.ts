@@ -4,6 +4,7 @@ import type {
   V1MutatingWebhook,
   V1ValidatingWebhook,
 } from "@kubernetes/client-node";
+import { NAME_LABEL } from "../../policy/subject/subjectOf.ts";
 import { mutateCondition, validateCondition } from "./matchConditions.ts";
 import { PROBE_CONDITION, PROBE_ENTRY, PROBE_RULE } from "./probe.ts";
 import { SHAPES } from "./shapes.ts";
@@ -69,7 +70,6 @@ export const isOwnEntry = ({ name }: { readonly name: string }): boolean =>
 
 const VALIDATING = ".validate.imagesecurity.dev";
 const MUTATING = ".mutate.imagesecurity.dev";
-const NAME_LABEL = "kubernetes.io/metadata.name";
 
 const entry = (options: GenerateOptions, path: string): Omit<V1ValidatingWebhook, "name"> => ({
   admissionReviewVersions: ["v1"],
@@ -91,6 +91,6 @@ const clientConfig = (
     : { url: `${target.url.replace(/\/+$/, "")}${path}` }),
 });
 
-const excluding = (namespaces: readonly string[]): V1LabelSelector => ({
+export const excluding = (namespaces: readonly string[]): V1LabelSelector => ({
   matchExpressions: [{ key: NAME_LABEL, operator: "NotIn", values: [...new Set(namespaces)].toSorted() }],
 });

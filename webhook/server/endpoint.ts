@@ -10,7 +10,7 @@ import { readBody } from "./readBody.ts";
 import { RETRY, send } from "./reply.ts";
 import type { Handler } from "../review/handler.ts";
 import { chain } from "../../async/maybe.ts";
-import { refusalOf, SMALL } from "./largeReview.ts";
+import { AT_ONCE, refusalOf } from "./largeReview.ts";
 import type { TurnedAway } from "../metrics.ts";
 import type { Shares } from "./shares.ts";
 
@@ -169,16 +169,13 @@ export const createEndpoint = (options: EndpointOptions, handle: Handler) => {
         case "ok": {
           const { whole } = body;
           // A large one in a turn of its own: several that come together would hold all others for as long as all of them. Scanning throws nothing.
-          void chain(whole.length <= SMALL ? undefined : turns.queue(refusalOf(whole)), (refusal) => {
+          void chain(whole.length <= AT_ONCE ? undefined : turns.queue(refusalOf(whole)), (refusal) => {
             let held = false;
             try {
-              // The sender went away while it waited: nothing is parsed for nobody.
-              if (response.destroyed) held = false;
-              else if (refusal === undefined)
-                held = review(whole.toString("utf8"), whole.length, response, {
-                  signal,
-                  traceparent: traceparentOf(request),
-                });
+              const asked = { signal, traceparent: traceparentOf(request) };
+              // Where the sender went away while it waited, nothing is parsed for nobody.
+              if (refusal === undefined)
+                held = !response.destroyed && review(whole.toString("utf8"), whole.length, response, asked);
               else if (refusal.status === "answered") sendJson(response, refusal.response, closing());
               else send(response, 413, refusal.message);
             } catch (error) {

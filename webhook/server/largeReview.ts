@@ -3,7 +3,7 @@ import { JsonScan } from "../../json/scan.ts";
 import { unjudgeable, type AdmissionResponse } from "../review/admissionResponse.ts";
 
 /** Bytes of a review that is judged as it comes, more than nearly every object has: within them no text takes JSON.parse 8 ms. */
-export const SMALL: number = 64 * 1024;
+export const AT_ONCE: number = 64 * 1024;
 /** Bytes of a review that is parsed in its turn: within them no text takes JSON.parse 30 ms. */
 const LARGE = 256 * 1024;
 const PIECE = 64 * 1024;

@@ -2,8 +2,16 @@ import assert from "node:assert/strict";
 import { parseDuration } from "../../../policy/duration.ts";
 import { compileGlob, compileGlobs, matchRuns } from "../../../policy/image/glob.ts";
 
+type Table = readonly (readonly [pattern: string, value: string, matches: boolean])[];
+
+const holds = (table: Table, match: (pattern: string, value: string) => boolean): void => {
+  for (const [pattern, value, matches] of table)
+    it(`${JSON.stringify(pattern)} ${matches ? "takes" : "leaves"} ${JSON.stringify(value)}`, () =>
+      assert.equal(match(pattern, value), matches));
+};
+
 describe("compileGlob", () => {
-  const table: readonly (readonly [glob: string, value: string, matches: boolean])[] = [
+  const table: Table = [
     ["prod", "prod", true],
     ["prod", "prod-1", false],
     ["prod-*", "prod-1", true],
@@ -30,11 +38,7 @@ describe("compileGlob", () => {
     ["a.b", "axb", false],
     ["pay?", "payx", false],
   ];
-  for (const [glob, value, matches] of table) {
-    it(`${JSON.stringify(glob)} ${matches ? "takes" : "leaves"} ${JSON.stringify(value)}`, () => {
-      assert.equal(compileGlob(glob)(value), matches);
-    });
-  }
+  holds(table, (glob, value) => compileGlob(glob)(value));
 
   it("of several globs one is enough, and none takes nothing", () => {
     assert.equal(compileGlobs(["a", "b*"])("bc"), true);
@@ -44,7 +48,7 @@ describe("compileGlob", () => {
 });
 
 describe("matchRuns", () => {
-  const table: readonly (readonly [pattern: string, value: string, matches: boolean])[] = [
+  const table: Table = [
     ["ab", "ab", true],
     ["b", "ab", false],
     ["ab", "a", false],
@@ -64,14 +68,7 @@ describe("matchRuns", () => {
     ["a*b*c", "abxc", true],
     ["a*b*c", "axc", false],
   ];
-  for (const [pattern, value, matches] of table) {
-    it(`${JSON.stringify(pattern)} ${matches ? "takes" : "leaves"} ${JSON.stringify(value)}`, () => {
-      assert.equal(
-        matchRuns(pattern, value, "*", (one, other) => one === other),
-        matches,
-      );
-    });
-  }
+  holds(table, (pattern, value) => matchRuns(pattern, value, "*", (one, other) => one === other));
 });
 
 describe("parseDuration", () => {
