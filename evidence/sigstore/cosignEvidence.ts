@@ -50,7 +50,8 @@ interface Inquiry {
  */
 export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   const { clock, metrics, examiner } = tools;
-  const outcomes = new Outcomes({ ...OUTCOME_TIMES, ...tools.times }, clock, metrics);
+  const times = { ...OUTCOME_TIMES, ...tools.times };
+  const outcomes = new Outcomes(times, clock, metrics);
   const lookup = new Lookup(examiner);
   const pace = new AuditPace(clock);
   const flights = new SingleFlight<GatheredOutcomes>();
@@ -130,14 +131,20 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
   ): GatheredOutcomes | Promise<GatheredOutcomes> => {
     const { signal } = context.request;
     const { since = -Infinity, standing } = context;
-    const { answers, open } = recall(all, since, standing, inquiry.age);
-    const known = open.length === 0 || inquiry.enough(answers);
-    const { due, kept } = known ? NOTHING_DUE : inTurn(open, context, inquiry);
+    const kept = recall(all, since, standing, inquiry.age);
+    const enough = inquiry.enough(kept.answers);
+    // What was proved and does not satisfy a rule is as good as nothing, and no older: somebody may be attesting better right now.
+    const { answers, open } =
+      enough || inquiry.age !== undefined
+        ? kept
+        : recall(all, Math.max(since, clock() - times.negative), standing, undefined);
+    const known = open.length === 0 || enough;
+    const { due, kept: old } = known ? NOTHING_DUE : inTurn(open, context, inquiry);
     if (all.length > 0) metrics.cacheRequest("signatures", due.length === 0 ? "hit" : "miss");
-    if (due.length < open.length) answers.add(kept);
+    if (due.length < open.length) answers.add(old);
     if (due.length === 0) return answers;
     // All of them: answers that are known already are shared with whoever joins. What an audit makes do with does for nobody else.
-    const shared = due.length === open.length ? [] : ["but for", ...kept.attestations.keys()];
+    const shared = due.length === open.length ? [] : ["but for", ...old.attestations.keys()];
     const key = [inquiry.purpose(), String(since), ...all.map(sharedKey), ...shared].join("\n\n");
     return flights.run(
       key,
@@ -155,7 +162,7 @@ export const createCosignEvidence = (tools: CosignTools): CosignEvidence => {
       () => {
         // This caller's time is over: what was proved by now counts, the rest could not be told.
         const late = recall(all, since, standing, inquiry.age);
-        const told = new GatheredOutcomes().add(kept).add(late.answers);
+        const told = new GatheredOutcomes().add(old).add(late.answers);
         const effort = efforts.get(key) ?? new ReadBudget();
         const total = totalOf(context);
         total.learn(effort);
