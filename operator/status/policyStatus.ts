@@ -1,5 +1,6 @@
 import type { AuthorityStatus, PolicyStatus } from "../../crds/types.ts";
 import type { CompiledAuthority } from "../../policy/authority.ts";
+import { faultText } from "../../policy/compile/faults.ts";
 import type { CompiledPolicy } from "../../policy/compiledPolicy.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
 import { conditionsOf, type ConditionNow } from "./condition.ts";
@@ -88,7 +89,7 @@ function conditions({ faults, advice }: CompiledPolicy): readonly ConditionNow[]
           type: "Ready",
           status: "False",
           reason: first.reason,
-          message: [...faults.map(({ path, message }) => `${path}: ${message}`), ...known].join("; "),
+          message: [faultText(faults), ...known].join("; "),
         };
   return [ready, ...told];
 }

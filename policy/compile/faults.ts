@@ -18,6 +18,11 @@ export interface PolicyFault {
   readonly message: string;
 }
 
+/** What `faults` say, each behind its field, as Kubernetes has it: `spec.scan.maxAge: "1x" is not a duration`. */
+export function faultText(faults: readonly Pick<PolicyFault, "path" | "message">[]): string {
+  return faults.map(({ path, message }) => `${path}: ${message}`).join("; ");
+}
+
 /**
  * Collects what is wrong at one place of an object and below it, each fault with its path, as Kubernetes'
  * `field.ErrorList` does with a `field.Path`. Compiling goes on after a fault, so that an author is told everything at
@@ -59,8 +64,6 @@ export class FieldFaults {
    * configuration fault for every image: nothing is judged by the half of a rule that was understood.
    */
   asField(): { readonly fault?: string } {
-    return this.#found.length === 0
-      ? {}
-      : { fault: this.#found.map(({ path, message }) => `${path} ${message}`).join("; ") };
+    return this.#found.length === 0 ? {} : { fault: faultText(this.#found) };
   }
 }

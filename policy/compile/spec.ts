@@ -40,7 +40,7 @@ export function readSpec(written: unknown, told: FieldFaults): ReadSpec {
     const part = /^spec\.(\w+)/.exec(path)?.[1] ?? "";
     if (HARMLESS.has(part)) continue;
     const rule = ruleOf(part) ?? "reference";
-    if (!unjudged.has(rule)) unjudged.set(rule, `${path} ${message}; ask the policy's author to correct it`);
+    if (!unjudged.has(rule)) unjudged.set(rule, `${path}: ${message}; ask the policy's author to correct it`);
   }
   return {
     // Of the schema's shape, from which the type is generated; undefined where not even an object was given.

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { EXCEPTION_SCHEMA } from "../../crds/exceptionSchema.ts";
 import type { ExceptionSpec, ImageSecurityException } from "../../crds/types.ts";
 import { canonicalJson } from "../compile/canonicalJson.ts";
-import { FieldFaults } from "../compile/faults.ts";
+import { faultText, FieldFaults } from "../compile/faults.ts";
 import { compilePatterns } from "../compile/patterns.ts";
 import { readShape } from "../compile/shape.ts";
 import { durationText } from "../duration.ts";
@@ -46,7 +46,7 @@ export function compileException(
   };
   const compiled = spec === undefined ? undefined : compileSpec(spec, faults);
   if (spec === undefined || compiled === undefined || faults.list.length > 0) {
-    const message = faults.list.map(({ path, message: found }) => `${path} ${found}`).join("; ");
+    const message = faultText(faults.list);
     return Object.freeze<CompiledException>({ ...identity, ...NOTHING, refused: { reason: "InvalidSpec", message } });
   }
   const refused = refusalOf(spec, compiled.expires, created ?? now, maxDuration);

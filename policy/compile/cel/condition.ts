@@ -1,4 +1,4 @@
-import { Environment, type ParseResult } from "@marcbachmann/cel-js";
+import { Environment, type ParseError, type ParseResult } from "@marcbachmann/cel-js";
 import { Budget, checkMaps, meter, own, OWN, re2Matches, redirectCalls } from "./celBudget.ts";
 import { stringFunctions } from "./celStrings.ts";
 import { CelJson, unmarshal } from "./celJson.ts";
@@ -77,12 +77,12 @@ export function compileCondition(expression: string, message?: string): Conditio
     checkMaps(program.ast);
     redirectCalls(program.ast, OURS);
     const { valid, type, error } = program.check();
-    if (!valid) return { status: "refused", message: summary(error) };
+    if (!valid) return { status: "refused", message: placed(error) };
     if (type !== "bool" && type !== "dyn")
       return { status: "refused", message: `gives a ${type}; expected true or false` };
     meter(program.ast, budget);
   } catch (error) {
-    return { status: "refused", message: summary(error) };
+    return { status: "refused", message: placed(error) };
   }
   const text = message ?? `${expression} does not hold`;
   return {
@@ -105,6 +105,16 @@ function evaluate(
   } catch (error) {
     return `${message} (the expression failed: ${summary(error)})`;
   }
+}
+
+/** What is wrong with an expression, where, and for what is most often mistaken the way out. */
+function placed(error: unknown): string {
+  const line = summary(error);
+  // All of cel-js' errors have these; what we refuse ourselves has no place.
+  const { code, range } = (error ?? {}) as Partial<Pick<ParseError, "code" | "range">>;
+  const place = range === undefined ? line : `${line}, at character ${range.start + 1}`;
+  if (code !== "invalid_escape_sequence") return place;
+  return `${place}; in CEL a backslash is written twice, or the text as r"..."`;
 }
 
 /** One line, in the policy's own words; the library's messages go on with a drawing of the place. */

@@ -143,6 +143,6 @@ describe("FieldFaults", () => {
     faults.at("match").add("InvalidSpec", "is another's");
     rule.at("maxAge").add("InvalidSpec", "is none");
     rule.at("sources").add("InvalidSpec", "has no source");
-    assert.deepEqual(rule.asField(), { fault: "spec.scan.maxAge is none; spec.scan.sources has no source" });
+    assert.deepEqual(rule.asField(), { fault: "spec.scan.maxAge: is none; spec.scan.sources: has no source" });
   });
 });
