@@ -8,7 +8,7 @@ import { CertificateFiles } from "../webhook/certificates/certificateFiles.ts";
 import { CertificateStore } from "../webhook/certificates/certificateStore.ts";
 import type { WebhookTarget } from "../webhook/configurations/generate.ts";
 import type { GuardState } from "../webhook/guard/guardState.ts";
-import { REMOVAL } from "../webhook/guard/suspension.ts";
+import { createLeaving } from "../webhook/guard/leaving.ts";
 import { WebhookInstallation } from "../webhook/installation.ts";
 import type { OnDenied } from "../webhook/review/denial.ts";
 import { createDenialLog } from "../webhook/review/denialLog.ts";
@@ -18,7 +18,6 @@ import { createValidate } from "../webhook/review/validate.ts";
 import { measured } from "../webhook/server/measured.ts";
 import type { NamespaceLabels } from "../webhook/review/namespaceLabels.ts";
 import type { KubeClient } from "../kube/kubeClient.ts";
-import { fieldsOf } from "../json/fields.ts";
 import { createWebhookWatch } from "./cluster/webhookWatch.ts";
 import { createReachProbe } from "./status/reachProbe.ts";
 import type { Log } from "../kube/log.ts";
@@ -129,7 +128,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     manage: settings.manageWebhooks,
     pins: () => pins(options.policies()),
     serves: ready,
-    leaving: createLeaving(client, settings.namespace),
+    leaving: createLeaving({ client, namespace: settings.namespace, now: options.now, log }),
     probe: createReachProbe(client, settings.namespace),
     onGuard: (state) => {
       const before = guard;
@@ -170,31 +169,11 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
   };
 }
 
-/** Milliseconds for each look at the operator's own namespace. */
-const NAMESPACE_MS = 5_000;
-
 /** A line where it begins and where it ends to be enforced. */
 function tellOfGuard(log: Log, before: GuardState, state: GuardState): void {
   if (state.status === "gap") log.warn(`admission is not enforced: ${state.message}`, { reason: state.reason });
   else if (state.status === "enforced" && before.status !== "enforced")
     log.info(`admission is enforced: ${state.message}`);
-}
-
-/**
- * Whether the operator is being removed: its namespace is deleted, or a ConfigMap in it says so. Where that cannot be read nobody knows, and the
- * operator stays; one that was leaving goes on leaving, for its rights go before it does.
- */
-function createLeaving(client: KubeClient, namespace: string): () => Promise<boolean> {
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
-  let leaves = false;
-  return async () => {
-    const [own, removal] = await Promise.all(
-      [path, `${path}/configmaps/${REMOVAL}`].map((at) => client.request("GET", at, { timeout: NAMESPACE_MS })),
-    );
-    const deleted = own?.status === 200 && fieldsOf(fieldsOf(own.body)["metadata"])["deletionTimestamp"] !== undefined;
-    leaves = deleted || removal?.status === 200 || (leaves && removal?.status !== 404);
-    return leaves;
-  };
 }
 
 /** Namespaces about which admission is not asked, so that the cluster and the operator can always restart. */

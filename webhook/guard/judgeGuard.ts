@@ -2,7 +2,8 @@ import type { V1MutatingWebhook, V1ValidatingWebhook } from "@kubernetes/client-
 import { CONFIGURATION_NAME } from "../configurations/generate.ts";
 import type { LiveConfigurations } from "../configurations/webhookConfigurations.ts";
 import type { GapReason, GuardState, PinningState, Reach } from "./guardState.ts";
-import { REMOVAL, SUSPENDED } from "./suspension.ts";
+import { REMOVAL } from "./leaving.ts";
+import { SUSPENDED } from "./suspension.ts";
 import { weaknesses } from "./weaknesses.ts";
 
 export interface GuardSeen {

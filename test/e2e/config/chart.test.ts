@@ -204,6 +204,16 @@ describe("charts/image-security", function () {
         assert.deepEqual(comparable(rendered), await kustomized("elsewhere", all));
       });
 
+      it("passes through kustomize with its hooks, by which Flux and post-renderers change what Helm makes", async () => {
+        const args = ["template", "image-security", "--namespace", "image-security-system", ...KUBERNETES];
+        const { code, stdout, stderr } = await helm.withChart(args, { image: IMAGE });
+        assert.equal(code, 0, stderr);
+        await using overlay = await Overlay.ofText(stdout);
+        const passed = await cluster.kubectl("kustomize", overlay.folder);
+        assert.equal(passed.code, 0, passed.stderr);
+        assert.equal(passed.stdout.match(/helm\.sh\/hook: (?:pre|post)-delete/g)?.length, 2);
+      });
+
       it("makes the Role of config/trusted in the namespaces that it is told", async () => {
         const rendered = comparable(await helm.template("elsewhere", { rbac: { trustedNamespaces: ["opa-system"] } }));
         const without = comparable(await helm.template("elsewhere", {}));

@@ -51,6 +51,14 @@ export class Overlay implements AsyncDisposable {
     return new Overlay(folder);
   }
 
+  /** Over objects as YAML, and changes nothing. */
+  static async ofText(yaml: string): Promise<Overlay> {
+    const overlay = await Overlay.over([], {});
+    await writeFile(join(overlay.folder, "all.yaml"), yaml);
+    await writeFile(join(overlay.folder, "kustomization.yaml"), stringify({ resources: ["all.yaml"] }));
+    return overlay;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
