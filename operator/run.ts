@@ -148,7 +148,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     onAlive: (at) => metrics.watchAlive("servicecidrs", at),
   });
   stack.defer(() => serviceRanges.stop());
-  const tracing = await startTracing(settings, options.version ?? "unknown");
+  const tracing = await startTracing(settings, options.version ?? "unknown", log);
   stack.defer(() => tracing.close());
   const evidence = startEvidence({
     settings,

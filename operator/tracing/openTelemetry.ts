@@ -1,23 +1,52 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type Span } from "@opentelemetry/api";
+import {
+  diag,
+  DiagLogLevel,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Context,
+  type Span,
+} from "@opentelemetry/api";
 import { parseTraceParent } from "@opentelemetry/core";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base";
 import { within } from "../../async/signals.ts";
+import type { Log } from "../../kube/log.ts";
 import type { Verification } from "../../evidence/sigstore/verify/candidateVerifier.ts";
 import type { AdmissionResponse } from "../../webhook/review/admissionResponse.ts";
+import { createExport, telling } from "./exporter.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** Milliseconds for what waits at the end. */
 const FLUSH_MS = 3_000;
 
 /**
- * Spans by OTLP over HTTP. Where to, how many and under which name is said by the standard environment variables (OTEL_EXPORTER_OTLP_*,
- * OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES), which the SDK reads.
- * @param exporter in place of that, for tests.
+ * Spans by OTLP over HTTP. Whether, where to, how many and under which name is said by the standard environment variables (OTEL_SDK_DISABLED,
+ * OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES).
+ * undefined: they say that there are none, or what cannot be done, which is logged. Spans guard nothing: an operator starts without them.
  */
-export const createTracing = (version: string, exporter: SpanExporter = new OTLPTraceExporter()): Tracing => {
+export const startOpenTelemetry = (version: string, log: Pick<Log, "warn" | "info">): Tracing | undefined => {
+  // What the SDK's packages find wrong with variables while they are read; a header's value is a credential.
+  const warn = (message: string): void =>
+    void log.warn(
+      `tracing: ${message.replace(/^Header .*/s, "a header in OTEL_EXPORTER_OTLP_HEADERS is invalid and left out")}`,
+    );
+  const ignored = (): void => undefined;
+  diag.setLogger({ error: warn, warn, info: ignored, debug: ignored, verbose: ignored }, DiagLogLevel.WARN);
+  try {
+    const wanted = createExport(process.env);
+    if (wanted.status === "on") return createTracing(version, telling(wanted.exporter, log));
+    log.warn(`no spans are sent: ${wanted.why}`);
+    return undefined;
+  } finally {
+    // From now on the exporter's own results say what there is to say, once.
+    diag.disable();
+  }
+};
+
+export const createTracing = (version: string, exporter: SpanExporter): Tracing => {
   const provider = new BasicTracerProvider({
     resource: defaultResource()
       .merge(resourceFromAttributes({ "service.name": "image-security", "service.version": version }))

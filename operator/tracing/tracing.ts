@@ -1,3 +1,4 @@
+import type { Log } from "../../kube/log.ts";
 import type { EvidenceMetrics } from "../../evidence/metrics.ts";
 import type { CandidateVerifier } from "../../evidence/sigstore/verify/candidateVerifier.ts";
 import type { Handler } from "../../webhook/review/handler.ts";
@@ -20,5 +21,12 @@ const OFF: Tracing = {
 };
 
 /** The packages of OpenTelemetry are loaded only where spans are wanted. */
-export const startTracing = async ({ tracing }: { readonly tracing: boolean }, version: string): Promise<Tracing> =>
-  tracing ? (await import("./openTelemetry.ts")).createTracing(version) : OFF;
+export const startTracing = async (
+  { tracing }: { readonly tracing: boolean },
+  version: string,
+  log: Pick<Log, "warn" | "info">,
+): Promise<Tracing> => {
+  if (!tracing) return OFF;
+  const { startOpenTelemetry } = await import("./openTelemetry.ts");
+  return startOpenTelemetry(version, log) ?? OFF;
+};

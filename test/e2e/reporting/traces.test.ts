@@ -18,6 +18,7 @@ describe("traces of a review on a real API server", function () {
   this.timeout(60_000);
   const variables = {
     OTEL_EXPORTER_OTLP_ENDPOINT: "",
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
     OTEL_BSP_SCHEDULE_DELAY: "200",
     OTEL_SERVICE_NAME: "guard",
   };

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { InMemorySpanExporter, type ReadableSpan } from "@opentelemetry/sdk-trace-base";
+import { telling } from "../../../operator/tracing/exporter.ts";
 import { createTracing } from "../../../operator/tracing/openTelemetry.ts";
 import { startTracing, type Tracing } from "../../../operator/tracing/tracing.ts";
 import type { AdmissionRequest } from "../../../webhook/review/admissionReview.ts";
 import type { EvidenceMetrics } from "../../../evidence/metrics.ts";
+import { SILENT } from "../../../kube/log.ts";
+import { Collector } from "./collector.ts";
 import type { CandidateVerifier } from "../../../evidence/sigstore/verify/candidateVerifier.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
@@ -103,10 +106,93 @@ describe("traces", () => {
   });
 
   it("cost nothing where they are off: everything is what was given", async () => {
-    const off = await startTracing({ tracing: false }, "1.2.3");
+    const off = await startTracing({ tracing: false }, "1.2.3", SILENT);
     const handle = (): never => assert.fail("not asked");
     assert.equal(off.reviews("validate", handle), handle);
     assert.equal(off.requests(metrics), metrics);
     assert.equal(off.proofs(verifier), verifier);
+  });
+
+  describe("go where the standard variables say", () => {
+    const before = { ...process.env };
+    let lines: string[];
+    let collector: Collector;
+    const log = {
+      warn: (message: string) => void lines.push(`warn ${message}`),
+      info: (message: string) => void lines.push(`info ${message}`),
+    };
+    beforeEach(async () => {
+      lines = [];
+      collector = await Collector.start();
+      process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = new URL(collector.url).origin;
+    });
+    afterEach(async () => {
+      for (const name of Object.keys(process.env)) if (name.startsWith("OTEL_")) delete process.env[name];
+      Object.assign(process.env, before);
+      await collector[Symbol.asyncDispose]();
+    });
+    /** What becomes of one review's spans. */
+    const traced = async (variables: Readonly<Record<string, string>>): Promise<void> => {
+      Object.assign(process.env, variables);
+      const started = await startTracing({ tracing: true }, "1.2.3", log);
+      await started.reviews("validate", () => ({ uid: "u1", allowed: true }))(request, AbortSignal.timeout(1_000));
+      await started.close();
+    };
+
+    const protocols: readonly (readonly [Readonly<Record<string, string>>, type: string])[] = [
+      [{}, "application/x-protobuf"],
+      [{ OTEL_TRACES_EXPORTER: "", OTEL_EXPORTER_OTLP_PROTOCOL: "" }, "application/x-protobuf"],
+      [{ OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" }, "application/json"],
+      [
+        { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/protobuf" },
+        "application/x-protobuf",
+      ],
+    ];
+    for (const [variables, type] of protocols)
+      it(`as ${type} with ${JSON.stringify(variables)}`, async () => {
+        await traced(variables);
+        assert.deepEqual(
+          collector.requests.map(({ headers }) => headers["content-type"]),
+          [type],
+        );
+        assert.match(collector.requests[0]?.body ?? "", /admission validate/);
+        assert.deepEqual(lines, []);
+      });
+
+    const off: readonly (readonly [Readonly<Record<string, string>>, why: RegExp])[] = [
+      [{ OTEL_SDK_DISABLED: "TRUE" }, /^warn no spans are sent: OTEL_SDK_DISABLED is true$/],
+      [{ OTEL_TRACES_EXPORTER: "none" }, /OTEL_TRACES_EXPORTER is none/],
+      [{ OTEL_TRACES_EXPORTER: "zipkin" }, /OTEL_TRACES_EXPORTER is zipkin; write otlp/],
+      [{ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, /PROTOCOL is grpc; write http\/protobuf or http\/json.*4318/],
+    ];
+    for (const [variables, why] of off)
+      it(`nowhere, and say why, with ${JSON.stringify(variables)}`, async () => {
+        await traced(variables);
+        assert.deepEqual(collector.requests, []);
+        assert.equal(lines.length, 1);
+        assert.match(lines[0] ?? "", why);
+      });
+
+    it("and say what is wrong with one, but no header's value", async () => {
+      await traced({ OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "lots" });
+      await traced({ OTEL_EXPORTER_OTLP_HEADERS: "authorization=secret\u0001word" });
+      assert.match(lines.join("\n"), /'lots' for OTEL_TRACES_SAMPLER_ARG/);
+      assert.doesNotMatch(lines.join("\n"), /secret/);
+    });
+
+    it("and say once that they do not arrive, and once that they do again", async () => {
+      const results = [1, 1, 0, 0];
+      const exporter = telling(
+        {
+          export: (_, done) => done({ code: results.shift() ?? 0, error: new Error("connect ECONNREFUSED") }),
+          shutdown: () => Promise.resolve(),
+        },
+        log,
+      );
+      for (let turn = 0; turn < 4; turn += 1) exporter.export([{} as ReadableSpan], () => undefined);
+      assert.equal(lines.length, 2, lines.join("\n"));
+      assert.match(lines[0] ?? "", /^warn spans do not arrive.*ECONNREFUSED; see OTEL_EXPORTER_OTLP_ENDPOINT$/);
+      assert.match(lines[1] ?? "", /^info spans arrive/);
+    });
   });
 });
