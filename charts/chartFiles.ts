@@ -14,7 +14,7 @@ const MANIFESTS = ["crds/*.yaml", "config/{rbac,manager,webhook,trusted}/*.yaml"
 /** What kustomize reads, and the Namespace, which is not for a chart to make. */
 const LEFT_OUT = /\/(?:kustomization|namespace)\.yaml$/;
 
-/** The chart's files that are made of others, by their path in it: the manifests in `files/`, and the schema with the operator's settings. */
+/** The chart's files that are made of others, by their path in it: the manifests in `files/`, the values once more, and the schema with the operator's settings. */
 export async function chartFiles(): Promise<ReadonlyMap<string, string>> {
   const sources = (await Array.fromAsync(glob(MANIFESTS, { cwd: ROOT })))
     .filter((file) => !LEFT_OUT.test(file))
@@ -22,7 +22,12 @@ export async function chartFiles(): Promise<ReadonlyMap<string, string>> {
   const copies = sources.map(
     async (file) => [`files/${file.replace(/^config\//, "")}`, await readFile(join(ROOT, file), "utf8")] as const,
   );
-  return new Map([...(await Promise.all(copies)), ["values.schema.json", await schema()]]);
+  return new Map([
+    ...(await Promise.all(copies)),
+    // Templates cannot read the file of this name itself.
+    ["defaults.yaml", await readFile(join(CHART, "values.yaml"), "utf8")],
+    ["values.schema.json", await schema()],
+  ]);
 }
 
 /** The schema as it stands, but for the settings. */

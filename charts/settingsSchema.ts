@@ -25,6 +25,10 @@ function schemaOf(setting: Setting<unknown>): object {
   const told = { description: shown === "" ? description : `${description} Default: ${shown}.` };
   if (placeholder === undefined) return { ...told, type: "boolean" };
   if (setting.repeatable) return { ...told, type: "array", items: { type: "string", minLength: 1 } };
-  if (placeholder.includes("|")) return { ...told, enum: placeholder.split("|") };
-  return { ...told, type: ["string", "integer"] };
+  // What `off` is to YAML of before 2009, which Helm reads; the templates give the word back.
+  const off = /\boff\b/i.test(`${placeholder} ${description}`);
+  if (placeholder.includes("|")) return { ...told, enum: [...placeholder.split("|"), ...(off ? [false] : [])] };
+  return off
+    ? { ...told, type: ["string", "integer", "boolean"], not: { const: true } }
+    : { ...told, type: ["string", "integer"] };
 }

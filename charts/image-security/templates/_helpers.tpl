@@ -41,9 +41,39 @@ have none, and name one in their examples. */}}
 {{ index (include "image-security.read" . | fromYaml).items 0 | toYaml }}
 {{- end }}
 
+{{/* Fills in values that are null, and those that were not there yet when the values were written that `helm upgrade --reuse-values` brings back. */}}
+{{- define "image-security.defaults" -}}
+{{- $values := .Values }}
+{{- range $name, $default := .Files.Get "defaults.yaml" | fromYaml }}
+{{- $given := index $values $name }}
+{{- if kindIs "invalid" $given }}{{ $_ := set $values $name $default }}
+{{- else if kindIs "map" $default }}
+{{- range $key, $value := $default }}
+{{- if kindIs "invalid" (index $given $key) }}{{ $_ := set $given $key $value }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Fails where two of the items have the same key: clients merge such lists each in its own way, down to a port that is gone without a word. */}}
+{{- define "image-security.distinct" -}}
+{{- $seen := dict }}
+{{- $key := .key }}
+{{- $value := .value }}
+{{- range .items }}
+{{- $name := index . $key | toString | trimSuffix "/" }}
+{{- if hasKey $seen $name }}{{ fail (printf "%s: the %s %q is there twice, or is the chart's own; give another" $value $key $name) }}{{ end }}
+{{- $_ := set $seen $name true }}
+{{- end }}
+{{- end }}
+
 {{- define "image-security.image" -}}
 {{- with .Values.image }}
 {{- $repository := required "image.repository: name the registry and repository that you pushed the image to" .repository }}
+{{- $component := "[a-z0-9]+(?:[._-]+[a-z0-9]+)*" }}
+{{- if not (regexMatch (printf "^(?:(?:[A-Za-z0-9.-]+|\\[[0-9a-fA-F:]+\\])(?::[0-9]+)?/)?%s(?:/%s)*$" $component $component) $repository) }}
+{{- fail (printf "image.repository: %q is no repository; write one such as registry.company.com/security/image-security, without https:// and without a tag" $repository) }}
+{{- end }}
 {{- if .digest }}{{ $repository }}@{{ .digest }}
 {{- else }}{{ $repository }}:{{ required "image.digest: give the image's digest, as `crane digest REPOSITORY:TAG` prints it (or, knowing that a tag can be moved, image.tag)" .tag }}
 {{- end }}
@@ -71,7 +101,12 @@ openReports: {component: open-reports, settings: {openReports: true}}
 {{- $_ := set $settings "webhookAuthenticationAction" .action }}
 {{- end }}
 {{- end }}
-{{- $settings = mergeOverwrite $settings (deepCopy .Values.settings) }}
+{{- $given := deepCopy .Values.settings }}
+{{- /* YAML of before 2009, which Helm reads, takes `off` for false. */}}
+{{- range $name, $word := dict "admissionPolicies" "Off" "metricsPort" "off" }}
+{{- if eq (toString (get $given $name)) "false" }}{{ $_ := set $given $name $word }}{{ end }}
+{{- end }}
+{{- $settings = mergeOverwrite $settings $given }}
 {{- if .Values.rbac.trustedNamespaces }}
 {{- $_ := set $settings "trustNamespaces" (concat (default list $settings.trustNamespaces) .Values.rbac.trustedNamespaces | uniq) }}
 {{- end }}

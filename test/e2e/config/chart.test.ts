@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { V1Deployment } from "@kubernetes/client-node";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
+import { CHART } from "../../../charts/chartFiles.ts";
 import { DECIDED } from "../../../charts/settingsSchema.ts";
 import { OPTIONS, readSettings } from "../../../operator/settings/settings.ts";
 import { clusterTimeout, startCluster, type Cluster } from "../harness/cluster.ts";
@@ -159,6 +161,9 @@ describe("charts/image-security", function () {
     { components: [`components/${component}`], ...one },
   ]);
 
+  // One of two: both count everything twice.
+  const together = cases.filter(([component]) => component !== "pod-monitor");
+
   it("knows every component of config/", async () => {
     assert.deepEqual(
       (await readdir(configFolder("components"))).toSorted(),
@@ -179,7 +184,7 @@ describe("charts/image-security", function () {
       after(() => helm?.[Symbol.asyncDispose]());
 
       it("is clean to helm lint", async () => {
-        for (const values of [{}, Object.assign({}, ...cases.map(([, one]) => one.values)) as object]) {
+        for (const values of [{}, Object.assign({}, ...together.map(([, one]) => one.values)) as object]) {
           const { code, stdout, stderr } = await helm.withChart(["lint", "--strict", ...KUBERNETES], {
             image: IMAGE,
             ...values,
@@ -195,8 +200,8 @@ describe("charts/image-security", function () {
           assert.deepEqual(comparable(rendered), await kustomized("image-security-system", [one]));
         });
 
-      it("installs what config/ does with all of them, in another namespace", async () => {
-        const all = cases.map(([, one]) => one);
+      it("installs what config/ does with all of them, but for the second monitor, in another namespace", async () => {
+        const all = together.map(([, one]) => one);
         const rendered = await helm.template(
           "elsewhere",
           Object.assign({}, ...all.map(({ values }) => values)) as object,
@@ -233,10 +238,11 @@ describe("charts/image-security", function () {
       it("takes every setting of the operator that it does not decide itself", async () => {
         const samples = Object.entries(OPTIONS)
           .filter(([setting]) => !Object.hasOwn(DECIDED, setting))
-          .map(([setting, { flags, repeatable, fallback }]) => {
+          .map(([setting, { flags, repeatable, fallback }], index) => {
             const [, placeholder] = /<(.*)>/.exec(flags) ?? [];
             if (placeholder === undefined) return [setting, fallback !== true] as const;
             if (repeatable) return [setting, ["a", "b"]] as const;
+            if (placeholder === "PORT") return [setting, 10_000 + index] as const;
             // A number that YAML's readers write as 1e+06.
             return [setting, placeholder.includes("|") ? placeholder.split("|")[0] : 1_000_000] as const;
           });
@@ -257,11 +263,76 @@ describe("charts/image-security", function () {
           { networkPolicy: { enabled: true } },
           /networkPolicy\.apiServers: name the CIDR/,
         ],
+        [
+          "an image with its tag in the repository",
+          { image: { ...IMAGE, repository: "r.io/a:v1" } },
+          /image\.repository: "r\.io\/a:v1".* without a tag/,
+        ],
+        ["an image by its URL", { image: { ...IMAGE, repository: "https://r.io/a" } }, /without https:/],
+        ["a port that is none", { settings: { webhookPort: "https" } }, /settings\.webhookPort: "https" is no port/],
+        ["a port that nobody can know", { settings: { metricsPort: 0 } }, /settings\.metricsPort: "0" is no port/],
+        [
+          "a port above the highest",
+          { settings: { webhookPort: 70_000 } },
+          /settings\.webhookPort: "70000" is no port/,
+        ],
+        // helm upgrade makes one of the two go, and an upgrade with other ports does not bring it back.
+        ["one port for both", { settings: { webhookPort: 8080 } }, /webhookPort and settings\.metricsPort: .*"8080"/],
+        ["a volume of our own's name", { volumes: [{ name: "tmp" }] }, /volumes: the name "tmp"/],
+        ["a mount where ours is", { volumeMounts: [{ name: "a", mountPath: "/tmp/" }] }, /volumeMounts: .*"\/tmp"/],
+        [
+          "the operator's own variable",
+          { env: [{ name: "IMAGE_SECURITY_NAMESPACE", value: "other" }] },
+          /env: the name "IMAGE_SECURITY_NAMESPACE"/,
+        ],
+        ["a variable that is a number", { env: [{ name: "A", value: 1 }] }, /\/env\/0\/value/],
+        [
+          "an issuer without a name",
+          { certManager: { enabled: true, issuerRef: { kind: "ClusterIssuer" } } },
+          /certManager\.issuerRef\.name: name the issuer/,
+        ],
+        [
+          "two monitors, which count everything twice",
+          { serviceMonitor: { enabled: true }, podMonitor: { enabled: true } },
+          /switch on one of the two/,
+        ],
+        [
+          "alerts about metrics that are off",
+          { alerts: { enabled: true }, settings: { metricsPort: "off" } },
+          /settings\.metricsPort: off leaves/,
+        ],
+        ["an interval without a unit", { podMonitor: { enabled: true, interval: "30" } }, /\/podMonitor\/interval/],
       ];
       for (const [what, values, message] of refused)
         it(`refuses ${what}`, async () => {
           await assert.rejects(helm.template("x", values), message);
         });
+
+      it("takes null, as a heading without entries gives, for the default", async () => {
+        const wanted = comparable(await helm.template("x", {}));
+        const values = parse(await readFile(join(CHART, "values.yaml"), "utf8")) as Readonly<Record<string, unknown>>;
+        const { image: _, ...rest } = values;
+        const nulls = Object.fromEntries(Object.keys(rest).map((value) => [value, null]));
+        assert.deepEqual(comparable(await helm.template("x", nulls)), wanted);
+        const inner = Object.entries(rest)
+          .filter(([, value]) => typeof value === "object" && !Array.isArray(value))
+          .map(([value, keys]) => [value, Object.fromEntries(Object.keys(keys as object).map((key) => [key, null]))]);
+        assert.deepEqual(comparable(await helm.template("x", Object.fromEntries(inner) as object)), wanted);
+      });
+
+      it("takes ports as text, and off without quotation marks", async () => {
+        const rendered = await helm.template("x", {
+          settings: { webhookPort: "10250", metricsPort: false, admissionPolicies: false },
+        });
+        const objects = parseAllDocuments(rendered).map((document) => document.toJS() as Manifest);
+        const deployment = objects.find(({ kind }) => kind === "Deployment") as unknown as V1Deployment;
+        assert.deepEqual(deployment.spec?.template.spec?.containers[0]?.ports, [
+          { name: "webhook", containerPort: 10_250 },
+        ]);
+        const flags = flagsOf(rendered);
+        for (const flag of ["--webhook-port=10250", "--metrics-port=off", "--admission-policies=Off"])
+          assert.ok(flags.includes(flag), flags.join(" "));
+      });
 
       it("changes the Pod as the values say", async () => {
         const rendered = await helm.template("x", {
