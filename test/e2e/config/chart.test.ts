@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { V1Deployment } from "@kubernetes/client-node";
+import type { V1Deployment, V1PodDisruptionBudget } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
 import { CHART } from "../../../charts/chartFiles.ts";
 import { DECIDED } from "../../../charts/settingsSchema.ts";
@@ -318,6 +318,15 @@ describe("charts/image-security", function () {
           .filter(([, value]) => typeof value === "object" && !Array.isArray(value))
           .map(([value, keys]) => [value, Object.fromEntries(Object.keys(keys as object).map((key) => [key, null]))]);
         assert.deepEqual(comparable(await helm.template("x", Object.fromEntries(inner) as object)), wanted);
+      });
+
+      it("lets a drained node have its replica, also where there is one only or none works", async () => {
+        const rendered = parseAllDocuments(await helm.template("x", { replicas: 1 }));
+        const budget = rendered
+          .map((document) => document.toJS() as Manifest & Pick<V1PodDisruptionBudget, "spec">)
+          .find(({ kind }) => kind === "PodDisruptionBudget");
+        const { selector: _, ...spec } = budget?.spec ?? assert.fail();
+        assert.deepEqual(spec, { maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" });
       });
 
       it("takes ports as text, and off without quotation marks", async () => {
