@@ -18,8 +18,14 @@ export function createWinston({ logLevel, logFormat }: Pick<Settings, "logLevel"
 const text = format.printf(({ timestamp, level, message, ...fields }) => {
   const known = Object.entries(fields).filter(([, value]) => value !== undefined);
   const rest = known.map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return [String(timestamp), level.toUpperCase().padEnd(5), String(message), ...rest].join(" ");
+  return onOneLine([String(timestamp), level.toUpperCase().padEnd(5), String(message), ...rest].join(" "));
 });
+
+/** Whoever chooses a name or answers a request writes no line of the log, and moves no cursor. The lines of a stack stay. */
+const onOneLine = (line: string): string =>
+  line.replaceAll(/(?!\n {4}at )[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === "\n" ? "\\n" : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 
 /**
  * Joins rstream's logger to ours, first thing in a process: without it an error that no stream handles prints nothing at all.

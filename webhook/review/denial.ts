@@ -1,7 +1,7 @@
 import type { Finding } from "../../policy/finding/finding.ts";
-import { shown } from "../../policy/finding/message.ts";
 import { fieldsOf, listOf, textOf } from "../../json/fields.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
+import { brief, withoutCredentials } from "./told.ts";
 
 /**
  * A refused request, as the log and those who collect denials are told of it. Bounded, and never the object: pods hold
@@ -32,9 +32,8 @@ export interface Denial {
 /** Whoever is told of every denial, as it is answered. Never waited for. */
 export type OnDenied = (denial: Denial) => void;
 
-/** Entries of a list, and characters of a text: a line stays below 16 KiB, where those who collect logs cut it. */
+/** Entries of a list: a line stays below 16 KiB, where those who collect logs cut it. */
 const MOST = 16;
-const LONGEST = 256;
 /** Findings that are looked at: an object may have tens of thousands, and the event loop waits. */
 const MOST_READ = 4_096;
 
@@ -62,10 +61,5 @@ export const denialOf = (request: AdmissionRequest, denials: readonly Finding[],
   };
 };
 
-const brief = (text: string): string => shown(text).slice(0, LONGEST);
-
 /** Each once, sorted; the first where there are more than a line has room for. */
 const some = (texts: readonly string[]): readonly string[] => [...new Set(texts)].toSorted().slice(0, MOST).map(brief);
-
-/** `user:password@registry/name` is no reference, but people write it. What follows the @ of a digest has no slash. */
-const withoutCredentials = (image: string): string => image.replace(/^([a-z]+:\/\/)?[^@/]*@(?=[^@]*\/)/i, "$1***@");

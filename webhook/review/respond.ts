@@ -1,11 +1,11 @@
 import type { Finding } from "../../policy/finding/finding.ts";
 import { linesOf } from "../../policy/finding/lines.ts";
-import { shown } from "../../policy/finding/message.ts";
-import { asObject } from "../../json/fields.ts";
+import { fieldsOf, textOf } from "../../json/fields.ts";
 import { denialOf, type OnDenied } from "./denial.ts";
 import { allowed, denied, type AdmissionResponse } from "./admissionResponse.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 import { auditAnnotations } from "./auditAnnotations.ts";
+import { brief, withoutCredentials } from "./told.ts";
 import type { Log } from "../../kube/log.ts";
 import type { AdmissionMetrics } from "../metrics.ts";
 import { fitWarnings } from "./warnings.ts";
@@ -17,7 +17,9 @@ export interface Listeners {
   readonly onDenied?: OnDenied;
 }
 
-/** A log line is cut by those who collect it, at 16 KiB most often. */
+/** Characters of findings in a log line: it is cut by those who collect it, at 16 KiB most often. */
+const LONGEST_LOGGED = 12 * 1024;
+/** And how many are looked at for it. */
 const MOST_LOGGED = 64;
 
 /**
@@ -55,13 +57,15 @@ export const respond = (
   if (denials.length > 0) onDenied?.(denialOf(request, denials, performance.now() - started));
   // Those of a denial are in its answer, and in brief in its own line.
   const level = denials.length > 0 ? "debug" : "info";
-  if (logger.isLevelEnabled(level))
+  if (logger.isLevelEnabled(level)) {
+    const told = logged(findings);
     logger[level]("findings", {
       ...place(request),
       decision,
-      ...(findings.length > MOST_LOGGED ? { count: findings.length } : {}),
-      findings: findings.slice(0, MOST_LOGGED).map(brief),
+      ...(findings.length > told.length ? { count: findings.length } : {}),
+      findings: told,
     });
+  }
 
   const annotations = auditAnnotations(decision, findings);
   const extras = {
@@ -69,7 +73,7 @@ export const respond = (
     ...(annotations === undefined ? {} : { auditAnnotations: annotations }),
   };
   return denials.length > 0
-    ? denied(request.uid, textOf(read(denials, standing)), extras)
+    ? denied(request.uid, wholeOf(read(denials, standing)), extras)
     : allowed(request.uid, extras);
 };
 
@@ -82,7 +86,7 @@ const read = (findings: readonly Finding[], standing: readonly Finding[], mostPo
 };
 
 /** Several lines begin below the words that the API server puts before them. */
-const textOf = (lines: readonly string[]): string => {
+const wholeOf = (lines: readonly string[]): string => {
   let length = 0;
   const beyond = lines.findIndex((line) => (length += line.length + 1) > LONGEST_DENIAL);
   const said =
@@ -94,20 +98,28 @@ const textOf = (lines: readonly string[]): string => {
 
 /** What a request is about, for the log. */
 export const place = (request: AdmissionRequest): object => ({
-  operation: request.operation,
-  kind: request.kind.kind,
-  namespace: request.namespace,
-  name: request.name === "" ? asObject(request.object?.["metadata"])?.["generateName"] : request.name,
-  user: request.userInfo.username,
+  operation: brief(request.operation),
+  kind: brief(request.kind.kind),
+  namespace: brief(request.namespace),
+  name: brief(request.name === "" ? textOf(fieldsOf(request.object?.["metadata"])["generateName"]) : request.name),
+  user: brief(request.userInfo.username),
   dryRun: request.dryRun,
 });
 
-const brief = ({ policy, rule, reason, action, container, image, exempted }: Finding): object => ({
+/** The first findings, as many as a line has room for. */
+const logged = (findings: readonly Finding[]): readonly object[] => {
+  const all = findings.slice(0, MOST_LOGGED).map(inBrief);
+  let length = 0;
+  const beyond = all.findIndex((one) => (length += JSON.stringify(one).length) > LONGEST_LOGGED);
+  return beyond < 0 ? all : all.slice(0, beyond);
+};
+
+const inBrief = ({ policy, rule, reason, action, container, image, exempted }: Finding): object => ({
   policy,
   rule,
   reason,
   action,
-  container: shown(container),
-  image: shown(image),
+  container: brief(container),
+  image: brief(withoutCredentials(image)),
   ...(exempted === undefined ? {} : { exemptedBy: exempted.by }),
 });
