@@ -103,6 +103,7 @@ export async function runOperator(settings: Settings, options: RunOptions = {}):
     trustNamespaces: settings.trustNamespaces,
     log,
     onAlive: metrics.watchAlive,
+    onEnded: metrics.watchEnded,
   });
   stack.defer(() => references.stop());
   const { policies, exceptions, violations, namespaces, pods } = caches;

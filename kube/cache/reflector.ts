@@ -115,7 +115,10 @@ export class Reflector<T> {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    if (this.#running !== undefined) return;
+    // Else nobody would miss what is never heard of, such as what may not be listed.
+    this.#options.onAlive?.(Date.now());
+    this.#running = this.#run();
   }
 
   async stop(): Promise<void> {

@@ -39,10 +39,10 @@ export interface OperatorMetrics {
   readonly evidence: EvidenceMetrics;
   /** A review was not taken. */
   readonly turnedAway: (why: TurnedAway) => void;
-  /** A watch gave a sign of life, in milliseconds since the epoch. */
-  readonly watchAlive: (resource: string, now: number) => void;
+  /** A watch gave a sign of life, its start among them, in milliseconds since the epoch. `of`: which one, where a resource has several. */
+  readonly watchAlive: (resource: string, now: number, of?: string) => void;
   /** What nobody watches any more has nothing to be alive for. */
-  readonly watchEnded: (resource: string) => void;
+  readonly watchEnded: (resource: string, of?: string) => void;
   /** Which program this is. */
   readonly buildInfo: (version: string) => void;
   /** When the webhook's certificate expires, in milliseconds since the epoch. */
@@ -125,11 +125,12 @@ export function createMetrics(): OperatorMetrics {
     help: "When the webhook's certificate expires.",
     registers: [],
   });
-  const watch = new Gauge({
+  const watches = new Map<string, Map<string, number>>();
+  addScrapedGauge(registers, {
     name: "image_security_watch_last_event_timestamp_seconds",
-    help: "Last event, bookmark or list of a watched resource.",
+    help: "Last event, bookmark or list of a watched resource, or the start of its watch; of several watches the one of which nothing was heard for longest.",
     labelNames: ["resource"],
-    registers,
+    series: () => Array.from(watches, ([resource, of]) => [{ resource }, Math.min(...of.values()) / 1_000]),
   });
   addGauges(registers, () => sources);
   // Only who leads has them: those of two would be added up.
@@ -172,8 +173,15 @@ export function createMetrics(): OperatorMetrics {
       },
     },
     turnedAway,
-    watchAlive: (resource, now) => watch.set({ resource }, now / 1_000),
-    watchEnded: (resource) => watch.remove({ resource }),
+    watchAlive: (resource, now, of = "") => {
+      const known = watches.get(resource) ?? new Map<string, number>();
+      watches.set(resource, known.set(of, now));
+    },
+    watchEnded: (resource, of = "") => {
+      const known = watches.get(resource);
+      known?.delete(of);
+      if (known?.size === 0) watches.delete(resource);
+    },
     buildInfo: (version) =>
       new Gauge({
         name: "image_security_build_info",

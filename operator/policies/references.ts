@@ -12,7 +12,9 @@ export interface ReferencesOptions {
   readonly namespace: string;
   readonly trustNamespaces: readonly string[] | "*";
   readonly log: Log;
-  readonly onAlive?: (resource: string, now: number) => void;
+  /** `of` tells one watch of a resource from others. */
+  readonly onAlive?: (resource: string, now: number, of: string) => void;
+  readonly onEnded?: (resource: string, of: string) => void;
   readonly timing?: Partial<ReflectorTiming>;
   /** Milliseconds that compiling waits for something that is referred to for the first time; then it counts as missing. */
   readonly patience?: number;
@@ -40,6 +42,8 @@ interface KeptData {
 
 interface Watched {
   readonly watch: Reflector<KeptData>;
+  /** Nobody refers to it any more, and the watch has ended. */
+  readonly ended: () => void;
   /** Why it could not be read, in words that follow what it is. */
   readonly failure: () => string;
   readonly giveUpAt: number;
@@ -55,6 +59,7 @@ export function createReferences(options: ReferencesOptions): References {
   const ending = new Set<Promise<void>>();
   let asked: Set<string> | undefined;
   let waiting = false;
+  let started = 0;
 
   const ping = (): void => {
     for (const listener of listeners) listener();
@@ -62,7 +67,8 @@ export function createReferences(options: ReferencesOptions): References {
 
   const start = (reference: DataReference): Watched => {
     const resource = reference.kind === "Secret" ? "secrets" : "configmaps";
-    const { onAlive } = options;
+    const { onAlive, onEnded } = options;
+    const of = String((started += 1));
     let failure = "could not be read yet";
     const watch = new Reflector<KeptData>({
       resource,
@@ -76,22 +82,26 @@ export function createReferences(options: ReferencesOptions): References {
         failure = failureOf(error, reference.namespace);
         ping();
       },
-      ...(onAlive === undefined ? {} : { onAlive: (now: number) => onAlive(resource, now) }),
+      ...(onAlive === undefined ? {} : { onAlive: (now: number) => onAlive(resource, now, of) }),
       ...(options.timing === undefined ? {} : { timing: options.timing }),
     });
     watch.store.onPing(ping);
     watch.start();
     return {
       watch,
+      ended: () => onEnded?.(resource, of),
       failure: () => failure,
       giveUpAt: performance.now() + patience,
       timer: setTimeout(ping, patience + 10),
     };
   };
 
-  const end = ({ watch, timer }: Watched): void => {
+  const end = ({ watch, ended, timer }: Watched): void => {
     clearTimeout(timer);
-    const stopped = watch.stop().finally(() => ending.delete(stopped));
+    const stopped = watch.stop().finally(() => {
+      ending.delete(stopped);
+      ended();
+    });
     ending.add(stopped);
   };
 

@@ -20,6 +20,8 @@ describe("what policies refer to", () => {
   let client: KubeClient;
   let references: References;
   let pings: number;
+  /** Watches that have begun and not ended. */
+  let alive: Set<string>;
 
   beforeEach(async () => {
     server = new FakeApiServer();
@@ -28,6 +30,7 @@ describe("what policies refer to", () => {
     await server.start();
     client = server.client();
     pings = 0;
+    alive = new Set();
   });
   afterEach(async () => {
     await references.stop();
@@ -42,6 +45,8 @@ describe("what policies refer to", () => {
       trustNamespaces,
       log: SILENT,
       patience,
+      onAlive: (resource, _, of) => alive.add(`${resource} ${of}`),
+      onEnded: (resource, of) => alive.delete(`${resource} ${of}`),
       timing: { backoffBase: 10, backoffLimit: 50 },
     });
     references.onPing(() => (pings += 1));
@@ -76,6 +81,20 @@ describe("what policies refer to", () => {
     begin("*");
     put(SECRETS, "elsewhere", "cosign-pub", secret("x"));
     assert.deepEqual(await known({ namespace: "elsewhere" }), { status: "found", text: "x" });
+  });
+
+  it("is told of as alive, each by itself, until nobody refers to it: else it would count as silent for ever", async () => {
+    begin();
+    put(SECRETS, "own", "cosign-pub", secret("x"));
+    references.during(() => {
+      for (const name of ["cosign-pub", "other"])
+        references.resolve({ kind: "Secret", namespace: "own", name, key: "cosign.pub" });
+    });
+    assert.equal(alive.size, 2);
+    await known();
+    await until("the other has ended", () => alive.size === 1);
+    references.during(() => undefined);
+    await until("both have ended", () => alive.size === 0);
   });
 
   it("is pending when it is asked for the first time, and pings when it is known", async () => {

@@ -118,10 +118,34 @@ const CASES: readonly (readonly [
   [
     "ImageSecurityExceptionExpires",
     10,
+    true,
+    // The one leads no longer, the other was not scraped yet.
+    {
+      'image_security_exception_expiry_timestamp_seconds{exception="legacy",pod="a"}': "86400x8 stale",
+      'image_security_exception_expiry_timestamp_seconds{exception="legacy",pod="b"}': "_x12 86400x9",
+    },
+  ],
+  [
+    "ImageSecurityExceptionExpires",
+    10,
     false,
     { 'image_security_exception_expiry_timestamp_seconds{exception="new"}': "8640000x20" },
   ],
   ["ImageSecurityAuditOld", 55, true, { image_security_audit_last_success_timestamp_seconds: "0x60" }],
+  // Nobody has ended one since the start: there is no time to tell.
+  ["ImageSecurityAuditOld", 55, true, { 'image_security_leader{pod="a"}': "1x60" }],
+  ["ImageSecurityAuditOld", 40, false, { 'image_security_leader{pod="a"}': "1x60" }],
+  [
+    "ImageSecurityAuditOld",
+    60,
+    false,
+    // Another leads since ten minutes, and is at its first.
+    {
+      'image_security_leader{pod="a"}': "1x50 stale",
+      'image_security_leader{pod="b"}': "0x50 1x20",
+      'image_security_audit_last_success_timestamp_seconds{pod="a"}': "0+60x50 stale",
+    },
+  ],
   ["ImageSecurityAuditOld", 55, false, { image_security_audit_last_success_timestamp_seconds: "0+60x60" }],
   [
     "ImageSecurityEvidenceUnavailable",

@@ -74,6 +74,15 @@ describe("list and watch", () => {
     assert.equal(watch.counts.lists, 1, "a watch is enough for all of that");
   });
 
+  it("says that it has begun, so that somebody misses what is never heard of", async () => {
+    const alive: number[] = [];
+    const watch = start({ path: "/api/v1/never", onAlive: (now) => alive.push(now) });
+    assert.equal(alive.length, 1);
+    await until("a list failed", () => watch.lastError() !== undefined);
+    assert.equal(alive.length, 1, "what fails is no sign of life");
+    assert.equal(watch.lastAlive, 0);
+  });
+
   it("reads lists in pages of 500", async () => {
     for (let index = 0; index < 1_201; index += 1) put(`pod-${index}`);
     const watch = start();

@@ -204,6 +204,20 @@ describe("metrics", () => {
     assert.ok(!lines.some((line) => /refused_pods.*kube-system/.test(line)), "admission is not asked there");
   });
 
+  it("tell of several watches of a resource the one that is silent, until it has ended", async () => {
+    const metrics = observed(() => true);
+    metrics.watchAlive("secrets", 9_000, "a");
+    metrics.watchAlive("secrets", 5_000, "b");
+    const told = async (): Promise<readonly string[]> =>
+      (await ours(metrics)).filter((line) => line.includes('resource="secrets"'));
+    const name = 'image_security_watch_last_event_timestamp_seconds{resource="secrets"}';
+    assert.deepEqual(await told(), [`${name} 5`]);
+    metrics.watchEnded("secrets", "b");
+    assert.deepEqual(await told(), [`${name} 9`]);
+    metrics.watchEnded("secrets", "a");
+    assert.deepEqual(await told(), []);
+  });
+
   it("tell when exceptions end that are in force, of very many those that end first", async () => {
     const lines = (await ours(observed(() => true))).filter((line) => line.startsWith("image_security_exception_"));
     assert.equal(lines.length, 100);
