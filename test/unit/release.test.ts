@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { parse } from "yaml";
 import type { ImageSecurityPolicy } from "../../crds/types.ts";
 
@@ -16,6 +18,15 @@ interface Workflow {
 interface Step {
   readonly uses?: string;
   readonly run?: string;
+}
+
+/** CycloneDX, and what npm locks. */
+interface Sbom {
+  readonly metadata: { readonly component: { readonly name: string } };
+  readonly components: readonly { readonly group?: string; readonly name: string; readonly version: string }[];
+}
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly version?: string; readonly dev?: boolean }>>;
 }
 
 describe("the workflows", () => {
@@ -38,6 +49,20 @@ describe("the workflows", () => {
 });
 
 describe("a release", () => {
+  it("tells every package that the image has: also those that development needs as well", async () => {
+    const { stdout } = await promisify(execFile)(join(root, ".ci/sbom"), { maxBuffer: 64 * 1024 * 1024 });
+    const { metadata, components } = JSON.parse(stdout) as Sbom;
+    assert.equal(metadata.component.name, "image-security");
+    const { packages } = JSON.parse(await read("package-lock.json")) as Lock;
+    const installed = Object.entries(packages)
+      .filter(([place, { dev }]) => place !== "" && dev !== true)
+      .map(([place, { version }]) => `${place.slice(place.lastIndexOf("node_modules/") + 13)}@${version}`);
+    const told = components.map(
+      ({ group, name, version }) => `${group === undefined ? "" : `${group}/`}${name}@${version}`,
+    );
+    assert.deepEqual([...new Set(told)].toSorted(), [...new Set(installed)].toSorted());
+  }).timeout(30_000);
+
   it("is what the sample policy for the operator's own image asks for", async () => {
     const { env } = parse(await read(".github/workflows/release.yml")) as Workflow;
     const { spec } = parse(await read("config/samples/itself.yaml")) as ImageSecurityPolicy;
