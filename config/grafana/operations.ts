@@ -4,6 +4,8 @@ import { BAD_ABOVE_ZERO, enforced, lines, number, table, WARN_ABOVE_ZERO, type C
 
 const DAY = 86_400;
 const EXPIRY: Colours = [["red"], ["orange", 30 * DAY], ["green", 80 * DAY]];
+/** Every replica tells of the hosts that it leaves alone, most often of the same. */
+const LEFT_ALONE = 'max by (registry) (image_security_registry_circuit_open{job=~"$job"})';
 const DURATION = `sum by (le) (rate(image_security_admission_duration_seconds_bucket{job=~"$job"}[$__rate_interval]))`;
 const rate = (metric: string, labels = ""): string => `rate(${metric}{job=~"$job"${labels}}[$__rate_interval])`;
 
@@ -38,7 +40,7 @@ export const operations: Dashboard = dashboardOf({
         unit: "s",
         colours: [["green"], ["orange", 1], ["red", 5]],
       }),
-      number("Registries left alone", 'sum(image_security_registry_circuit_open{job=~"$job"}) or vector(0)', {
+      number("Registries left alone", `sum(${LEFT_ALONE}) or vector(0)`, {
         about: "Hosts that could not be reached a moment ago and are not asked for some seconds (circuit breaker).",
         width: 3,
         colours: WARN_ABOVE_ZERO,
@@ -91,7 +93,7 @@ export const operations: Dashboard = dashboardOf({
       lines(
         "Share denied",
         {
-          denied: `sum(${rate("image_security_admission_requests_total", ',decision="deny"')}) / sum(${rate("image_security_admission_requests_total")})`,
+          denied: `(sum(${rate("image_security_admission_requests_total", ',decision="deny"')}) or vector(0)) / sum(${rate("image_security_admission_requests_total")})`,
         },
         { about: "Of all requests.", width: 8, unit: "percentunit" },
       ),
@@ -195,7 +197,7 @@ export const operations: Dashboard = dashboardOf({
       ),
       lines(
         "Registries left alone",
-        { "{{registry}}": 'sum by (registry) (image_security_registry_circuit_open{job=~"$job"})' },
+        { "{{registry}}": LEFT_ALONE },
         {
           about: "Hosts that could not be reached a moment ago (circuit breaker open).",
           width: 8,

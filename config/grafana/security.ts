@@ -25,7 +25,12 @@ export const security: Dashboard = dashboardOf({
   about: "Which images run that should not, what is not covered, what comes, and what was refused.",
   variables: [
     ["policy", "Policy", 'label_values(image_security_exempted{job=~"$job"}, policy)'],
-    ["namespace", "Namespace", 'label_values(image_security_violations{job=~"$job"}, namespace)'],
+    // Where everything is refused nothing violates, and where nothing runs nothing is uncovered.
+    [
+      "namespace",
+      "Namespace",
+      'label_values({__name__=~"image_security_(violations|refusals_total|namespace_uncovered_images)",job=~"$job"}, namespace)',
+    ],
   ],
   rows: {
     Now: [

@@ -84,6 +84,13 @@ describe("the Grafana dashboards", () => {
       }
     });
 
+  it("add up nothing that every replica tells of the same", () => {
+    const same = ["registry_circuit_open", "policies", "enforced", "certificate_expiry_timestamp_seconds"];
+    const added = new RegExp(`\\b(?:sum|count)(?: by \\([^)]*\\))? ?\\(image_security_(?:${same.join("|")})\\b`);
+    for (const { title, targets = [] } of Object.values(dashboards).flatMap(shownBy))
+      for (const { expr } of targets) assert.doesNotMatch(expr, added, title);
+  });
+
   describe("over a Prometheus that scrapes a running operator and its API server", function () {
     this.timeout(120_000);
     let load: UnderLoad | undefined;
@@ -131,6 +138,15 @@ describe("the Grafana dashboards", () => {
           await eventually(async () => assert.notDeepEqual(await prometheus.labelValues(label, filled(metric)), []));
         });
     }
+
+    it("to choose namespaces from those too in which all is refused, so that nothing violates", async () => {
+      const { definition = "" } =
+        dashboards["imageSecurity.json"]?.templating.list.find(({ name }) => name === "namespace") ?? {};
+      const [, match = ""] = /^label_values\((.*), namespace\)$/.exec(definition) ?? [];
+      await eventually(async () =>
+        assert.ok((await prometheus.labelValues("namespace", filled(match))).includes("void")),
+      );
+    });
 
     it("of the namespaces that violations are in, not of the operator's own", async () => {
       await eventually(async () =>

@@ -28,6 +28,8 @@ export interface UnderLoad {
 const DAY = 86_400_000;
 const SCANNED = digestReference("nginx", "v1.22");
 const NAMESPACES = ["shop", "payments", "ci"] as const;
+/** Nothing runs there: what is made is refused. */
+const VOID = "void";
 
 /** undefined: there is no Prometheus here. */
 export const startUnderLoad = async (): Promise<UnderLoad | undefined> => {
@@ -60,7 +62,7 @@ export const startUnderLoad = async (): Promise<UnderLoad | undefined> => {
   const prometheus = await Prometheus.start(path, await targetsOf(sandbox, folder));
   stack.defer(() => prometheus.stop());
   // Pods first, as in a cluster that had no policies.
-  await applyManifests(client, [...NAMESPACES.map(namespace), ...PODS]);
+  await applyManifests(client, [...[...NAMESPACES, VOID].map(namespace), ...PODS]);
   await applyManifests(client, [VULNERABILITY_REPORTS as JsonObject]);
   await eventually(() => applyManifests(client, [REPORT]).then(() => true), { within: 30_000, every: 500 });
   await applyManifests(client, POLICIES());
@@ -207,6 +209,7 @@ const keepBusy = async (client: KubeClient, signal: AbortSignal): Promise<void> 
       await ask(SCANNED, inNamespace, true);
     }
     await ask("quay.io/prometheus/prometheus:v3", "shop");
+    await ask("docker.io/library/nginx:1.21", VOID);
     await ask(digestReference("team/app", "v1"), "payments", true);
     // Nobody listens there.
     if (round % 2 === 0) await ask(`127.0.0.1:1/app@sha256:${"0".repeat(64)}`, "shop", true);
