@@ -79,7 +79,9 @@ for (const name of HELMS)
       assert.match(before[0] ?? "", /pods\.validate\.imagesecurity\.dev/);
       for (const auditInterval of ["20m", "25m"]) {
         const values = { image: IMAGE, settings: { auditInterval } };
-        done((await helm?.withChart(["upgrade", ...RELEASE], values)) ?? assert.fail());
+        const told = done((await helm?.withChart(["upgrade", ...RELEASE], values)) ?? assert.fail());
+        assert.match(told, /is installed in the namespace/);
+        assert.doesNotMatch(told, /Nothing is refused yet/, "there are policies");
         assert.deepEqual(await state(), before);
       }
       assert.match(
