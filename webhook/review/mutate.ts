@@ -21,6 +21,7 @@ import { pins } from "../../policy/tagState.ts";
 import { asObject } from "../../json/fields.ts";
 import type { AdmissionRequest } from "./admissionReview.ts";
 import { pinTasks, withDigest, type PinTask } from "./pinning.ts";
+import { brief } from "./told.ts";
 
 export interface MutateOptions {
   /** The newest compiled set; undefined until there is a first one. */
@@ -57,7 +58,7 @@ export const createMutate =
     if (found.type !== "judged" || isMirrorPod(request, found.object, found.oldObject)) return allowed(request.uid);
 
     const warn = (message: string, error: unknown): unknown =>
-      logger.warn(message, { namespace: request.namespace, error: String(error) });
+      logger.warn(message, { namespace: brief(request.namespace), error: String(error) });
     const labels = readLabels(namespaceLabels, request.namespace, signal, (error) =>
       warn("a namespace's labels could not be read: every policy with a namespace selector pins", error),
     );

@@ -18,6 +18,7 @@ import { readLabels, type NamespaceLabels } from "./namespaceLabels.ts";
 import { NotReadyError } from "./notReady.ts";
 import { isDenial, place, respond, type Listeners } from "./respond.ts";
 import { sameToPolicies } from "./sameToPolicies.ts";
+import { brief } from "./told.ts";
 
 export interface ValidateOptions extends Listeners {
   /** The newest compiled set; undefined until there is a first one. */
@@ -98,7 +99,7 @@ const labelsOf = (
 ): Subject["namespaceLabels"] | Promise<Subject["namespaceLabels"]> =>
   readLabels(namespaceLabels, namespace, signal, (error) =>
     logger.warn("a namespace's labels could not be read: every policy with a namespace selector applies", {
-      namespace,
+      namespace: brief(namespace),
       error: String(error),
     }),
   );

@@ -361,6 +361,12 @@ describe("createValidate", () => {
         const { response } = await ask([selective], request("Pod", pod([good])), { namespaceLabels });
         assert.equal(response.allowed, false);
       });
+
+      it(`bounds the log's line of it where the labels ${why}`, async () => {
+        const named = request("Pod", pod([good]), { namespace: "a\n".repeat(100_000) });
+        const { logger } = await ask([selective], named, { namespaceLabels });
+        for (const line of logger.lines) assert.ok(JSON.stringify(line).length < 2_000, line[1]);
+      });
     }
   });
 
