@@ -9,7 +9,7 @@ import { addAuditMetrics, type AuditSources } from "./auditMetrics.ts";
 import type { SinkCounts } from "../denials/denialSink.ts";
 import { addCallerMetrics } from "./callerMetrics.ts";
 import { addReviewMetrics } from "./reviewMetrics.ts";
-import { createRefusalMetrics, type NamespaceNames } from "./refusals.ts";
+import { createRefusalMetrics, forgetPolicies, type NamespaceNames } from "./refusals.ts";
 import { addScrapedGauge } from "./scrapedGauge.ts";
 import { addSinkMetrics } from "./sinkMetrics.ts";
 import type { GuardState } from "../../webhook/guard/guardState.ts";
@@ -89,7 +89,7 @@ export function createMetrics(): OperatorMetrics {
   });
   const findings = new Counter({
     name: "image_security_findings_total",
-    help: "Findings at admission, without those of dry runs and those that an exception silences.",
+    help: "Findings at admission, without those of dry runs and those that an exception silences; policies that are gone are left out.",
     labelNames: ["policy", "rule", "reason", "action"],
     registers,
   });
@@ -201,7 +201,12 @@ export function createMetrics(): OperatorMetrics {
     },
     text: async () => {
       admission.flush();
-      await refusals.forget(sources?.namespaces);
+      const known = sources?.policies();
+      if (known !== undefined) {
+        const names = new Set(known.policies.map(({ name }) => name));
+        await refusals.forget(sources?.namespaces, names);
+        await forgetPolicies(findings, names);
+      }
       return register.metrics();
     },
     describe: () =>

@@ -7,8 +7,8 @@ export type NamespaceNames = { readonly has: (name: string) => boolean } | undef
 /** What admission refused, by policy, namespace and reason. */
 export interface RefusalMetrics {
   readonly count: (findings: readonly Finding[], namespace: string, names: NamespaceNames) => void;
-  /** Takes away the series of namespaces that are gone: before every scrape. */
-  readonly forget: (names: NamespaceNames) => Promise<void>;
+  /** Takes away the series of namespaces and of policies that are gone: before every scrape. */
+  readonly forget: (names: NamespaceNames, policies: ReadonlySet<string>) => Promise<void>;
 }
 
 /** In place of a namespace that nobody knows: whoever reaches the webhook could write any name. */
@@ -21,7 +21,7 @@ const OTHER = "other";
 export function createRefusalMetrics(registers: Registry[]): RefusalMetrics {
   const refusals = new Counter({
     name: "image_security_refusals_total",
-    help: "Findings that refused a request, without those of dry runs; namespaces that are gone are left out.",
+    help: "Findings that refused a request, without those of dry runs; namespaces and policies that are gone are left out.",
     labelNames: ["policy", "namespace", "reason"],
     registers,
   });
@@ -31,7 +31,8 @@ export function createRefusalMetrics(registers: Registry[]): RefusalMetrics {
       for (const [{ policy, reason }, count] of byPolicyAndReason(findings))
         refusals.inc({ policy, reason, ...labels }, count);
     },
-    forget: async (names) => {
+    forget: async (names, policies) => {
+      await forgetPolicies(refusals, policies);
       for (const { labels } of (await refusals.get()).values) {
         const { namespace } = labels;
         if (typeof namespace === "string" && namespace !== OTHER && names?.has(namespace) !== true)
@@ -39,6 +40,12 @@ export function createRefusalMetrics(registers: Registry[]): RefusalMetrics {
       }
     },
   };
+}
+
+/** Takes away the series of policies that are gone: policies whose names change with what they say would leave theirs behind each time. */
+export async function forgetPolicies(counter: Counter, policies: ReadonlySet<string>): Promise<void> {
+  for (const { labels } of (await counter.get()).values)
+    if (!policies.has(String(labels["policy"]))) counter.remove(labels);
 }
 
 /** Those that refuse, alike ones as one with their number: an object may have thousands, of few kinds. */

@@ -204,6 +204,17 @@ describe("metrics", () => {
     assert.ok(!lines.some((line) => /refused_pods.*kube-system/.test(line)), "admission is not asked there");
   });
 
+  it("tell nothing of findings by a policy that is gone, and all before anybody knows policies", async () => {
+    const told = async (metrics: OperatorMetrics): Promise<readonly string[]> => {
+      for (const name of ["p", "was-here"]) metrics.admission.findings([finding({ policy: name })], "default");
+      return (await ours(metrics)).filter((line) => line.startsWith("image_security_findings_total"));
+    };
+    assert.deepEqual(await told(observed(() => true)), [
+      'image_security_findings_total{policy="p",rule="digest",reason="DigestRequired",action="deny"} 1',
+    ]);
+    assert.equal((await told(createMetrics())).length, 2);
+  });
+
   it("tell of several watches of a resource the one that is silent, until it has ended", async () => {
     const metrics = observed(() => true);
     metrics.watchAlive("secrets", 9_000, "a");

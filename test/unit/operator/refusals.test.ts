@@ -20,7 +20,7 @@ describe("the counter of refusals", () => {
     const register = new Registry();
     const metrics = createRefusalMetrics([register]);
     for (const name of ["shop", "gone", "made-up"]) metrics.count(DENIED, name, namespaces[0]);
-    await metrics.forget(namespaces.at(-1));
+    await metrics.forget(namespaces.at(-1), new Set(["production"]));
     return (await register.metrics()).split("\n").filter((line) => line.startsWith("image_security_refusals_total"));
   };
 
@@ -37,6 +37,16 @@ describe("the counter of refusals", () => {
   it("forgets a namespace that is gone", async () => {
     const lines = await counted(new Set(["shop", "gone"]), new Set(["shop"]));
     assert.ok(lines.some((line) => line.includes("shop")) && !lines.some((line) => line.includes("gone")));
+  });
+
+  it("forgets a policy that is gone", async () => {
+    const register = new Registry();
+    const metrics = createRefusalMetrics([register]);
+    for (const name of ["production", "production-h4sh"])
+      metrics.count([finding({ policy: name })], "shop", new Set(["shop"]));
+    await metrics.forget(new Set(["shop"]), new Set(["production"]));
+    const text = await register.metrics();
+    assert.ok(text.includes('policy="production"') && !text.includes("h4sh"), text);
   });
 
   it("names none where that is switched off", async () => {
