@@ -91,7 +91,12 @@ openReports: {component: open-reports, settings: {openReports: true}}
 {{- define "image-security.settings" -}}
 {{- $settings := dict "webhookService" "image-security-webhook" }}
 {{- range $name, $part := include "image-security.parts" . | fromYaml }}
-{{- if (index $.Values $name).enabled }}{{ $settings = merge $settings $part.settings }}{{ end }}
+{{- if (index $.Values $name).enabled }}{{ $settings = merge $settings $part.settings }}
+{{- else }}
+{{- range $setting, $value := $part.settings }}
+{{- if eq (toString (get $.Values.settings $setting)) (toString $value) }}{{ fail (printf "settings.%s: set %s.enabled instead, which brings the rights as well" $setting $name) }}{{ end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if .Values.certManager.enabled }}{{ $_ := set $settings "certificateFiles" "/etc/image-security/certificates" }}{{ end }}
 {{- with .Values.clientCertificates }}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { V1Deployment, V1PodDisruptionBudget } from "@kubernetes/client-node";
+import type { V1Deployment, V1PodDisruptionBudget, V1Role } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
 import { CHART } from "../../../charts/chartFiles.ts";
 import { DECIDED } from "../../../charts/settingsSchema.ts";
@@ -17,6 +17,9 @@ interface Case {
   readonly components?: readonly string[];
   readonly patches?: (namespace: string) => readonly object[];
 }
+
+/** Values that switch a setting and its rights on. */
+const PARTS = ["pullSecrets", "admissionPolicies", "openReports"] as const;
 
 const API_SERVER = "192.0.2.10/32";
 const patch = (kind: string, name: string, path: string, value: unknown): object => ({
@@ -242,11 +245,13 @@ describe("charts/image-security", function () {
             const [, placeholder] = /<(.*)>/.exec(flags) ?? [];
             if (placeholder === undefined) return [setting, fallback !== true] as const;
             if (repeatable) return [setting, ["a", "b"]] as const;
+            if (setting === "admissionPolicies") return [setting, "Registries"] as const;
             if (placeholder === "PORT") return [setting, 10_000 + index] as const;
             // A number that YAML's readers write as 1e+06.
             return [setting, placeholder.includes("|") ? placeholder.split("|")[0] : 1_000_000] as const;
           });
-        const flags = flagsOf(await helm.template("x", { settings: Object.fromEntries(samples) }));
+        const rights = Object.fromEntries(PARTS.map((part) => [part, { enabled: true }]));
+        const flags = flagsOf(await helm.template("x", { ...rights, settings: Object.fromEntries(samples) }));
         const wanted = samples.map(([setting, value]) => `--${nameOf(setting)}=${String(value)}`);
         assert.deepEqual(flags.toSorted(), [...wanted, "--webhook-service=image-security-webhook"].toSorted());
       });
@@ -301,12 +306,35 @@ describe("charts/image-security", function () {
           { alerts: { enabled: true }, settings: { metricsPort: "off" } },
           /settings\.metricsPort: off leaves/,
         ],
+        ...[{ readPullSecrets: true }, { openReports: true }, { admissionPolicies: "Registries" }].map(
+          (settings): (typeof refused)[number] => [
+            `${Object.keys(settings).join("")} without its rights`,
+            { settings },
+            /settings\.\w+: set \w+\.enabled instead, which brings the rights/,
+          ],
+        ),
         ["an interval without a unit", { podMonitor: { enabled: true, interval: "30" } }, /\/podMonitor\/interval/],
       ];
       for (const [what, values, message] of refused)
         it(`refuses ${what}`, async () => {
           await assert.rejects(helm.template("x", values), message);
         });
+
+      it("lets the operator have the Lease and the Secret that it is told to use", async () => {
+        const settings = { leaseName: "another-lease", certificateSecret: "another-secret" };
+        const rules = parseAllDocuments(await helm.template("x", { settings }))
+          .map((document) => document.toJS() as Manifest & Pick<V1Role, "rules">)
+          .flatMap(({ kind, rules: own = [] }) => (kind === "Role" ? own : []))
+          .map(({ resources, resourceNames }) => [resources?.join(), resourceNames?.join()]);
+        assert.deepEqual(
+          rules.filter(([resource, name]) => name !== undefined && resource !== "configmaps"),
+          [
+            ["leases", "another-lease"],
+            ["secrets", "another-secret"],
+          ],
+        );
+        assert.ok(rules.some(([, name]) => name === "image-security-removal"));
+      });
 
       it("takes null, as a heading without entries gives, for the default", async () => {
         const wanted = comparable(await helm.template("x", {}));
