@@ -290,6 +290,12 @@ describe("charts/image-security", function () {
           { env: [{ name: "IMAGE_SECURITY_NAMESPACE", value: "other" }] },
           /env: the name "IMAGE_SECURITY_NAMESPACE"/,
         ],
+        [
+          "a label of nodes that is no text",
+          { pod: { nodeSelector: { guards: true } } },
+          /\/pod\/nodeSelector\/guards/,
+        ],
+        ["a pull secret by its name alone", { pod: { imagePullSecrets: ["regcred"] } }, /\/pod\/imagePullSecrets\/0/],
         ["a variable that is a number", { env: [{ name: "A", value: 1 }] }, /\/env\/0\/value/],
         [
           "an issuer without a name",
