@@ -19,6 +19,14 @@ export function settingsSchema(): object {
   return { type: "object", additionalProperties: false, properties: Object.fromEntries(properties) };
 }
 
+/** What texts may be by the placeholders of their flags. Bounds, and what goes with what, the operator says itself. */
+const TEXTS: Readonly<Record<string, object>> = {
+  // A number alone is no duration.
+  DURATION: { type: "string", pattern: "^([0-9]+[dhms])+$" },
+  SIZE: { type: ["string", "integer"], pattern: "^[0-9]+(Ki|Mi|Gi)?$" },
+  NUMBER: { type: ["string", "integer"], pattern: "^[0-9]+$" },
+};
+
 function schemaOf(setting: Setting<unknown>): object {
   const { description, shown } = setting;
   const [, placeholder] = /<(.*)>/.exec(setting.flags) ?? [];
@@ -28,6 +36,8 @@ function schemaOf(setting: Setting<unknown>): object {
   // What `off` is to YAML of before 2009, which Helm reads; the templates give the word back.
   const off = /\boff\b/i.test(`${placeholder} ${description}`);
   if (placeholder.includes("|")) return { ...told, enum: [...placeholder.split("|"), ...(off ? [false] : [])] };
+  const text = TEXTS[placeholder];
+  if (text !== undefined) return { ...told, ...text };
   return off
     ? { ...told, type: ["string", "integer", "boolean"], not: { const: true } }
     : { ...told, type: ["string", "integer"] };

@@ -247,6 +247,7 @@ describe("charts/image-security", function () {
             if (repeatable) return [setting, ["a", "b"]] as const;
             if (setting === "admissionPolicies") return [setting, "Registries"] as const;
             if (placeholder === "PORT") return [setting, 10_000 + index] as const;
+            if (placeholder === "DURATION") return [setting, "1h30m"] as const;
             // A number that YAML's readers write as 1e+06.
             return [setting, placeholder.includes("|") ? placeholder.split("|")[0] : 1_000_000] as const;
           });
@@ -261,6 +262,10 @@ describe("charts/image-security", function () {
         ["an image without a repository", { image: { digest: IMAGE.digest } }, /image\.repository: name the registry/],
         ["a digest that is none", { image: { ...IMAGE, digest: "sha256:abc" } }, /digest/],
         ["a setting that there is not", { settings: { auditIntervall: "1m" } }, /auditIntervall/],
+        ["a duration that is none", { settings: { auditInterval: "often" } }, /auditInterval/],
+        ["a number that is no duration", { settings: { warmUp: 30 } }, /warmUp/],
+        ["a size that is none", { settings: { cacheSize: "1GB" } }, /cacheSize/],
+        ["a number that is none", { settings: { maxViolations: "many" } }, /maxViolations/],
         ["a value that there is not", { imagePullSecrets: [] }, /imagePullSecrets/],
         ["a switch that is none", { settings: { readPullSecrets: "yes" } }, /readPullSecrets/],
         [
