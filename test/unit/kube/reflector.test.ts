@@ -211,6 +211,50 @@ describe("list and watch", () => {
     assert.equal(watch.counts.lists, 2);
   });
 
+  const expiries: readonly [string, (response: Parameters<typeof json>[0]) => void][] = [
+    ["a watch is opened", (response) => json(response, 410, { kind: "Status", code: 410, reason: "Expired" })],
+    [
+      "a watch has told of one event",
+      (response) => {
+        const events = [
+          { type: "MODIFIED", object: { metadata: { name: "a", namespace: "default", resourceVersion: "999" } } },
+          { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired" } },
+        ];
+        response.end(events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+      },
+    ],
+  ];
+  for (const [when, expire] of expiries) {
+    it(`lists with growing pauses where the API server forgets as soon as ${when}`, async () => {
+      put("a");
+      let storm = true;
+      server.faults.push((_request, response, url) => {
+        if (!storm || url.searchParams.get("watch") === null) return false;
+        expire(response);
+        return true;
+      });
+      const pauses: unknown[] = [];
+      const warnings: string[] = [];
+      const log: Log = {
+        ...SILENT,
+        debug: (_message, meta) => pauses.push(fieldsOf(meta)["retryMs"]),
+        warn: (message, meta) => {
+          warnings.push(message);
+          pauses.push(fieldsOf(meta)["retryMs"]);
+        },
+      };
+      const watch = start({ log, random: () => 0 });
+      await until("the pauses do not grow any more", () => pauses.length >= 6);
+      assert.deepEqual(pauses.slice(0, 6), [5, 10, 20, 25, 25, 25]);
+      assert.ok(watch.counts.lists <= pauses.length + 1, "a pause before every list but the first");
+      assert.equal(warnings.length, 1, "told once");
+      storm = false;
+      await watching();
+      put("b");
+      await until("b came", () => watch.store.get("default/b") !== undefined);
+    });
+  }
+
   const troubles: readonly [string, (server: FakeApiServer) => void][] = [
     ["the connection is cut", (fake) => fake.reset(PODS)],
     ["a line is no JSON", (fake) => fake.sendRaw(PODS, "<html>bad gateway</html>\n")],
