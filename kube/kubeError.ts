@@ -38,6 +38,14 @@ export class KubeError extends Error {
   }
 }
 
+/**
+ * Whether a failure is about the API server and not about what was asked of it: it is not there, has too much to do (429), or fails at
+ * whatever it is asked (an etcd without space is a 500 for every write).
+ */
+export const isOfServer = (error: unknown): boolean =>
+  error instanceof KubeError &&
+  (error.code === "status" ? error.status === 429 || error.status >= 500 : error.code !== "tooLarge");
+
 /** The error that a Status object stands for. */
 export function statusError(
   method: string,

@@ -1,5 +1,5 @@
 import { createBackoff, type Backoff } from "../../async/backoff.ts";
-import { messageOf } from "../kubeError.ts";
+import { isOfServer, messageOf } from "../kubeError.ts";
 import { within } from "../../async/signals.ts";
 import { KeyQueue } from "./keyQueue.ts";
 import type { Log } from "../log.ts";
@@ -20,6 +20,8 @@ export interface WorkQueueOptions {
   readonly rest?: number;
 }
 
+const BACKOFF_BASE = 200;
+
 /** How a queue ends. */
 export interface Ending {
   /** Milliseconds; default 0. */
@@ -29,16 +31,28 @@ export interface Ending {
 }
 
 /**
+ * Milliseconds that an API server in trouble is left alone at most. Measured with 10,000 keys that wait and 429 for every write: 2,000 requests a
+ * second where each key has a pause of its own only, and up to 8,000.
+ */
+const LONGEST_HOLD = 5_000;
+
+/**
  * Keys that need work, each once however often it is added. A key that is added while it is in hand is done once more afterwards.
- * A failure is tried again with a growing pause, for ever, without holding up other keys.
+ * A failure is tried again with a growing pause, for ever, without holding up other keys; one that is the API server's (`isOfServer`) holds up all
+ * of them for a moment, which grows until something succeeds.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #waiting = new KeyQueue();
+  /** Keys that failed and wait again: they take turns with the others, or many that fail for ever would keep these waiting. */
+  readonly #retrying = new KeyQueue();
   readonly #inHand = new Set<string>();
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, Backoff>();
   readonly #resting = new Map<string, NodeJS.Timeout>();
+  readonly #trouble: Backoff;
+  #hold: NodeJS.Timeout | undefined;
+  #retryNext = false;
   #stop = new AbortController();
   /** How often everything was forgotten: what was taken in hand before is not tried again. */
   #term = 0;
@@ -47,19 +61,20 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    this.#trouble = createBackoff({ base: options.backoffBase ?? BACKOFF_BASE, limit: LONGEST_HOLD });
   }
 
   add(key: string): void {
     if (this.#closed) return;
     if (this.#inHand.has(key)) this.#again.add(key);
-    else if (!this.#resting.has(key)) this.#waiting.add(key);
+    else if (!this.#resting.has(key)) this.#wait(key);
     else this.#again.add(key);
     this.#pump();
   }
 
   /** Keys that wait, rest or are in hand. */
   size(): number {
-    return this.#waiting.size + this.#inHand.size + this.#resting.size;
+    return this.#waiting.size + this.#retrying.size + this.#inHand.size + this.#resting.size;
   }
 
   /** Resolves when nothing waits and nothing is in hand. */
@@ -81,6 +96,8 @@ export class WorkQueue {
   async close({ patience = 0, waiting = "forgotten" }: Ending = {}): Promise<void> {
     this.#closed = true;
     if (waiting === "forgotten") this.forget();
+    // Nobody comes later.
+    this.#release();
     if (patience > 0) await within(this.settled(), { milliseconds: patience }, () => undefined);
     this.clear();
     await this.settled();
@@ -90,6 +107,7 @@ export class WorkQueue {
   forget(): void {
     this.#term += 1;
     this.#waiting.clear();
+    this.#retrying.clear();
     this.#again.clear();
     this.#failures.clear();
     for (const timer of this.#resting.values()) clearTimeout(timer);
@@ -97,9 +115,19 @@ export class WorkQueue {
     this.#tellIdle();
   }
 
+  #wait(key: string): void {
+    (this.#failures.has(key) ? this.#retrying : this.#waiting).add(key);
+  }
+
+  #take(): string | undefined {
+    const [one, other] = this.#retryNext ? [this.#retrying, this.#waiting] : [this.#waiting, this.#retrying];
+    this.#retryNext = !this.#retryNext;
+    return one.take(() => true) ?? other.take(() => true);
+  }
+
   #pump(): void {
-    while (this.#inHand.size < this.#options.concurrency) {
-      const key = this.#waiting.take(() => true);
+    while (this.#hold === undefined && this.#inHand.size < this.#options.concurrency) {
+      const key = this.#take();
       if (key === undefined) return;
       this.#inHand.add(key);
       void this.#work(key, this.#stop.signal);
@@ -113,7 +141,9 @@ export class WorkQueue {
     try {
       await this.#options.process(key, signal);
       this.#failures.delete(key);
+      this.#trouble.reset();
     } catch (error) {
+      if (isOfServer(error)) this.#holdUp();
       if (term === this.#term) {
         rest = this.#failed(key, error);
         this.#again.add(key);
@@ -121,13 +151,25 @@ export class WorkQueue {
     }
     this.#inHand.delete(key);
     if (term === this.#term && rest > 0) this.#rest(key, rest);
-    else if (this.#again.delete(key)) this.#waiting.add(key);
+    else if (this.#again.delete(key)) this.#wait(key);
     this.#pump();
     this.#tellIdle();
   }
 
+  /** Nothing is taken in hand for a while; what fails in it was in hand before, and makes it no longer. */
+  #holdUp(): void {
+    if (this.#closed || this.#hold !== undefined) return;
+    this.#hold = setTimeout(() => this.#release(), this.#trouble.next());
+  }
+
+  #release(): void {
+    clearTimeout(this.#hold);
+    this.#hold = undefined;
+    this.#pump();
+  }
+
   #failed(key: string, error: unknown): number {
-    const { backoffBase = 200, backoffLimit = 30_000, name, log } = this.#options;
+    const { backoffBase = BACKOFF_BASE, backoffLimit = 30_000, name, log } = this.#options;
     let backoff = this.#failures.get(key);
     if (backoff === undefined) {
       backoff = createBackoff({ base: backoffBase, limit: backoffLimit });
@@ -143,7 +185,7 @@ export class WorkQueue {
   #rest(key: string, milliseconds: number): void {
     const timer = setTimeout(() => {
       this.#resting.delete(key);
-      if (this.#again.delete(key)) this.#waiting.add(key);
+      if (this.#again.delete(key)) this.#wait(key);
       this.#pump();
       this.#tellIdle();
     }, milliseconds);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { KeyQueue } from "../../../kube/workQueue/keyQueue.ts";
+import { KubeError } from "../../../kube/kubeError.ts";
 import { SILENT } from "../../../kube/log.ts";
 import { WorkQueue, type WorkQueueOptions } from "../../../kube/workQueue/workQueue.ts";
 
@@ -105,6 +106,74 @@ describe("a work queue", () => {
     );
     for (let index = 0; index < 100; index += 1) queue.add(`key-${index % 20}`);
     await queue.settled();
+  });
+
+  const ofServer: readonly [string, KubeError][] = [
+    ["has too much to do", new KubeError("status", "too many requests", 429, "TooManyRequests")],
+    ["cannot write", new KubeError("status", "etcdserver: mvcc: database space exceeded", 500, "InternalError")],
+    ["is not there", new KubeError("network", "connection refused")],
+    ["does not answer", new KubeError("timeout", "no answer in time")],
+  ];
+  for (const [what, error] of ofServer) {
+    it(`leaves an API server alone that ${what}, however many keys wait`, async () => {
+      let tried = 0;
+      make(
+        async () => {
+          tried += 1;
+          throw error;
+        },
+        { backoffBase: 60_000 },
+      );
+      for (let index = 0; index < 100; index += 1) queue.add(String(index));
+      for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+      assert.equal(tried, 2, "those that were in hand already");
+    });
+  }
+
+  it("does all when the API server is well again", async () => {
+    let trouble = 20;
+    const done = new Set<string>();
+    make(async (key) => {
+      if ((trouble -= 1) >= 0) throw new KubeError("status", "too many requests", 429, "TooManyRequests");
+      done.add(key);
+    });
+    for (let index = 0; index < 100; index += 1) queue.add(String(index));
+    await queue.settled();
+    assert.equal(done.size, 100);
+  });
+
+  it("writes at its end what waits, also where the API server was in trouble a moment ago", async () => {
+    let trouble = true;
+    const done: string[] = [];
+    make(
+      async (key) => {
+        if (trouble) throw new KubeError("network", "connection refused");
+        done.push(key);
+      },
+      { concurrency: 1, backoffBase: 60_000 },
+    );
+    for (const key of ["a", "b", "c"]) queue.add(key);
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+    trouble = false;
+    await queue.close({ patience: 5_000, waiting: "done" });
+    assert.deepEqual(done.toSorted(), ["a", "b", "c"]);
+  });
+
+  it("lets a new key take turns with those that fail again and again", async () => {
+    const tried: string[] = [];
+    make(
+      async (key) => {
+        tried.push(key);
+        if (key !== "new") throw new KubeError("status", "a webhook of this namespace does not answer", 500);
+      },
+      { concurrency: 1, backoffLimit: 2 },
+    );
+    for (let index = 0; index < 6; index += 1) queue.add(String(index));
+    while (new Set(tried).size < 6) await wait(1);
+    const before = tried.length;
+    queue.add("new");
+    while (!tried.includes("new")) await wait(1);
+    assert.ok(tried.indexOf("new") - before <= 2, `${tried.indexOf("new") - before} were tried before it`);
   });
 
   it("tries a failure again without holding up the others", async () => {
