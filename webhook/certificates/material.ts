@@ -22,6 +22,10 @@ export const isCertificate = (pem: string): boolean => sound(() => new X509Certi
 /** A certificate's end, in milliseconds since the epoch. */
 export const expiryOf = (pem: string): number => new X509Certificate(pem).validToDate.getTime();
 
+/** Whether a certificate's time has begun and not ended. `now` in milliseconds since the epoch. */
+export const isValidAt = (pem: string, now: number): boolean =>
+  new X509Certificate(pem).validFromDate.getTime() <= now && now < expiryOf(pem);
+
 /** The same for two PEM texts of one certificate, however they are wrapped. */
 export const fingerprintOf = (pem: string): string => new X509Certificate(pem).fingerprint256;
 

@@ -1,5 +1,5 @@
 import { issueAuthority, issueServing } from "./issue.ts";
-import { expiryOf, isAuthority, isServing, sameCertificate, type Material } from "./material.ts";
+import { expiryOf, isAuthority, isServing, isValidAt, sameCertificate, type Material } from "./material.ts";
 
 const DAY = 86_400_000;
 
@@ -28,7 +28,7 @@ export const renew = async (
     const authority = await issueAuthority(now);
     return {
       authority,
-      bundle: [authority.cert, ...(current?.bundle ?? []).filter((pem) => expiryOf(pem) > now)],
+      bundle: [authority.cert, ...(current?.bundle ?? []).filter((pem) => isValidAt(pem, now))],
       serving: await issueServing(authority, names, now),
       authoritySince: now,
     };
@@ -40,10 +40,14 @@ export const renew = async (
   return { ...current, bundle, serving: await issueServing(authority, names, now) };
 };
 
-const isDue = (pem: string, now: number): boolean => now >= expiryOf(pem) - RENEW_EARLY;
+/**
+ * One whose time has not begun was made while the clock was ahead, such as that of a node that started without the time: API servers refuse it
+ * until then, and nothing gets in.
+ */
+const isDue = (pem: string, now: number): boolean => !isValidAt(pem, now) || now >= expiryOf(pem) - RENEW_EARLY;
 
 /** The bundle without authorities whose time is over. */
 const overlapping = ({ authority, bundle, authoritySince }: Material, now: number): readonly string[] =>
   bundle.filter(
-    (pem) => sameCertificate(pem, authority.cert) || (now < authoritySince + OVERLAP && expiryOf(pem) > now),
+    (pem) => sameCertificate(pem, authority.cert) || (now < authoritySince + OVERLAP && isValidAt(pem, now)),
   );

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { CertificateStore } from "../../../webhook/certificates/certificateStore.ts";
 import { issueAuthority, issueServing } from "../../../webhook/certificates/issue.ts";
-import { expiryOf, isServing, sameCertificate, type Material } from "../../../webhook/certificates/material.ts";
+import {
+  expiryOf,
+  isServing,
+  isValidAt,
+  sameCertificate,
+  type Material,
+} from "../../../webhook/certificates/material.ts";
 import { OVERLAP, renew } from "../../../webhook/certificates/renew.ts";
 import { webhookObjects, type WebhookObjects } from "./support/webhookObjects.ts";
 
@@ -65,6 +71,18 @@ describe("renew", () => {
     assert.ok(isServing(next.serving, next.authority.cert, NAMES));
     assert.equal(await renew(next, NAMES, now + OVERLAP - 1), next);
     assert.deepEqual((await renew(next, NAMES, now + OVERLAP)).bundle, [next.authority.cert]);
+  });
+
+  it("replaces what was made while the clock was ahead: an API server takes it for not yet valid", async () => {
+    const ahead = START + 400 * DAY;
+    const serving = await renew({ ...first, serving: await issueServing(first.authority, NAMES, ahead) }, NAMES, START);
+    assert.equal(serving.authority, first.authority);
+    assert.ok(isValidAt(serving.serving.cert, START));
+    const all = await renew(await renew(undefined, NAMES, ahead), NAMES, START);
+    assert.ok(isValidAt(all.authority.cert, START) && isValidAt(all.serving.cert, START));
+    assert.deepEqual(all.bundle, [all.authority.cert], "nobody can be trusted by the other one");
+    const little = await renew(undefined, NAMES, START + 1_800_000);
+    assert.equal(await renew(little, NAMES, START), little, "clocks may differ by a little");
   });
 
   it("replaces an authority whose key is gone or foreign, and leaves no expired one behind", async () => {
