@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import type { RequestOptions } from "node:https";
 import { HttpMethod, RequestContext, type KubeConfig } from "@kubernetes/client-node";
 import { Agent, ProxyAgent, request as send, type Dispatcher } from "undici";
+import { fieldsOf } from "../json/fields.ts";
 import { KubeError, messageOf } from "./kubeError.ts";
 
 export interface KubeRequest {
@@ -72,6 +74,8 @@ export function createKubeClient(config: KubeConfig, userAgent: string): KubeCli
     await config.applyToHTTPSOptions(options);
     const headers: Record<string, string> = { accept: "application/json", "user-agent": userAgent };
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = String(value);
+    const token = await tokenOf(config);
+    if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
     if (typeof options.auth === "string") {
       headers["Authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;
     }
@@ -165,6 +169,15 @@ export function createKubeClient(config: KubeConfig, userAgent: string): KubeCli
       await last?.dispatcher.destroy();
     },
   };
+}
+
+/**
+ * The ServiceAccount's token, as its file has it now. client-node keeps it by the wall clock: where that is set back by a day, for a day, of
+ * which the token itself lives an hour. undefined: the kubeconfig names no such file.
+ */
+async function tokenOf(config: KubeConfig): Promise<string | undefined> {
+  const file = fieldsOf(fieldsOf(config.getCurrentUser()?.authProvider)["config"])["tokenFile"];
+  return typeof file === "string" ? (await readFile(file, "utf8")).trim() : undefined;
 }
 
 /** HTTP/1.1 only: on one HTTP/2 connection a stalled watch would hold up everything else. */

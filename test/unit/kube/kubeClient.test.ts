@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient, type KubeClient } from "../../../kube/kubeClient.ts";
@@ -47,6 +50,41 @@ describe("a client of an API server", () => {
     await wait(5_500);
     await burst();
     assert.equal(connections.size, size);
+  });
+
+  it("reads the ServiceAccount's token again where the clock was ahead, and is set back", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "token-"));
+    const tokenFile = join(folder, "token");
+    let valid = "one";
+    server.removeAllListeners("request");
+    server.on("request", ({ headers }, response) =>
+      response.writeHead(headers.authorization === `Bearer ${valid}` ? 200 : 401).end("{}"),
+    );
+    const config = new KubeConfig();
+    config.loadFromClusterAndUser(
+      { name: "x", server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, skipTLSVerify: true },
+      // As client-node makes it in a Pod.
+      { name: "x", authProvider: { name: "tokenFile", config: { tokenFile } } },
+    );
+    const inPod = createKubeClient(config, "image-security");
+    const { Date: real } = globalThis;
+    try {
+      await writeFile(tokenFile, "one\n");
+      globalThis.Date = class extends real {
+        constructor() {
+          super(real.now() + 86_400_000);
+        }
+      } as DateConstructor;
+      assert.equal((await inPod.request("GET", "/api/v1/pods")).status, 200);
+      globalThis.Date = real;
+      valid = "two";
+      await writeFile(tokenFile, "two\n");
+      assert.equal((await inPod.request("GET", "/api/v1/pods")).status, 200);
+    } finally {
+      globalThis.Date = real;
+      await inPod.close();
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("does not try one by one the connections to a host that is gone", async () => {
