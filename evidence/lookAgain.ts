@@ -31,9 +31,10 @@ export class LookAgain {
   }
 
   #at(key: string): number {
-    const known = this.#seen.get(key);
-    if (known !== undefined) return known;
     const now = this.#clock();
+    const known = this.#seen.get(key);
+    // Where the clock was set back nothing would be new enough until it has caught up.
+    if (known !== undefined && known <= now) return known;
     this.#seen.set(key, now);
     this.#onNew();
     return now;

@@ -181,11 +181,13 @@ export class ReferrerLists {
   }
 
   #usable(list: List | undefined): List | undefined {
+    const { times, clock } = this.#options;
+    // Where the clock was set back nothing would be new enough until it has caught up.
+    this.#renewed = Math.min(this.#renewed, clock());
     if (list === undefined || list.started < this.#renewed) return undefined;
     const { end, pages } = list;
     if (end !== undefined && end !== "complete" && end.status !== "absent") return undefined;
     const empty = end !== undefined && pages.every((page) => page.length === 0);
-    const { times, clock } = this.#options;
     return younger(list.started, clock(), empty ? times.negative : times.list) ? list : undefined;
   }
 

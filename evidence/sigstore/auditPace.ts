@@ -1,3 +1,5 @@
+import { younger } from "../../async/younger.ts";
+
 /** Looks a second at what lies beside digests of one registry; one is some three requests. */
 const PER_SECOND = 5;
 /** Milliseconds of looks that may come at once: audits look at everything every 45 s. */
@@ -44,7 +46,8 @@ export class AuditPace {
     const known = this.#of(place.slice(0, Math.max(0, place.indexOf("/"))), now);
     const letAt = known.places.get(place)?.letAt ?? -Infinity;
     known.places.set(place, { askedAt: now, letAt });
-    if (now - Math.max(at, letAt) < (known.places.size * 1_000) / PER_SECOND || known.tokens < 1) return false;
+    const rest = (known.places.size * 1_000) / PER_SECOND;
+    if (younger(at, now, rest) || younger(letAt, now, rest) || known.tokens < 1) return false;
     known.places.set(place, { askedAt: now, letAt: now });
     known.tokens -= 1;
     return true;
@@ -57,15 +60,16 @@ export class AuditPace {
     // A clock that was set back gives nothing.
     known.tokens = Math.min(full, known.tokens + (Math.max(0, now - known.refilledAt) * PER_SECOND) / 1_000);
     known.refilledAt = now;
-    if (now - known.prunedAt > BURST) this.#prune(now);
+    if (!younger(known.prunedAt, now, BURST)) this.#prune(now);
     return known;
   }
 
   #prune(now: number): void {
     for (const [registry, known] of this.#registries) {
       known.prunedAt = now;
-      for (const [place, { askedAt }] of known.places) if (now - askedAt > REMEMBERED) known.places.delete(place);
-      if (known.places.size === 0 && now - known.refilledAt > REMEMBERED) this.#registries.delete(registry);
+      for (const [place, { askedAt }] of known.places)
+        if (!younger(askedAt, now, REMEMBERED)) known.places.delete(place);
+      if (known.places.size === 0 && !younger(known.refilledAt, now, REMEMBERED)) this.#registries.delete(registry);
     }
   }
 }

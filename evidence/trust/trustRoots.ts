@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { TrustRootSource } from "../../policy/authority.ts";
 import type { Outcome } from "../../policy/facts/outcome.ts";
 import { createAddressFilter, type AddressFilter } from "../registry/http/addresses.ts";
+import { younger } from "../../async/younger.ts";
 import { untilAborted } from "../../async/signals.ts";
 import { embeddedRoot, PUBLIC_GOOD_MIRROR } from "./embeddedRoot.ts";
 import { fetchTufRoot, type TufRepository } from "./fetchTufRoot.ts";
@@ -51,8 +52,9 @@ const RETRY = 60_000;
 interface Entry {
   readonly repository: TufRepository;
   known: KnownRoot | undefined;
-  /** When to ask again. */
-  due: number;
+  /** When it was asked last, and how long it is not asked after that; milliseconds. -Infinity: never yet. */
+  asked: number;
+  pause: number;
   /** Of the renewal under way: resolves with the first root that it has. Undefined: none is under way. */
   flight: Promise<void> | undefined;
 }
@@ -86,11 +88,12 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
     if (known !== undefined) return known;
     const entry: Entry =
       source.type === "tuf"
-        ? { repository: source, known: undefined, due: 0, flight: undefined }
+        ? { repository: source, known: undefined, asked: -Infinity, pause: 0, flight: undefined }
         : {
             repository: { mirror: options.publicGoodMirror ?? PUBLIC_GOOD_MIRROR },
             known: { ...knownRoot(embeddedRoot()), ...(publicGoodUpdates ? { provisional: true } : {}) },
-            due: publicGoodUpdates ? 0 : Infinity,
+            asked: -Infinity,
+            pause: publicGoodUpdates ? 0 : Infinity,
             flight: undefined,
           };
     entries.set(key, entry);
@@ -114,11 +117,12 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
     };
     const run = async (): Promise<void> => {
       const before = entry.known;
-      const first = entry.known === undefined || entry.due === 0;
+      const first = entry.known === undefined || entry.asked === -Infinity;
       // From the cache the mirror is asked as well where the cache does not hold: no second try then.
       const renewed = (!first || (await attempt(true))) && (await attempt(false));
       if (entry.known?.provisional === true) entry.known = { json: entry.known.json, hash: entry.known.hash };
-      entry.due = clock() + (renewed ? RENEWAL : RETRY);
+      entry.asked = clock();
+      entry.pause = renewed ? RENEWAL : RETRY;
       entry.flight = undefined;
       known.resolve();
       if (entry.known?.hash !== before?.hash || entry.known?.provisional !== before?.provisional) onChange();
@@ -130,14 +134,15 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
     if (source.type === "document") return documentOf(source.json);
     const entry = entryOf(source);
     // Renewed behind the answer: what is known stays good while its repository cannot be reached.
-    if (entry.flight === undefined && clock() >= entry.due) renew(entry);
+    if (entry.flight === undefined && isDue(entry, clock())) renew(entry);
     return entry.known;
   };
 
   const until: TrustRoots["until"] = (source) => {
     if (source.type === "document") return Infinity;
-    const { flight, due } = entryOf(source);
-    return flight === undefined ? due : -Infinity;
+    const { flight, asked, pause } = entryOf(source);
+    if (pause === Infinity) return Infinity;
+    return flight === undefined ? asked + pause : -Infinity;
   };
 
   return {
@@ -153,6 +158,9 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
     },
   };
 };
+
+/** A clock that was ahead and is set back, as where a node starts without the time, must not keep a root away until it gets there again. */
+const isDue = ({ asked, pause }: Entry, now: number): boolean => pause !== Infinity && !younger(asked, now, pause);
 
 const missing = {
   status: "unavailable",

@@ -70,10 +70,12 @@ export class AnswerKeeper {
     question: Pick<AccessRequest<T>, "key" | "time" | "load"> & Partial<Pick<AccessRequest<T>, "kind">>,
     standing?: Standing,
   ): Outcome<T, ContentReason> | undefined {
+    const now = this.#options.clock();
+    // Where the clock was set back nothing would be new enough until it has caught up.
+    this.#renewed = Math.min(this.#renewed, now);
     const answered = this.#options.cache.answers.get(question.key);
     if (answered === undefined) return undefined;
     const { outcome, at, quietSince = -Infinity } = answered;
-    const now = this.#options.clock();
     if (at < this.#renewed && (question.kind === "manifest" || question.kind === "tag")) return undefined;
     if (outcome.status !== "verified") return younger(at, now, this.#options.times.negative) ? outcome : undefined;
     const fresh = younger(at, now, question.time);

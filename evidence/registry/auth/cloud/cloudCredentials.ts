@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { orAborted } from "../../../../async/signals.ts";
+import { younger } from "../../../../async/younger.ts";
 import type { CloudProvider } from "../../settings.ts";
 import { type Credential, CredentialUnreadable, type CredentialSource } from "../credential.ts";
 import { acrToken, isAcrHost } from "./acr.ts";
@@ -26,6 +27,12 @@ const PROVIDERS: Readonly<
 const MARGIN = 60_000;
 /** Milliseconds. A cloud's library may wait much longer than an admission can. */
 const PATIENCE = 5_000;
+/** `at`: when it was had, in milliseconds since the epoch. */
+type HadToken = CloudToken & { readonly at: number };
+
+/** A clock that was ahead when the token was had, and is set back, says that it lives for much longer than it does. */
+const isUsable = ({ at, expires }: HadToken, margin: number): boolean => younger(at, Date.now(), expires - margin - at);
+
 const TOO_LATE = "the cloud did not give a credential in time";
 
 export function createCloudCredentials(
@@ -33,20 +40,21 @@ export function createCloudCredentials(
   fetchers: Partial<Record<CloudProvider, FetchCloudToken>> = {},
   patience: number = PATIENCE,
 ): CloudCredentials {
-  const tokens = new Map<string, Promise<CloudToken>>();
+  const tokens = new Map<string, Promise<HadToken>>();
   /** The last token of each host: it says that there is an identity for this host, which does not go away by itself. */
-  const had = new Map<string, CloudToken>();
-  const renewed = async (host: string, fetch: FetchCloudToken): Promise<CloudToken> => {
+  const had = new Map<string, HadToken>();
+  const renewed = async (host: string, fetch: FetchCloudToken): Promise<HadToken> => {
     const limit = AbortSignal.timeout(patience);
     try {
       // Ends with its time, whatever the library does: everybody who comes would wait for one that hangs, for as long as we run.
-      const token = await orAborted(fetch(host, limit), limit, TOO_LATE);
+      const fetched = await orAborted(fetch(host, limit), limit, TOO_LATE);
+      const token = { ...fetched, at: Date.now() };
       had.set(host, token);
       return token;
     } catch (error) {
       const last = had.get(host);
       if (last === undefined) throw error;
-      if (last.expires > Date.now()) return last;
+      if (isUsable(last, 0)) return last;
       throw new CredentialUnreadable("the cloud gives no credential any more", { cause: error });
     }
   };
@@ -54,7 +62,7 @@ export function createCloudCredentials(
     const kept = tokens.get(host);
     if (kept !== undefined) {
       const token = await kept.catch(() => undefined);
-      if (token !== undefined && token.expires - MARGIN > Date.now()) return token.credential;
+      if (token !== undefined && isUsable(token, MARGIN)) return token.credential;
       if (tokens.get(host) === kept) tokens.delete(host);
     }
     const fetched = tokens.get(host) ?? renewed(host, fetch);

@@ -338,6 +338,27 @@ describe("a cloud that gives its credential no more", () => {
     const outcome = await s.app(cloud.source, ANONYMOUS).manifestByTag("v1", patient());
     assert.equal(outcome.status === "unavailable" && outcome.cause, "cluster");
   });
+  it("is asked anew where the clock was ahead when it gave one", async () => {
+    const { now } = Date;
+    let ahead = 86_400_000;
+    let given = 0;
+    const acr = async (): Promise<CloudToken> => ({
+      credential: { username: "alice", password: String((given += 1)) },
+      expires: Date.now() + 10_000_000,
+    });
+    const source = createCloudCredentials(["acr"], { acr }).source("team.azurecr.io");
+    Date.now = () => now() + ahead;
+    try {
+      await source?.get(patient());
+      await source?.get(patient());
+      assert.equal(given, 1);
+      ahead = 0;
+      await source?.get(patient());
+      assert.equal(given, 2, "it ends in a day by a clock that was wrong");
+    } finally {
+      Date.now = now;
+    }
+  });
   it("does not hide what everybody may read", async () => {
     await using s = await scene({});
     const cloud = identity();

@@ -33,6 +33,24 @@ const read = async (from: ReferrerLists, ...sources: readonly ListSource[]): Pro
     .map((page) => (page.status === "unavailable" ? page.cause : page.status))
     .join(" ");
 
+it("lists of referrers are read once again where the clock was ahead when they were renewed", async () => {
+  let now = 86_400_000;
+  const kept = new ReferrerLists({
+    bytes: 100_000,
+    limits,
+    times: CACHE_TIMES,
+    metrics: recordMetrics(),
+    clock: () => now,
+  });
+  kept.renew();
+  now = 1_000;
+  let asked = 0;
+  const one = source("a", 1, 10);
+  const counted: ListSource = { ...one, fetch: (flight, page) => ((asked += 1), one.fetch(flight, page)) };
+  for (let time = 0; time < 3; time += 1) assert.equal(await read(kept, counted), "verified");
+  assert.equal(asked, 1);
+});
+
 describe("how much of referrers is held in memory", () => {
   it("a list up to its limit is read whole, a longer one is invalid from there on", async () => {
     assert.equal(await read(lists(), source("a", 10, 10)), Array(10).fill("verified").join(" "));

@@ -84,4 +84,14 @@ describe("how often audits look again beside a digest", () => {
     // Those that nobody asks about any more have been forgotten.
     assert.equal(pace.mayLook("a.io/x\n\n1", now - 1_000), true);
   });
+
+  it("goes on where the clock was ahead, and is set back", () => {
+    let now = 86_400_000;
+    const pace = new AuditPace(() => now);
+    assert.ok(pace.mayLook("a.io/app", 0));
+    const at = now;
+    now = 1_000;
+    assert.ok(pace.mayLook("a.io/app", at), "nobody knows how old the answer is");
+    assert.ok(!pace.mayLook("a.io/app", now));
+  });
 });

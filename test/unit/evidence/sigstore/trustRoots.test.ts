@@ -52,6 +52,27 @@ describe("trust roots", () => {
     assert.deepEqual(await readdir(cacheDirectory), []);
   });
 
+  it("are asked for again where the clock was ahead when that failed", async () => {
+    const source = { type: "tuf", mirror: "https://tuf.company.com", root: "{}" } as const;
+    let asked = 0;
+    const now = clock.now;
+    // A node that starts without the time: its certificates are refused by TLS, until the clock is set.
+    clock.now = now + 3_650 * 86_400_000;
+    const store = roots({
+      fetchRoot: async () => {
+        asked += 1;
+        if (clock.now > now) throw new Error("certificate has expired");
+        return document;
+      },
+    });
+    assert.equal((await store.get(source, never)).status, "unavailable");
+    const before = asked;
+    clock.now = now;
+    assert.equal((await store.get(source, never)).status, "verified");
+    assert.ok(asked > before);
+    assert.ok(store.until(source) <= now + 6 * 3_600_000);
+  });
+
   it("of the public good instance are renewed behind the answer, and kept where that fails", async () => {
     let answer: () => Promise<string> = () => Promise.reject(new Error("no network"));
     let asked = 0;
