@@ -73,7 +73,8 @@ export class ReferrerLists {
   #inHand = 0;
   /** The same by tenant: nobody's lists leave others without room for theirs. */
   readonly #inHandOf = new Map<string, number>();
-  #renewed = -Infinity;
+  /** The last list from before somebody asked to look again. A number and not a time: clocks are set back. */
+  #lastOld = 0;
 
   constructor(options: ReferrerListsOptions) {
     this.#options = options;
@@ -86,7 +87,7 @@ export class ReferrerLists {
 
   /** From now on lists from before are old. */
   renew(): void {
-    this.#renewed = this.#options.clock();
+    this.#lastOld = this.#count;
   }
 
   /** Pages with the first of these sources that is let in. A missing API has no pages. */
@@ -181,13 +182,11 @@ export class ReferrerLists {
   }
 
   #usable(list: List | undefined): List | undefined {
-    const { times, clock } = this.#options;
-    // Where the clock was set back nothing would be new enough until it has caught up.
-    this.#renewed = Math.min(this.#renewed, clock());
-    if (list === undefined || list.started < this.#renewed) return undefined;
+    if (list === undefined || list.id <= this.#lastOld) return undefined;
     const { end, pages } = list;
     if (end !== undefined && end !== "complete" && end.status !== "absent") return undefined;
     const empty = end !== undefined && pages.every((page) => page.length === 0);
+    const { times, clock } = this.#options;
     return younger(list.started, clock(), empty ? times.negative : times.list) ? list : undefined;
   }
 
@@ -197,7 +196,7 @@ export class ReferrerLists {
     const started = clock();
     const survives = whole !== undefined && started - whole.started < times.list + times.stale;
     // Who asked to look again must not be shown what was listed before.
-    const previous = survives && whole.started >= this.#renewed ? whole : undefined;
+    const previous = survives && whole.id > this.#lastOld ? whole : undefined;
     this.#count += 1;
     const list: List = {
       id: this.#count,

@@ -52,7 +52,7 @@ const RETRY = 60_000;
 interface Entry {
   readonly repository: TufRepository;
   known: KnownRoot | undefined;
-  /** When it was asked last, and how long it is not asked after that; milliseconds. -Infinity: never yet. */
+  /** When it was asked last, and how long it is not asked after that; milliseconds. -Infinity: never yet; a pause of Infinity: for good. */
   asked: number;
   pause: number;
   /** Of the renewal under way: resolves with the first root that it has. Undefined: none is under way. */
@@ -92,7 +92,7 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
         : {
             repository: { mirror: options.publicGoodMirror ?? PUBLIC_GOOD_MIRROR },
             known: { ...knownRoot(embeddedRoot()), ...(publicGoodUpdates ? { provisional: true } : {}) },
-            asked: -Infinity,
+            asked: publicGoodUpdates ? -Infinity : 0,
             pause: publicGoodUpdates ? 0 : Infinity,
             flight: undefined,
           };
@@ -141,7 +141,6 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
   const until: TrustRoots["until"] = (source) => {
     if (source.type === "document") return Infinity;
     const { flight, asked, pause } = entryOf(source);
-    if (pause === Infinity) return Infinity;
     return flight === undefined ? asked + pause : -Infinity;
   };
 
@@ -160,7 +159,7 @@ export const createTrustRoots = (options: TrustRootOptions): TrustRoots => {
 };
 
 /** A clock that was ahead and is set back, as where a node starts without the time, must not keep a root away until it gets there again. */
-const isDue = ({ asked, pause }: Entry, now: number): boolean => pause !== Infinity && !younger(asked, now, pause);
+const isDue = ({ asked, pause }: Entry, now: number): boolean => !younger(asked, now, pause);
 
 const missing = {
   status: "unavailable",

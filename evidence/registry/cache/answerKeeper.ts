@@ -4,7 +4,7 @@ import type { EvidenceMetrics } from "../../metrics.ts";
 import { type Failure, isUnauthorised, late, unavailable, type RegistryFlight, type Unavailable } from "../failure.ts";
 import type { ContentReason } from "../repository.ts";
 import type { CacheTimes } from "../settings.ts";
-import type { EvidenceCache } from "./evidenceCache.ts";
+import type { Answered, EvidenceCache } from "./evidenceCache.ts";
 import type { Standing } from "../../standing.ts";
 import { wasHeldUp } from "../../../async/shares/party.ts";
 import { SingleFlight } from "../../../async/singleFlight.ts";
@@ -54,7 +54,8 @@ export class AnswerKeeper {
   // One map for questions of every type: a key is asked in one type only.
   readonly #flights = new SingleFlight<Outcome<unknown, ContentReason>, Unavailable>();
 
-  #renewed = -Infinity;
+  /** How often somebody asked to look again. Counted, for a time would go wrong where the clock is set back. */
+  #round = 0;
 
   constructor(options: AnswerKeeperOptions) {
     this.#options = options;
@@ -62,7 +63,7 @@ export class AnswerKeeper {
 
   /** From now on answers from before are old; but content does not change, whoever asks. */
   renew(): void {
-    this.#renewed = this.#options.clock();
+    this.#round += 1;
   }
 
   /** An answer that may still be used. Synchronous; counts nothing. `standing` is told how long a good one stands. */
@@ -70,13 +71,11 @@ export class AnswerKeeper {
     question: Pick<AccessRequest<T>, "key" | "time" | "load"> & Partial<Pick<AccessRequest<T>, "kind">>,
     standing?: Standing,
   ): Outcome<T, ContentReason> | undefined {
-    const now = this.#options.clock();
-    // Where the clock was set back nothing would be new enough until it has caught up.
-    this.#renewed = Math.min(this.#renewed, now);
     const answered = this.#options.cache.answers.get(question.key);
     if (answered === undefined) return undefined;
-    const { outcome, at, quietSince = -Infinity } = answered;
-    if (at < this.#renewed && (question.kind === "manifest" || question.kind === "tag")) return undefined;
+    const { outcome, at, round, quietSince = -Infinity } = answered;
+    const now = this.#options.clock();
+    if (round < this.#round && (question.kind === "manifest" || question.kind === "tag")) return undefined;
     if (outcome.status !== "verified") return younger(at, now, this.#options.times.negative) ? outcome : undefined;
     const fresh = younger(at, now, question.time);
     if (!fresh && !younger(quietSince, now, QUIET)) return undefined;
@@ -95,7 +94,7 @@ export class AnswerKeeper {
       return kept;
     }
     const held = this.#held(question);
-    const stale = held === undefined || (question.lists === true && held.at < this.#renewed) ? undefined : held;
+    const stale = held === undefined || (question.lists === true && held.round < this.#round) ? undefined : held;
     const gaveUp = (flight: RegistryFlight): Outcome<T, ContentReason> => flight.last ?? late(question.late);
     // The flight under this key was started by a question of this type.
     const refresh = this.#flights.run(
@@ -121,7 +120,12 @@ export class AnswerKeeper {
 
   /** Something that another answer proved on the way. */
   remember(key: string, digest: string): void {
-    this.#options.cache.answers.set(key, { outcome: { status: "verified", digest }, at: this.#options.clock() });
+    this.#keep(key, { status: "verified", digest });
+  }
+
+  #keep(key: string, outcome: Answered["outcome"]): void {
+    const { cache, clock } = this.#options;
+    cache.answers.set(key, { outcome, at: clock(), round: this.#round });
   }
 
   #count<T>(question: AccessRequest<T>, cause: UnavailableCause): void {
@@ -131,14 +135,14 @@ export class AnswerKeeper {
   /** An older good answer whose content is at hand. */
   #held<T>(
     question: AccessRequest<T>,
-  ): { readonly digest: string; readonly value: T; readonly at: number } | undefined {
+  ): { readonly digest: string; readonly value: T; readonly round: number } | undefined {
     const { cache, clock, times } = this.#options;
     const answered = cache.answers.get(question.key);
     if (answered?.outcome.status !== "verified") return undefined;
     if (clock() - answered.at >= question.time + times.stale) return undefined;
     const { digest } = answered.outcome;
     const value = question.load(digest);
-    return value === undefined ? undefined : { digest, value, at: answered.at };
+    return value === undefined ? undefined : { digest, value, round: answered.round };
   }
 
   async #refresh<T>(
@@ -146,14 +150,13 @@ export class AnswerKeeper {
     flight: RegistryFlight,
     known: string | undefined,
   ): Promise<Outcome<T, ContentReason>> {
-    const { cache, clock } = this.#options;
     const outcome = await question.fetch(flight, known).catch(
       // A defect of ours is nobody's evidence, and nobody's way around a policy.
       (): Failure => ({ status: "invalid", reason: "ImageMalformed", message: "its evidence could not be read" }),
     );
     if (outcome.status === "verified") this.remember(question.key, question.digestOf(outcome.value));
-    else if (outcome.status !== "unavailable") cache.answers.set(question.key, { outcome, at: clock() });
-    else if (isUnauthorised(outcome)) cache.answers.delete(question.key);
+    else if (outcome.status !== "unavailable") this.#keep(question.key, outcome);
+    else if (isUnauthorised(outcome)) this.#options.cache.answers.delete(question.key);
     return outcome;
   }
 }

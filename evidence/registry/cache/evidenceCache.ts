@@ -9,6 +9,8 @@ export interface Answered {
     | Exclude<Failure, { status: "unavailable" }>;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** How often somebody had asked to look again by then. */
+  readonly round: number;
   /** When the last refresh failed: for a moment the stale answer is used without asking again. */
   quietSince?: number;
 }

@@ -38,4 +38,15 @@ describe("looking again where the clock was ahead, and is set back", () => {
     now = 2_000;
     assert.deepEqual(keeper.peek(question), { status: "verified", value: "content" });
   });
+
+  it("uses no answer from before, also when the clock gets there once more", () => {
+    let now = 10_000;
+    const cache = new EvidenceCache(1_000_000);
+    const keeper = new AnswerKeeper({ cache, times: CACHE_TIMES, metrics: recordMetrics(), clock: () => now });
+    const question = { key: "k", kind: "tag", time: 60_000, load: () => "content" } as const;
+    keeper.remember("k", "sha256:1");
+    now = 20_000;
+    keeper.renew();
+    for (now of [5_000, 10_500, 20_500]) assert.equal(keeper.peek(question), undefined, `${now}`);
+  });
 });
