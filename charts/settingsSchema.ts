@@ -27,18 +27,22 @@ const TEXTS: Readonly<Record<string, object>> = {
   NUMBER: { type: ["string", "integer"], pattern: "^[0-9]+$" },
 };
 
+/** What YAML of before 2009, which Helm reads, takes for false; the templates give the word back. */
+const isOff = (word: string): boolean => word.toLowerCase() === "off";
+
 function schemaOf(setting: Setting<unknown>): object {
   const { description, shown } = setting;
   const [, placeholder] = /<(.*)>/.exec(setting.flags) ?? [];
   const told = { description: shown === "" ? description : `${description} Default: ${shown}.` };
   if (placeholder === undefined) return { ...told, type: "boolean" };
   if (setting.repeatable) return { ...told, type: "array", items: { type: "string", minLength: 1 } };
-  // What `off` is to YAML of before 2009, which Helm reads; the templates give the word back.
-  const off = /\boff\b/i.test(`${placeholder} ${description}`);
-  if (placeholder.includes("|")) return { ...told, enum: [...placeholder.split("|"), ...(off ? [false] : [])] };
+  if (placeholder.includes("|")) {
+    const words = placeholder.split("|");
+    return { ...told, enum: words.some(isOff) ? [...words, false] : words };
+  }
   const text = TEXTS[placeholder];
   if (text !== undefined) return { ...told, ...text };
-  return off
+  return placeholder === "PORT" && setting.read(["off"]).status === "ok"
     ? { ...told, type: ["string", "integer", "boolean"], not: { const: true } }
     : { ...told, type: ["string", "integer"] };
 }

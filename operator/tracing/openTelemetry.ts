@@ -46,6 +46,7 @@ export const startOpenTelemetry = (version: string, log: Pick<Log, "warn" | "inf
   }
 };
 
+/** Spans of reviews, in batches to this exporter. */
 export const createTracing = (version: string, exporter: SpanExporter): Tracing => {
   const provider = new BasicTracerProvider({
     resource: defaultResource()
