@@ -33,6 +33,26 @@ const read = async (from: ReferrerLists, ...sources: readonly ListSource[]): Pro
     .map((page) => (page.status === "unavailable" ? page.cause : page.status))
     .join(" ");
 
+it("lists of referrers are read again when somebody asks to look again, in the same millisecond as well", async () => {
+  const kept = new ReferrerLists({
+    bytes: 100_000,
+    limits,
+    times: CACHE_TIMES,
+    metrics: recordMetrics(),
+    clock: () => 1_000,
+  });
+  let asked = 0;
+  const one = source("a", 1, 10);
+  const counted: ListSource = { ...one, fetch: (flight, page) => ((asked += 1), one.fetch(flight, page)) };
+  const readings = async (): Promise<number> => {
+    for (let time = 0; time < 2; time += 1) assert.equal(await read(kept, counted), "verified");
+    return asked;
+  };
+  assert.equal(await readings(), 1);
+  kept.renew();
+  assert.equal(await readings(), 2);
+});
+
 it("lists of referrers are read once again where the clock was ahead when they were renewed", async () => {
   let now = 86_400_000;
   const kept = new ReferrerLists({
